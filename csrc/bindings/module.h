@@ -1,0 +1,12 @@
+// The parts of the extension module, one file each.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace fastcnn::bindings {
+
+void add_system(pybind11::module_& module);      // threads, instruction sets, random numbers, what this build is
+void add_operations(pybind11::module_& module);  // the operations on arrays
+void add_plan(pybind11::module_& module);        // the runtime
+
+}  // namespace fastcnn::bindings

@@ -1,0 +1,179 @@
+// The runtime's plan, for plan.py.
+#include "runtime/plan.h"
+
+#include <pybind11/stl.h>
+
+#include <mutex>
+
+#include "bindings/arrays.h"
+#include "bindings/gil.h"
+#include "bindings/module.h"
+
+namespace fastcnn::bindings {
+namespace {
+
+Shape shape_from(const py::handle& extents) {
+  Shape shape;
+  for (const py::handle& extent : extents) {
+    if (shape.rank() == Shape::max_rank) reject("plan", "a shape has more than ", Shape::max_rank, " axes");
+    shape.append(extent.cast<int64_t>());
+  }
+  return shape;
+}
+
+// Numbers and booleans become doubles, sequences of integers and strings stay what they are.
+Attributes attributes_from(const py::dict& attributes) {
+  std::map<std::string, Attributes::Value> values;
+  for (const auto& [name, value] : attributes) {
+    const std::string key = name.cast<std::string>();
+    if (py::isinstance<py::str>(value)) {
+      values[key] = value.cast<std::string>();
+    } else if (py::isinstance<py::sequence>(value)) {
+      values[key] = value.cast<std::vector<int64_t>>();
+    } else {
+      values[key] = value.cast<double>();
+    }
+  }
+  return Attributes(std::move(values));
+}
+
+std::vector<runtime::StageDescription> stages_from(const py::list& stages) {
+  std::vector<runtime::StageDescription> descriptions;
+  for (const py::handle& item : stages) {
+    const auto stage = item.cast<py::dict>();
+    runtime::StageDescription description;
+    description.operation = stage["operation"].cast<std::string>();
+    description.attributes = attributes_from(stage["attributes"].cast<py::dict>());
+    description.input = shape_from(stage["input"]);
+    for (const py::handle& parameter : stage["parameters"].cast<py::list>()) {
+      const auto pair = parameter.cast<py::tuple>();
+      description.parameters.push_back({pair[0].cast<int64_t>(), shape_from(pair[1])});
+    }
+    description.x = stage["x"].cast<int>();
+    description.y = stage["y"].cast<int>();
+    description.dy = stage["dy"].cast<int>();
+    description.dx = stage["dx"].cast<int>();
+    descriptions.push_back(std::move(description));
+  }
+  return descriptions;
+}
+
+// Keeps the arrays that the plan works on alive, and lets one thread at a time run it.
+class PyPlan {
+ public:
+  PyPlan(const py::dict& description, Floats parameters, Floats gradients, std::vector<Floats> slots)
+      : parameters_(std::move(parameters)), gradients_(std::move(gradients)), slots_(std::move(slots)), plan_(describe(description), memory()) {}
+
+  Floats forward(const py::array& data, const Array<int64_t>& rows) {
+    const Samples samples = samples_from(data, rows);
+    Floats output = new_array<float>({rows.size(), plan_.output_elements()});
+    float* const to = output.mutable_data();
+    run([&] { plan_.forward(rows.size(), samples, to); });
+    return output;
+  }
+
+  std::pair<double, int64_t> evaluate(const py::array& data, const py::array& targets, const Array<int64_t>& rows) {
+    const Samples samples = samples_from(data, rows);
+    const Targets wanted = targets_from(targets, rows);
+    Totals totals{};
+    run([&] { totals = plan_.evaluate(rows.size(), samples, wanted); });
+    return {totals.loss, totals.correct};
+  }
+
+  std::pair<double, int64_t> train(const py::array& data, const py::array& targets, const Array<int64_t>& rows, uint64_t seed, int64_t step,
+                                   double learning_rate) {
+    const Samples samples = samples_from(data, rows);
+    const Targets wanted = targets_from(targets, rows);
+    Totals totals{};
+    run([&] { totals = plan_.train(rows.size(), samples, wanted, seed, step, learning_rate); });
+    return {totals.loss, totals.correct};
+  }
+
+ private:
+  static runtime::Description describe(const py::dict& description) {
+    runtime::Description plan;
+    plan.stages = stages_from(description["stages"]);
+    plan.head = stages_from(description["head"]);
+    plan.loss = stages_from(description["loss"]);
+    plan.activations = description["activations"].cast<std::vector<int64_t>>();
+    plan.gradients = description["gradients"].cast<std::vector<int64_t>>();
+    plan.optimizer = description["optimizer"].cast<std::string>();
+    plan.optimizer_attributes = attributes_from(description["optimizer_attributes"]);
+    return plan;
+  }
+
+  runtime::ModelMemory memory() {
+    runtime::ModelMemory memory{parameters_.size(), parameters_.mutable_data(), gradients_.size() > 0 ? gradients_.mutable_data() : nullptr, {}};
+    for (Floats& slot : slots_) memory.slots.push_back(slot.mutable_data());
+    return memory;
+  }
+
+  // Everything that the kernels will trust is checked here: the type, that samples are dense and of the right size, that rows are in range.
+  Samples samples_from(const py::array& data, const Array<int64_t>& rows) const {
+    const char kind = data.dtype().kind();
+    const auto size = data.dtype().itemsize();
+    const DType dtype = kind == 'u' && size == 1 ? DType::uint8 : kind == 'f' && size == 4 ? DType::float32 : DType::float64;
+    if (dtype == DType::float64 && !(kind == 'f' && size == 8)) reject("plan", "samples must be uint8, float32 or float64");
+    py::ssize_t stride = size;
+    for (py::ssize_t axis = data.ndim() - 1; axis > 0; --axis) {
+      if (data.shape(axis) != 1 && data.strides(axis) != stride) reject("plan", "samples must lie dense in memory, in C order");
+      stride *= data.shape(axis);
+    }
+    if (data.ndim() < 1 || stride != size * plan_.input_elements())
+      reject("plan", "samples must have ", plan_.input_elements(), " elements each, but the array has shape ", shape_of("plan", data).str());
+    check_rows(rows, data.shape(0));
+    return {data.data(), dtype, data.strides(0), rows.data()};
+  }
+
+  static void check_rows(const Array<int64_t>& rows, py::ssize_t samples) {
+    if (rows.ndim() != 1) reject("plan", "rows must have one axis");
+    for (py::ssize_t i = 0; i < rows.size(); ++i)
+      if (rows.data()[i] < 0 || rows.data()[i] >= samples) reject("plan", "rows must be in [0, ", samples, "), but one is ", rows.data()[i]);
+  }
+
+  // The classes themselves have been checked once for the whole data set (arrays.py).
+  static Targets targets_from(const py::array& targets, const Array<int64_t>& rows) {
+    if (targets.ndim() < 1 || targets.dtype().itemsize() != 4 || (targets.flags() & py::array::c_style) == 0)
+      reject("plan", "targets must be int32 classes or float32 rows, in C order");
+    check_rows(rows, targets.shape(0));
+    if (targets.dtype().kind() == 'i') return {static_cast<const int32_t*>(targets.data()), nullptr, rows.data()};
+    return {nullptr, static_cast<const float*>(targets.data()), rows.data()};
+  }
+
+  template <class Work>
+  void run(const Work& work) {
+    without_gil([&] {
+      std::lock_guard<std::mutex> one_at_a_time(mutex_);
+      work();
+    });
+  }
+
+  Floats parameters_, gradients_;
+  std::vector<Floats> slots_;
+  runtime::Plan plan_;
+  std::mutex mutex_;
+};
+
+}  // namespace
+
+void add_plan(py::module_& module) {
+  module.def(
+      "output_shape",
+      [](const std::string& operation, const py::dict& attributes, const py::tuple& input, const py::list& parameters) {
+        std::vector<Shape> shapes;
+        for (const py::handle& parameter : parameters) shapes.push_back(shape_from(parameter));
+        const Shape output = registry::make(operation, attributes_from(attributes))->bind(shape_from(input), shapes);
+        py::list extents;
+        for (int axis = 0; axis < output.rank(); ++axis) extents.append(output[axis]);
+        return extents;
+      },
+      py::arg("operation"), py::arg("attributes"), py::arg("input"), py::arg("parameters"), "The shape of one sample after a stage, given that before it.");
+  py::class_<PyPlan>(module, "Plan", "The stages of a model with their buffers (plan.py writes the description).")
+      .def(py::init<const py::dict&, Floats, Floats, std::vector<Floats>>(), py::arg("description"), py::arg("parameters"), py::arg("gradients"),
+           py::arg("slots"))
+      .def("forward", &PyPlan::forward, py::arg("data"), py::arg("rows"))
+      .def("evaluate", &PyPlan::evaluate, py::arg("data"), py::arg("targets"), py::arg("rows"))
+      .def("train", &PyPlan::train, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("seed"), py::arg("step"), py::arg("learning_rate"));
+}
+
+}  // namespace fastcnn::bindings

@@ -1,0 +1,62 @@
+// One of the three places that know which instruction sets exist (the others: cpu/simd.h, cuda/ptx.cuh).
+//
+//   FASTCNN_KERNEL(void, relu_forward, (int64_t n, const float* x, float* y, const Parallel& parallel))
+// declares a kernel once for every instruction set this library is built with, and
+//   FASTCNN_DISPATCH(relu_forward)(n, x, y, parallel)
+// calls the one that was chosen. A kernel lies in fastcnn::cpu::<instruction set> and is compiled once for each (CMakeLists.txt).
+#pragma once
+
+#include "core/parallel.h"
+
+namespace fastcnn {
+
+enum class Isa { baseline, avx2, avx512 };
+
+namespace dispatch {
+
+// The instruction set in use: the highest that the processor has, or a lower one named by FASTCNN_ISA when the library was loaded.
+Isa isa();
+// Lets subnormal numbers count as zero on this thread while one lives (they cost a hundred times as much), then restores the mode.
+class FlushSubnormals {
+ public:
+  FlushSubnormals();
+  ~FlushSubnormals();
+  FlushSubnormals(const FlushSubnormals&) = delete;
+  FlushSubnormals& operator=(const FlushSubnormals&) = delete;
+
+ private:
+  unsigned long long saved_;
+};
+
+}  // namespace dispatch
+}  // namespace fastcnn
+
+#if defined(__x86_64__)
+#define FASTCNN_HAS_X86_KERNELS 1
+#define FASTCNN_KERNEL(result, name, arguments)  \
+  namespace fastcnn::cpu::baseline {             \
+  result name arguments;                         \
+  }                                              \
+  namespace fastcnn::cpu::avx2 {                 \
+  result name arguments;                         \
+  }                                              \
+  namespace fastcnn::cpu::avx512 {               \
+  result name arguments;                         \
+  }
+#define FASTCNN_DISPATCH(name)                                               \
+  (::fastcnn::dispatch::FlushSubnormals(),                                   \
+   ::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx512 ? ::fastcnn::cpu::avx512::name \
+   : ::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx2 ? ::fastcnn::cpu::avx2::name   \
+                                                        : ::fastcnn::cpu::baseline::name)
+#else
+#define FASTCNN_HAS_X86_KERNELS 0
+#define FASTCNN_KERNEL(result, name, arguments) \
+  namespace fastcnn::cpu::baseline {            \
+  result name arguments;                        \
+  }
+#define FASTCNN_DISPATCH(name) (::fastcnn::dispatch::FlushSubnormals(), ::fastcnn::cpu::baseline::name)
+#endif
+
+// The floating-point mode of the calling thread, as the processor keeps it; set returns the one before.
+FASTCNN_KERNEL(unsigned long long, set_flush_subnormals, ())
+FASTCNN_KERNEL(void, restore_float_mode, (unsigned long long mode))

@@ -1,0 +1,11 @@
+// Names for the headers that kernels include too: those hold declarations and plain data only, so that a kernel's object file takes
+// nothing from the rest of the library.
+#pragma once
+
+namespace fastcnn {
+
+class Attributes;
+class Shape;
+struct Context;
+
+}  // namespace fastcnn

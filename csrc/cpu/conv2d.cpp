@@ -1,0 +1,207 @@
+// conv2d forward and its gradient by x: one sliding product, run over different taps (ops/conv2d.h has the mathematics).
+//
+//   fprop: out = y, in = x,  columns = K, length = taps * C, weights w[r,s,c,k] as they are.
+//   dgrad: out = dx, in = dy, columns = C, length = taps * K, weights transposed and flipped, one set for each phase of the stride.
+//
+// In phases: sort the output pixels into classes that share their taps (taps.h); lay the weights out in panels of tile_columns, so that the
+// panel of one block of columns (R*S*C*32 floats; 36 KB in the second layer of the tutorial's network) stays in the L1 cache while a task's pixels
+// pass; then tasks, each some pixels of one class times one block of columns, tile by tile (tile.h).
+// Dense layers are the case H = W = R = S = 1.
+#include "ops/conv2d.h"
+
+#include "cpu/simd.h"
+#include "cpu/taps.h"
+#include "cpu/tile.h"
+
+namespace fastcnn::cpu::FASTCNN_ISA {
+namespace {
+
+// About 4 microseconds of multiply-adds: enough to be worth handing out.
+constexpr int64_t task_work = 500'000;
+
+struct PixelClass {
+  const AxisGroup* rows;
+  const AxisGroup* columns;
+  int64_t pixels, tiles, tiles_per_task, first_task;
+  TileProduct product;  // all but the block of columns
+  int64_t panel_row;    // where its taps begin in a panel, in rows of tile_columns
+};
+
+struct SlidingProduct {
+  int64_t N, in_width, in_channels, out_width, out_channels;
+  int64_t in_image, out_image;  // floats in one image
+  Axis rows, columns;
+  const float* in;
+  float* out;
+  const float* bias;
+  const float* weights;  // panels, or w itself
+  int64_t panel_rows;    // rows in one panel
+  int64_t weight_step;   // floats between rows: 0 for packed panels, whose step is their width
+};
+
+int64_t blocks_of(int64_t channels) { return ceil_div(channels, tile_columns); }
+int64_t panel_width(int64_t channels, int64_t block) { return min(round_up(channels - block * tile_columns, lanes), tile_columns); }
+
+void run_task(const SlidingProduct& sliding, const PixelClass& cls, int64_t task) {
+  const int64_t blocks = blocks_of(sliding.out_channels), block = task % blocks;
+  const int64_t first_tile = task / blocks * cls.tiles_per_task, end_tile = min(first_tile + cls.tiles_per_task, cls.tiles);
+  const int64_t first_column = block * tile_columns, vectors = panel_width(sliding.out_channels, block) / lanes;
+
+  TileProduct product = cls.product;
+  product.columns = min(sliding.out_channels - first_column, tile_columns);
+  product.bias = sliding.bias == nullptr ? nullptr : sliding.bias + first_column;
+  if (sliding.weight_step == 0) {
+    product.w_step = vectors * lanes;
+    product.w = sliding.weights + first_column * sliding.panel_rows + cls.panel_row * product.w_step;
+  } else {
+    product.w_step = sliding.weight_step;
+    product.w = sliding.weights + first_column + cls.panel_row * product.w_step;
+  }
+  product.w_stride *= product.w_step;
+
+  const int64_t small = cls.pixels / cls.tiles;
+  const TileFunction tiles[2] = {tile_function(small, vectors), tile_function(min(small + 1, tile_rows), vectors)};
+  int64_t pixel = first_tile * cls.pixels / cls.tiles;
+  PixelWalk walk(sliding.rows, sliding.columns, *cls.rows, *cls.columns, pixel);
+  for (int64_t tile = first_tile; tile < end_tile; ++tile) {
+    const int64_t end = (tile + 1) * cls.pixels / cls.tiles, count = end - pixel;
+    const float* in[tile_rows];
+    float* out[tile_rows];
+    for (int64_t i = 0; i < count; ++i, walk.advance()) {
+      const AxisEntry& row = sliding.rows.entries[walk.row];
+      const AxisEntry& column = sliding.columns.entries[walk.column];
+      in[i] = sliding.in + walk.image * sliding.in_image + (row.in * sliding.in_width + column.in) * sliding.in_channels;
+      out[i] = sliding.out + walk.image * sliding.out_image + (row.out * sliding.out_width + column.out) * sliding.out_channels + first_column;
+    }
+    tiles[count - small](product, in, out);
+    pixel = end;
+  }
+}
+
+// Runs all classes. panel_row_of(rows, columns) and tap_stride_of(columns) say where a class's weights begin, and the rows between two of its filter rows.
+template <class PanelRow, class TapStride>
+void run(const SlidingProduct& sliding, PixelClass* classes, const PanelRow& panel_row_of, const TapStride& tap_stride_of, const Parallel& parallel) {
+  const int64_t blocks = blocks_of(sliding.out_channels);
+  int64_t class_count = 0, tasks = 0;
+  for (int64_t i = 0; i < sliding.rows.group_count; ++i) {
+    for (int64_t j = 0; j < sliding.columns.group_count; ++j) {
+      const AxisGroup &rows = sliding.rows.groups[i], &columns = sliding.columns.groups[j];
+      PixelClass cls{&rows, &columns, sliding.N * pixels_of(rows, columns), 0, 0, tasks, {}, panel_row_of(rows, columns)};
+      if (cls.pixels == 0) continue;
+      cls.product.taps = rows.count;
+      cls.product.length = columns.count * sliding.in_channels;
+      cls.product.in_stride = sliding.in_width * sliding.in_channels;
+      cls.product.w_stride = tap_stride_of(columns);
+      cls.tiles = ceil_div(cls.pixels, tile_rows);
+      const int64_t tile_work = max(cls.product.taps * cls.product.length, 16) * tile_rows * min(sliding.out_channels, tile_columns);
+      cls.tiles_per_task = ceil_div(task_work, tile_work);
+      tasks += ceil_div(cls.tiles, cls.tiles_per_task) * blocks;
+      classes[class_count++] = cls;
+    }
+  }
+  parallel_for(parallel, tasks, [&](int64_t task, int) {
+    int64_t low = 0, high = class_count - 1;  // the last class that begins at or before this task
+    while (low < high) {
+      const int64_t middle = (low + high + 1) / 2;
+      if (classes[middle].first_task <= task) low = middle; else high = middle - 1;
+    }
+    run_task(sliding, classes[low], task - classes[low].first_task);
+  });
+}
+
+int64_t panels_bytes(int64_t rows, int64_t channels) { return Carver::bytes_of<float>(rows * round_up(channels, lanes)); }
+
+// Copies rows [begin, end) of w, `channels` wide, into the panels; the lanes past the last channel become 0.
+void pack_rows(const float* w, int64_t begin, int64_t end, int64_t rows, int64_t channels, float* panels) {
+  for (int64_t block = 0; block < blocks_of(channels); ++block) {
+    const int64_t width = panel_width(channels, block), first = block * tile_columns, columns = min(channels - first, width);
+    float* panel = panels + first * rows;
+    for (int64_t row = begin; row < end; ++row) {
+      float* to = panel + row * width;
+      const float* from = w + row * channels + first;
+      for (int64_t i = 0; i < columns; ++i) to[i] = from[i];
+      for (int64_t i = columns; i < width; ++i) to[i] = 0;
+    }
+  }
+}
+
+// One tap of the transposed weights: rows [begin, begin + K) of the panels over C are w[tap][c][k] with c and k exchanged.
+void pack_transposed_tap(const float* w, int64_t begin, int64_t rows, int64_t C, int64_t K, float* panels) {
+  for (int64_t block = 0; block < blocks_of(C); ++block) {
+    const int64_t width = panel_width(C, block), first = block * tile_columns, columns = min(C - first, width);
+    float* panel = panels + first * rows + begin * width;
+    for (int64_t k = 0; k < K; ++k) {
+      for (int64_t i = 0; i < columns; ++i) panel[k * width + i] = w[(first + i) * K + k];
+      for (int64_t i = columns; i < width; ++i) panel[k * width + i] = 0;
+    }
+  }
+}
+
+}  // namespace
+
+int64_t conv2d_fprop_scratch(const Conv2d& conv, int) {
+  const Window& win = conv.window;
+  return axis_scratch(win.P) + axis_scratch(win.Q) + Carver::bytes_of<PixelClass>(win.P * win.Q) + panels_bytes(win.R * win.S * conv.C, conv.K);
+}
+
+void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const float* b, float* y, void* scratch, const Parallel& parallel) {
+  const Window& win = conv.window;
+  Carver carver(scratch);
+  SlidingProduct sliding{conv.N, win.W, conv.C, win.Q, conv.K, win.H * win.W * conv.C, win.P * win.Q * conv.K, {}, {}, x, y, b, w, 0, conv.K};
+  sliding.rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
+  sliding.columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
+  PixelClass* classes = carver.take<PixelClass>(win.P * win.Q);
+
+  // Packing pays when a panel is read often enough; it must be done where the last vector would reach past the end of w.
+  const bool few_tiles = conv.N * win.P * win.Q < 8 * tile_rows;
+  if (!few_tiles || conv.K % lanes != 0) {
+    const int64_t rows = win.R * win.S * conv.C, rows_per_task = ceil_div(8192, conv.K);
+    float* panels = carver.take<float>(rows * round_up(conv.K, lanes));
+    parallel_for(parallel, ceil_div(rows, rows_per_task), [&](int64_t task, int) {
+      pack_rows(w, task * rows_per_task, min((task + 1) * rows_per_task, rows), rows, conv.K, panels);
+    });
+    sliding.weights = panels;
+    sliding.panel_rows = rows;
+    sliding.weight_step = 0;
+  }
+  const auto panel_row = [&](const AxisGroup& rows, const AxisGroup& columns) { return (rows.first * win.S + columns.first) * conv.C; };
+  run(sliding, classes, panel_row, [&](const AxisGroup&) { return win.S * conv.C; }, parallel);
+}
+
+int64_t conv2d_dgrad_scratch(const Conv2d& conv, int) {
+  const Window& win = conv.window;
+  return axis_scratch(win.H) + axis_scratch(win.W) + Carver::bytes_of<PixelClass>(win.H * win.W) + panels_bytes(win.R * win.S * conv.K, conv.C);
+}
+
+void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel) {
+  const Window& win = conv.window;
+  Carver carver(scratch);
+  SlidingProduct sliding{conv.N, win.Q, conv.K, win.W, conv.C, win.P * win.Q * conv.K, win.H * win.W * conv.C, {}, {}, dy, dx, nullptr, nullptr, 0, 0};
+  sliding.rows = backward_axis(carver, win.H, win.P, win.R, win.stride_h, win.top);
+  sliding.columns = backward_axis(carver, win.W, win.Q, win.S, win.stride_w, win.left);
+  PixelClass* classes = carver.take<PixelClass>(win.H * win.W);
+
+  // The taps of a phase pair lie together in the panels: phase by phase, then falling r, then falling s.
+  const auto first_tap = [&](int64_t phase_h, int64_t phase_w) {
+    int64_t taps = 0;
+    for (int64_t p = 0; p < phase_h; ++p) taps += taps_of_phase(win.R, win.stride_h, p) * win.S;
+    for (int64_t p = 0; p < phase_w; ++p) taps += taps_of_phase(win.R, win.stride_h, phase_h) * taps_of_phase(win.S, win.stride_w, p);
+    return taps;
+  };
+  const int64_t taps = win.R * win.S, rows = taps * conv.K;
+  float* panels = carver.take<float>(rows * round_up(conv.C, lanes));
+  parallel_for(parallel, taps, [&](int64_t tap, int) {
+    const int64_t r = tap / win.S, s = tap % win.S, phase_h = r % win.stride_h, phase_w = s % win.stride_w;
+    const int64_t taps_w = taps_of_phase(win.S, win.stride_w, phase_w);
+    const int64_t i = taps_of_phase(win.R, win.stride_h, phase_h) - 1 - r / win.stride_h, j = taps_w - 1 - s / win.stride_w;
+    pack_transposed_tap(w + tap * conv.C * conv.K, (first_tap(phase_h, phase_w) + i * taps_w + j) * conv.K, rows, conv.C, conv.K, panels);
+  });
+  sliding.weights = panels;
+  sliding.panel_rows = rows;
+  const auto panel_row = [&](const AxisGroup& h, const AxisGroup& v) {
+    return (first_tap(h.phase, v.phase) + h.first * taps_of_phase(win.S, win.stride_w, v.phase) + v.first) * conv.K;
+  };
+  run(sliding, classes, panel_row, [&](const AxisGroup& v) { return taps_of_phase(win.S, win.stride_w, v.phase) * conv.K; }, parallel);
+}
+
+}  // namespace fastcnn::cpu::FASTCNN_ISA

@@ -1,0 +1,207 @@
+// conv2d's gradients by w and b (ops/conv2d.h has the mathematics): for each filter row r, the product of the inputs (S*C of them for each
+// output pixel, side by side) with the output gradients, summed over the pixels.
+//
+// A tile is T inputs times two vectors of K, in registers, while up to 128 pixels pass: per pixel two vectors of dy and T broadcasts of x for 2 T
+// multiply-adds, the same balance as in tile.h. 128 pixels of dy (32 KB at K = 64) stay in the L1 cache for all tiles of a task. Each block of pixels is
+// summed up from 0 and then added, so that rounding grows with the square root of 128 and of the number of blocks, not of their product.
+//
+// The batch is cut into slabs of whole images, by its size alone; a task is one slab times a few tiles. Where there are several slabs, each has
+// a partial dw of its own, and they are added in their order: the result does not depend on the number of threads.
+#include "ops/conv2d.h"
+
+#include "cpu/simd.h"
+#include "cpu/taps.h"
+#include "cpu/tile.h"
+
+namespace fastcnn::cpu::FASTCNN_ISA {
+namespace {
+
+constexpr int64_t block_pixels = 128;
+constexpr int64_t slab_pixels = 2048;
+constexpr int64_t max_slabs = 16;
+constexpr int64_t tiles_per_task = 4;
+
+// dw[i][0 : V*lanes] (+)= sum over pixels of x[pixel][offset + i] * dy[pixel * dy_step + 0 : V*lanes], i < T.
+template <int T, int V>
+__attribute__((noinline)) void outer_tile(int64_t pixels, const float* const* x, int64_t offset, const float* dy, int64_t dy_step, float* dw,
+                                          int64_t dw_step, bool add) {
+  Vec sums[T][V];
+#pragma GCC unroll 16
+  for (int i = 0; i < T; ++i)
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) sums[i][v] = Vec{};
+  for (int64_t pixel = 0; pixel < pixels; ++pixel, dy += dy_step) {
+    const float* in = x[pixel] + offset;
+    Vec gradients[V];
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) gradients[v] = load(dy + v * lanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < T; ++i) {
+      const Vec value = broadcast(in[i]);
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) sums[i][v] += value * gradients[v];
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < T; ++i)
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) {
+      float* const to = dw + i * dw_step + v * lanes;
+      store(to, add ? load(to) + sums[i][v] : sums[i][v]);
+    }
+}
+
+using OuterTile = void (*)(int64_t, const float* const*, int64_t, const float*, int64_t, float*, int64_t, bool);
+
+template <int T = tile_rows>
+OuterTile outer_tile_function(int64_t inputs, int64_t vectors) {
+  if constexpr (T > 1) {
+    if (inputs < T) return outer_tile_function<T - 1>(inputs, vectors);
+  }
+  return vectors == 1 ? outer_tile<T, 1> : outer_tile<T, 2>;
+}
+
+struct Slabs {
+  int64_t count, columns, floats;  // columns: K rounded up to whole vectors; floats: of one partial (dw, then db)
+};
+
+Slabs slabs_of(const Conv2d& conv) {
+  const Window& win = conv.window;
+  const int64_t pixels = conv.N * win.P * win.Q, columns = round_up(conv.K, lanes);
+  return {max(1, min(conv.N, min(max_slabs, ceil_div(pixels, slab_pixels)))), columns, (win.R * win.S * conv.C + 1) * columns};
+}
+
+// What all tasks share.
+struct Wgrad {
+  const Conv2d& conv;
+  Axis rows, columns;
+  const float* x;
+  const float* dy;
+  bool dy_in_place;          // the pixels of the one class follow each other in dy, in whole vectors
+  Slabs slabs;
+  int64_t tiles_per_row;     // each filter row's S*C inputs are cut into so many tiles
+};
+
+// The tile of filter row r that begins at input `begin` (of S*C) and ends before `end`.
+struct InputTile {
+  int64_t r, begin, end;
+};
+
+InputTile input_tile(const Wgrad& wgrad, int64_t tile) {
+  const int64_t inputs = wgrad.conv.window.S * wgrad.conv.C, i = tile % wgrad.tiles_per_row;
+  return {tile / wgrad.tiles_per_row, i * inputs / wgrad.tiles_per_row, (i + 1) * inputs / wgrad.tiles_per_row};
+}
+
+void add_rows(const float* dy, int64_t step, int64_t pixels, int64_t columns, float* db) {
+  for (int64_t k = 0; k < columns; k += lanes) {
+    Vec total = {};
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) total += load(dy + pixel * step + k);
+    store(db + k, load(db + k) + total);
+  }
+}
+
+// Tiles [first_tile, end_tile) over the images [first_image, end_image), into one partial. db is null for all tasks but a slab's first.
+void run_task(const Wgrad& wgrad, int64_t first_image, int64_t end_image, int64_t first_tile, int64_t end_tile, float* dw, float* db, float* dy_block) {
+  const Conv2d& conv = wgrad.conv;
+  const Window& win = conv.window;
+  const int64_t columns = wgrad.slabs.columns, row_inputs = win.S * conv.C;
+  const bool one_class = wgrad.rows.group_count == 1 && wgrad.columns.group_count == 1 && first_image < end_image;
+  if (!one_class) {
+    for (int64_t tile = first_tile; tile < end_tile; ++tile) {
+      const InputTile in = input_tile(wgrad, tile);
+      float* to = dw + (in.r * row_inputs + in.begin) * columns;
+      for (int64_t i = 0; i < (in.end - in.begin) * columns; i += lanes) store(to + i, Vec{});
+    }
+  }
+  if (db != nullptr) {
+    for (int64_t k = 0; k < columns; k += lanes) store(db + k, Vec{});
+  }
+  for (int64_t row_group = 0; row_group < wgrad.rows.group_count; ++row_group) {
+    for (int64_t column_group = 0; column_group < wgrad.columns.group_count; ++column_group) {
+      const AxisGroup &rows = wgrad.rows.groups[row_group], &cols = wgrad.columns.groups[column_group];
+      const int64_t image_pixels = pixels_of(rows, cols), end = end_image * image_pixels, begin = first_image * image_pixels;
+      PixelWalk walk(wgrad.rows, wgrad.columns, rows, cols, begin);
+      for (int64_t pixel = begin; pixel < end; pixel += block_pixels) {
+        const int64_t count = min(block_pixels, end - pixel);
+        const float* inputs[block_pixels];
+        const float* gradients = wgrad.dy + pixel * conv.K;
+        for (int64_t i = 0; i < count; ++i, walk.advance()) {
+          const AxisEntry &row = wgrad.rows.entries[walk.row], &column = wgrad.columns.entries[walk.column];
+          inputs[i] = wgrad.x + ((walk.image * win.H + row.in) * win.W + column.in) * conv.C;
+          if (wgrad.dy_in_place) continue;
+          const float* from = wgrad.dy + ((walk.image * win.P + row.out) * win.Q + column.out) * conv.K;
+          for (int64_t k = 0; k < conv.K; ++k) dy_block[i * columns + k] = from[k];
+        }
+        if (!wgrad.dy_in_place) gradients = dy_block;
+        if (db != nullptr) add_rows(gradients, columns, count, columns, db);
+        for (int64_t tile = first_tile; tile < end_tile; ++tile) {
+          const InputTile in = input_tile(wgrad, tile);
+          const int64_t first = max(in.begin, cols.first * conv.C), last = min(in.end, (cols.first + cols.count) * conv.C);
+          if (in.r < rows.first || in.r >= rows.first + rows.count || first >= last) continue;
+          const int64_t offset = (in.r - rows.first) * win.W * conv.C + first - cols.first * conv.C;
+          for (int64_t k = 0; k < columns; k += tile_columns) {
+            const int64_t vectors = min(columns - k, tile_columns) / lanes;
+            outer_tile_function(last - first, vectors)(count, inputs, offset, gradients + k, columns, dw + (in.r * row_inputs + first) * columns + k,
+                                                       columns, !one_class || pixel > begin);
+          }
+        }
+      }
+    }
+  }
+}
+
+// dw and db = the sum of the partials, in their order, without the columns past K.
+void add_partials(const Conv2d& conv, const Slabs& slabs, const float* partials, float* dw, float* db, const Parallel& parallel) {
+  const int64_t rows = conv.window.R * conv.window.S * conv.C + 1, rows_per_task = ceil_div(4096, conv.K);
+  parallel_for(parallel, ceil_div(rows, rows_per_task), [&](int64_t task, int) {
+    for (int64_t row = task * rows_per_task; row < min((task + 1) * rows_per_task, rows); ++row) {
+      float* to = row + 1 < rows ? dw + row * conv.K : db;
+      if (to == nullptr) continue;
+      for (int64_t k = 0; k < conv.K; k += lanes) {
+        Vec total = load(partials + row * slabs.columns + k);
+        for (int64_t slab = 1; slab < slabs.count; ++slab) total += load(partials + slab * slabs.floats + row * slabs.columns + k);
+        if (conv.K - k < lanes) store_first(to + k, total, conv.K - k); else store(to + k, total);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+int64_t conv2d_wgrad_scratch(const Conv2d& conv, int workers) {
+  const Window& win = conv.window;
+  const Slabs slabs = slabs_of(conv);
+  return axis_scratch(win.P) + axis_scratch(win.Q) + Carver::bytes_of<float>(slabs.count * slabs.floats) +
+         workers * Carver::bytes_of<float>(block_pixels * slabs.columns);
+}
+
+void conv2d_wgrad(const Conv2d& conv, const float* x, const float* dy, float* dw, float* db, void* scratch, const Parallel& parallel) {
+  const Window& win = conv.window;
+  Carver carver(scratch);
+  Wgrad wgrad{conv, {}, {}, x, dy, false, slabs_of(conv), ceil_div(win.S * conv.C, tile_rows)};
+  wgrad.rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
+  wgrad.columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
+  wgrad.dy_in_place = wgrad.rows.group_count == 1 && wgrad.columns.group_count == 1 && wgrad.slabs.columns == conv.K;
+
+  const Slabs& slabs = wgrad.slabs;
+  const bool direct = slabs.count == 1 && slabs.columns == conv.K;
+  const int64_t dw_floats = win.R * win.S * conv.C * slabs.columns;
+  float* const partials = carver.take<float>(slabs.count * slabs.floats);
+  float* const dy_blocks = carver.take<float>(parallel.workers * block_pixels * slabs.columns);
+  if (!wgrad.dy_in_place) {
+    for (int64_t i = 0; i < parallel.workers * block_pixels * slabs.columns; i += lanes) store(dy_blocks + i, Vec{});
+  }
+
+  const int64_t tiles = win.R * wgrad.tiles_per_row, chunks = ceil_div(tiles, tiles_per_task);
+  parallel_for(parallel, slabs.count * chunks, [&](int64_t task, int worker) {
+    const int64_t slab = task / chunks, chunk = task % chunks;
+    float* const partial = partials + slab * slabs.floats;
+    float* const to = direct ? dw : partial;
+    float* const db_to = chunk > 0 || db == nullptr ? nullptr : direct ? db : partial + dw_floats;
+    run_task(wgrad, slab * conv.N / slabs.count, (slab + 1) * conv.N / slabs.count, chunk * tiles_per_task, min((chunk + 1) * tiles_per_task, tiles),
+             to, db_to, dy_blocks + worker * block_pixels * slabs.columns);
+  });
+  if (!direct) add_partials(conv, slabs, partials, dw, db, parallel);
+}
+
+}  // namespace fastcnn::cpu::FASTCNN_ISA

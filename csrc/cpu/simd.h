@@ -1,0 +1,189 @@
+// The vectors that the CPU kernels are written in: GCC's and Clang's vector types, as wide as the instruction set that this file is being
+// compiled for, and the few functions over them. One of the three places that ask for the platform.
+//
+// Every file of csrc/cpu/ is compiled once an instruction set, with FASTCNN_ISA naming it. All that it defines lies in
+// fastcnn::cpu::FASTCNN_ISA, so that no function compiled for AVX-512 can be taken by the linker for one of the same name elsewhere:
+// no standard container and no inline function from outside this namespace is used here, unless it has internal linkage.
+#pragma once
+
+#include <cstdint>
+
+#include "core/parallel.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#ifndef FASTCNN_ISA
+#define FASTCNN_ISA baseline
+#endif
+
+namespace fastcnn::cpu::FASTCNN_ISA {
+
+#if defined(__AVX512F__)
+constexpr int lanes = 16;
+constexpr int registers = 32;
+#elif defined(__AVX2__)
+constexpr int lanes = 8;
+constexpr int registers = 16;
+#elif defined(__aarch64__)
+constexpr int lanes = 4;
+constexpr int registers = 32;
+#else
+constexpr int lanes = 4;
+constexpr int registers = 16;
+#endif
+
+typedef float Vec __attribute__((vector_size(lanes * sizeof(float))));
+typedef int32_t IntVec __attribute__((vector_size(lanes * sizeof(int32_t))));
+
+#define FASTCNN_INLINE static inline __attribute__((always_inline))
+
+FASTCNN_INLINE Vec load(const float* from) {
+  Vec v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+FASTCNN_INLINE void store(float* to, Vec v) { __builtin_memcpy(to, &v, sizeof v); }
+
+// The first `count` lanes, in [1, lanes); the others are 0.
+FASTCNN_INLINE Vec load_first(const float* from, int64_t count) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from));
+#else
+  Vec v = {};
+  for (int64_t lane = 0; lane < count; ++lane) v[lane] = from[lane];
+  return v;
+#endif
+}
+
+FASTCNN_INLINE void store_first(float* to, Vec v, int64_t count) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), reinterpret_cast<__m512>(v));
+#else
+  for (int64_t lane = 0; lane < count; ++lane) to[lane] = v[lane];
+#endif
+}
+
+// The first `count` lanes, in [1, lanes].
+FASTCNN_INLINE Vec load_lanes(const float* from, int64_t count) { return count < lanes ? load_first(from, count) : load(from); }
+FASTCNN_INLINE void store_lanes(float* to, Vec v, int64_t count) {
+  if (count < lanes) store_first(to, v, count); else store(to, v);
+}
+
+// x - 0 is x for every x, -0 included, so this is one broadcast.
+FASTCNN_INLINE Vec broadcast(float x) { return x - Vec{}; }
+
+FASTCNN_INLINE Vec select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
+
+FASTCNN_INLINE Vec square_root(Vec v) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Vec>(_mm512_sqrt_ps(reinterpret_cast<__m512>(v)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vec>(_mm256_sqrt_ps(reinterpret_cast<__m256>(v)));
+#elif defined(__x86_64__)
+  return reinterpret_cast<Vec>(_mm_sqrt_ps(reinterpret_cast<__m128>(v)));
+#else
+  for (int lane = 0; lane < lanes; ++lane) v[lane] = __builtin_sqrtf(v[lane]);
+  return v;
+#endif
+}
+
+// e^x by x = n ln 2 + f with |f| <= ln 2 / 2 and the polynomial of degree 7 for e^f; relative error below 2e-7. Below about -87.3 it is 0;
+// NaN stays NaN, +inf is inf.
+FASTCNN_INLINE Vec exponential(Vec x) {
+  const Vec lowest = broadcast(-87.33654f), highest = broadcast(88.72283f);
+  const Vec clamped = select(x < lowest, lowest, select(x > highest, highest, x));
+  const Vec magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  const Vec rounded = clamped * 1.44269504f + magic;
+  const Vec n = rounded - magic;
+  Vec f = clamped - n * 0.693359375f;
+  f = f + n * 2.12194440e-4f;
+  Vec p = broadcast(1.0f / 5040);
+  p = p * f + 1.0f / 720;
+  p = p * f + 1.0f / 120;
+  p = p * f + 1.0f / 24;
+  p = p * f + 1.0f / 6;
+  p = p * f + 0.5f;
+  p = p * f + 1.0f;
+  p = p * f + 1.0f;
+  // 2^n in two halves, since n may be 128.
+  const IntVec exponent = reinterpret_cast<IntVec>(rounded) - reinterpret_cast<IntVec>(magic);
+  const IntVec half = exponent >> 1;
+  const Vec scale0 = reinterpret_cast<Vec>((half + 127) << 23), scale1 = reinterpret_cast<Vec>((exponent - half + 127) << 23);
+  const Vec y = p * scale0 * scale1;
+  const Vec infinity = broadcast(__builtin_inff());
+  return select(x != x, x, select(x < lowest, Vec{}, select(x > highest, infinity, y)));
+}
+
+FASTCNN_INLINE float sum(Vec v) {
+  float total = 0;
+  for (int lane = 0; lane < lanes; ++lane) total += v[lane];
+  return total;
+}
+
+// What a modern processor calls the floating-point mode: subnormal operands and results count as zero.
+FASTCNN_INLINE unsigned long long float_mode() {
+#if defined(__x86_64__)
+  return _mm_getcsr();
+#elif defined(__aarch64__)
+  unsigned long long mode;
+  asm volatile("mrs %0, fpcr" : "=r"(mode));
+  return mode;
+#else
+  return 0;
+#endif
+}
+
+FASTCNN_INLINE void set_float_mode(unsigned long long mode) {
+#if defined(__x86_64__)
+  _mm_setcsr(static_cast<unsigned>(mode));
+#elif defined(__aarch64__)
+  asm volatile("msr fpcr, %0" : : "r"(mode));
+#else
+  (void)mode;
+#endif
+}
+
+#if defined(__x86_64__)
+constexpr unsigned long long flush_subnormals_bits = 0x8040;  // FTZ and DAZ
+#elif defined(__aarch64__)
+constexpr unsigned long long flush_subnormals_bits = 1ull << 24;  // FZ
+#else
+constexpr unsigned long long flush_subnormals_bits = 0;
+#endif
+
+// The parallel loop over a callable: body(task, worker).
+template <class Body>
+static inline void parallel_for(const Parallel& parallel, int64_t tasks, const Body& body) {
+  parallel.run(
+      parallel.pool, tasks, [](void* context, int64_t task, int worker) { (*static_cast<const Body*>(context))(task, worker); },
+      const_cast<Body*>(&body));
+}
+
+constexpr int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+// Hands out pieces of one block of scratch memory, each at a cache line.
+class Carver {
+ public:
+  explicit Carver(void* scratch) : next_(static_cast<char*>(scratch)) {}
+  template <class T>
+  T* take(int64_t count) {
+    T* const piece = reinterpret_cast<T*>(next_);
+    next_ += bytes_of<T>(count);
+    return piece;
+  }
+  template <class T>
+  static constexpr int64_t bytes_of(int64_t count) {
+    return round_up(count * static_cast<int64_t>(sizeof(T)), 64);
+  }
+
+ private:
+  char* next_;
+};
+
+}  // namespace fastcnn::cpu::FASTCNN_ISA

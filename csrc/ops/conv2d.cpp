@@ -1,0 +1,75 @@
+#include "ops/conv2d.h"
+
+
+#include "core/context.h"
+#include "core/errors.h"
+#include "ops/operation.h"
+
+namespace fastcnn {
+
+Conv2d conv2d(const Shape& x, const Shape& w, const Shape* b, std::array<int64_t, 2> stride, const Padding& padding) {
+  if (x.rank() != 4) reject("conv2d", "x must have shape (N, H, W, C), but has shape ", x.str());
+  if (w.rank() != 4) reject("conv2d", "w must have shape (R, S, C, K), but has shape ", w.str());
+  if (w[2] != x[3]) reject("conv2d", "w expects ", w[2], " input channels (w: ", w.str(), "), but x has ", x[3], " (x: ", x.str(), ")");
+  if (w[2] < 1 || w[3] < 1) reject("conv2d", "w must have at least one input and one output channel, but has shape ", w.str());
+  if (b != nullptr && *b != Shape{w[3]}) reject("conv2d", "b must have shape (", w[3], ",) to go with w ", w.str(), ", but has shape ", b->str());
+  return {x[0], x[3], w[3], resolve_window("conv2d", "filter", x[1], x[2], {w[0], w[1]}, stride, padding)};
+}
+
+void conv2d_fprop(Context& context, const Conv2d& conv, const float* x, const float* w, const float* b, float* y) {
+  const Parallel parallel = pool::parallel();
+  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_fprop_scratch)(conv, parallel.workers));
+  FASTCNN_DISPATCH(conv2d_fprop)(conv, x, w, b, y, scratch, parallel);
+}
+
+void conv2d_dgrad(Context& context, const Conv2d& conv, const float* dy, const float* w, float* dx) {
+  const Parallel parallel = pool::parallel();
+  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_dgrad_scratch)(conv, parallel.workers));
+  FASTCNN_DISPATCH(conv2d_dgrad)(conv, dy, w, dx, scratch, parallel);
+}
+
+void conv2d_wgrad(Context& context, const Conv2d& conv, const float* x, const float* dy, float* dw, float* db) {
+  const Parallel parallel = pool::parallel();
+  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_wgrad_scratch)(conv, parallel.workers));
+  FASTCNN_DISPATCH(conv2d_wgrad)(conv, x, dy, dw, db, scratch, parallel);
+}
+
+namespace {
+
+class Conv2dStage : public Operation {
+ public:
+  explicit Conv2dStage(const Attributes& attributes)
+      : stride_(pair("conv2d", attributes, "stride")), padding_(padding_of("conv2d", attributes)) {}
+
+  Shape bind(const Shape& sample, const std::vector<Shape>& parameters) override {
+    conv_ = conv2d(with_batch(sample, 0), parameters.at(0), parameters.size() > 1 ? &parameters[1] : nullptr, stride_, padding_);
+    return {conv_.window.P, conv_.window.Q, conv_.K};
+  }
+
+  void forward(Context& context, const StageArguments& stage) const override {
+    const float* b = stage.parameters.size() > 1 ? stage.parameters[1] : nullptr;
+    conv2d_fprop(context, batch_of(stage.n), stage.x, stage.parameters[0], b, stage.y);
+  }
+
+  void backward(Context& context, const StageArguments& stage) const override {
+    float* db = stage.gradients.size() > 1 ? stage.gradients[1] : nullptr;
+    conv2d_wgrad(context, batch_of(stage.n), stage.x, stage.dy, stage.gradients[0], db);
+    if (stage.dx != nullptr) conv2d_dgrad(context, batch_of(stage.n), stage.dy, stage.parameters[0], stage.dx);
+  }
+
+ private:
+  Conv2d batch_of(int64_t n) const {
+    Conv2d conv = conv_;
+    conv.N = n;
+    return conv;
+  }
+
+  std::array<int64_t, 2> stride_;
+  Padding padding_;
+  Conv2d conv_{};
+};
+
+const registry::Operations<Conv2dStage> registered("conv2d");
+
+}  // namespace
+}  // namespace fastcnn

@@ -1,0 +1,45 @@
+// conv2d: two-dimensional cross-correlation, the "convolution" of every framework. NHWC x RSCK -> NPQK, float32.
+//
+//   fprop   y[n,p,q,k]  = b[k] + sum over r,s,c of  x[n, p*stride_h + r - top, q*stride_w + s - left, c] * w[r,s,c,k]
+//   dgrad   dx[n,h,w,c] =        sum over p,q,k of  dy[n,p,q,k] * w[h - p*stride_h + top, w - q*stride_w + left, c, k]
+//   wgrad   dw[r,s,c,k] =        sum over n,p,q of  x[n, p*stride_h + r - top, q*stride_w + s - left, c] * dy[n,p,q,k]
+//           db[k]       =        sum over n,p,q of  dy[n,p,q,k]
+// where input pixels outside the image are zero. Any filter, stride and padding; N may be 0, K and C may not.
+// Errors (ArgumentError): ranks, channels of w and x that differ, a b of another length than K, and what window.h says.
+// FLOPs of each: 2 * N * P * Q * K * R * S * C, the taps in the padding included. Source: Dumoulin and Visin 2016; the letters are CUTLASS's.
+//
+// Allowed error against float64, relative to the tensor's largest value: 5e-6. (Sums are of up to R*S*C terms, or N*P*Q cut into slabs
+// of about 2,048, in float32 with fused multiply-add where there is one.)
+#pragma once
+
+#include "core/dispatch.h"
+#include "core/forward.h"
+#include "ops/window.h"
+
+namespace fastcnn {
+
+struct Conv2d {
+  int64_t N, C, K;
+  Window window;
+};
+
+// Checks the shapes and gives the convolution's sizes. b may be null.
+Conv2d conv2d(const Shape& x, const Shape& w, const Shape* b, std::array<int64_t, 2> stride, const Padding& padding);
+
+// b may be null.
+void conv2d_fprop(Context& context, const Conv2d& conv, const float* x, const float* w, const float* b, float* y);
+void conv2d_dgrad(Context& context, const Conv2d& conv, const float* dy, const float* w, float* dx);
+// db may be null.
+void conv2d_wgrad(Context& context, const Conv2d& conv, const float* x, const float* dy, float* dw, float* db);
+
+}  // namespace fastcnn
+
+// The kernels. Each is given scratch memory of the size its *_scratch names, in bytes.
+FASTCNN_KERNEL(int64_t, conv2d_fprop_scratch, (const Conv2d& conv, int workers))
+FASTCNN_KERNEL(int64_t, conv2d_dgrad_scratch, (const Conv2d& conv, int workers))
+FASTCNN_KERNEL(int64_t, conv2d_wgrad_scratch, (const Conv2d& conv, int workers))
+FASTCNN_KERNEL(void, conv2d_fprop,
+               (const Conv2d& conv, const float* x, const float* w, const float* b, float* y, void* scratch, const Parallel& parallel))
+FASTCNN_KERNEL(void, conv2d_dgrad, (const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel))
+FASTCNN_KERNEL(void, conv2d_wgrad,
+               (const Conv2d& conv, const float* x, const float* dy, float* dw, float* db, void* scratch, const Parallel& parallel))

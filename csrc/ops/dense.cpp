@@ -1,0 +1,53 @@
+#include "ops/dense.h"
+
+#include "core/context.h"
+#include "core/errors.h"
+#include "ops/operation.h"
+
+namespace fastcnn {
+
+Conv2d dense(const char* operation, const Shape& x, const Shape& w, const Shape* b) {
+  if (x.rank() != 2) reject(operation, "x must have shape (N, in), but has shape ", x.str());
+  if (w.rank() != 2) reject(operation, "w must have shape (in, out), but has shape ", w.str());
+  if (w[0] != x[1]) reject(operation, "w expects ", w[0], " inputs (w: ", w.str(), "), but x has ", x[1], " (x: ", x.str(), ")");
+  if (w[0] < 1 || w[1] < 1) reject(operation, "w must have at least one input and one output, but has shape ", w.str());
+  if (b != nullptr && *b != Shape{w[1]}) reject(operation, "b must have shape (", w[1], ",) to go with w ", w.str(), ", but has shape ", b->str());
+  return {x[0], w[0], w[1], {1, 1, 1, 1, 1, 1, 0, 0, 1, 1}};
+}
+
+namespace {
+
+class DenseStage : public Operation {
+ public:
+  explicit DenseStage(const Attributes&) {}
+
+  Shape bind(const Shape& sample, const std::vector<Shape>& parameters) override {
+    conv_ = dense("dense", with_batch(sample, 0), parameters.at(0), parameters.size() > 1 ? &parameters[1] : nullptr);
+    return {conv_.K};
+  }
+
+  void forward(Context& context, const StageArguments& stage) const override {
+    const float* b = stage.parameters.size() > 1 ? stage.parameters[1] : nullptr;
+    conv2d_fprop(context, batch_of(stage.n), stage.x, stage.parameters[0], b, stage.y);
+  }
+
+  void backward(Context& context, const StageArguments& stage) const override {
+    float* db = stage.gradients.size() > 1 ? stage.gradients[1] : nullptr;
+    conv2d_wgrad(context, batch_of(stage.n), stage.x, stage.dy, stage.gradients[0], db);
+    if (stage.dx != nullptr) conv2d_dgrad(context, batch_of(stage.n), stage.dy, stage.parameters[0], stage.dx);
+  }
+
+ private:
+  Conv2d batch_of(int64_t n) const {
+    Conv2d conv = conv_;
+    conv.N = n;
+    return conv;
+  }
+
+  Conv2d conv_{};
+};
+
+const registry::Operations<DenseStage> registered("dense");
+
+}  // namespace
+}  // namespace fastcnn

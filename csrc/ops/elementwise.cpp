@@ -1,0 +1,92 @@
+#include "ops/elementwise.h"
+
+#include "core/context.h"
+#include "core/errors.h"
+#include "ops/operation.h"
+
+namespace fastcnn {
+
+void relu_forward(Context&, int64_t n, const float* x, float* y) { FASTCNN_DISPATCH(relu_forward)(n, x, y, pool::parallel()); }
+
+void relu_backward(Context&, int64_t n, const float* dy, const float* y, float* dx) {
+  FASTCNN_DISPATCH(relu_backward)(n, dy, y, dx, pool::parallel());
+}
+
+void rescale(Context&, int64_t n, const float* x, float scale, float offset, float* y) {
+  FASTCNN_DISPATCH(rescale)(n, x, scale, offset, y, pool::parallel());
+}
+
+void dropout(Context&, int64_t n, const float* x, double rate, const RandomKey& key, float* y) {
+  if (!(rate >= 0 && rate < 1)) reject("dropout", "rate must be in [0, 1), but is ", rate);
+  FASTCNN_DISPATCH(dropout)(n, x, static_cast<float>(rate), key, y, pool::parallel());
+}
+
+namespace {
+
+// The shape stays; the plan may run these in place.
+class ElementwiseStage : public Operation {
+ public:
+  Shape bind(const Shape& sample, const std::vector<Shape>&) override {
+    elements_ = sample.elements();
+    return sample;
+  }
+
+ protected:
+  int64_t elements_ = 0;
+};
+
+class ReluStage : public ElementwiseStage {
+ public:
+  explicit ReluStage(const Attributes&) {}
+  void forward(Context& context, const StageArguments& stage) const override {
+    relu_forward(context, stage.n * elements_, stage.x, stage.y);
+  }
+  void backward(Context& context, const StageArguments& stage) const override {
+    if (stage.dx != nullptr) relu_backward(context, stage.n * elements_, stage.dy, stage.y, stage.dx);
+  }
+};
+
+class RescaleStage : public ElementwiseStage {
+ public:
+  explicit RescaleStage(const Attributes& attributes)
+      : scale_(static_cast<float>(attributes.number("scale"))), offset_(static_cast<float>(attributes.number("offset"))) {}
+  void forward(Context& context, const StageArguments& stage) const override {
+    rescale(context, stage.n * elements_, stage.x, scale_, offset_, stage.y);
+  }
+  void backward(Context& context, const StageArguments& stage) const override {
+    if (stage.dx != nullptr) rescale(context, stage.n * elements_, stage.dy, scale_, 0, stage.dx);
+  }
+
+ private:
+  float scale_, offset_;
+};
+
+// Active in training only.
+class DropoutStage : public ElementwiseStage {
+ public:
+  explicit DropoutStage(const Attributes& attributes)
+      : rate_(attributes.number("rate")), purpose_(static_cast<uint32_t>(attributes.number("purpose"))) {}
+  void forward(Context& context, const StageArguments& stage) const override {
+    if (stage.training) {
+      dropout(context, stage.n * elements_, stage.x, rate_, key_of(stage), stage.y);
+    } else if (stage.y != stage.x) {
+      rescale(context, stage.n * elements_, stage.x, 1, 0, stage.y);
+    }
+  }
+  void backward(Context& context, const StageArguments& stage) const override {
+    if (stage.dx != nullptr) dropout(context, stage.n * elements_, stage.dy, rate_, key_of(stage), stage.dx);
+  }
+
+ private:
+  RandomKey key_of(const StageArguments& stage) const { return {stage.key.seed, stage.key.step, purpose_}; }
+
+  double rate_;
+  uint32_t purpose_;  // tells the dropouts of one model apart
+};
+
+const registry::Operations<ReluStage> registered_relu("relu");
+const registry::Operations<RescaleStage> registered_rescale("rescale");
+const registry::Operations<DropoutStage> registered_dropout("dropout");
+
+}  // namespace
+}  // namespace fastcnn

@@ -1,0 +1,87 @@
+#include "ops/softmax.h"
+
+#include "core/context.h"
+#include "core/errors.h"
+#include "ops/dense.h"
+#include "ops/operation.h"
+
+namespace fastcnn {
+
+void softmax_forward(Context&, int64_t rows, int64_t K, const float* x, float* y) {
+  FASTCNN_DISPATCH(softmax_forward)(rows, K, x, y, pool::parallel());
+}
+
+void softmax_backward(Context&, int64_t rows, int64_t K, const float* dy, const float* y, float* dx) {
+  FASTCNN_DISPATCH(softmax_backward)(rows, K, dy, y, dx, pool::parallel());
+}
+
+void dense_softmax(Context& context, const Conv2d& conv, const float* x, const float* w, const float* b, float* y) {
+  void* scratch = context.scratch.get(FASTCNN_DISPATCH(dense_softmax_scratch)(conv));
+  FASTCNN_DISPATCH(dense_softmax)(conv, x, w, b, y, scratch, pool::parallel());
+}
+
+namespace {
+
+class SoftmaxStage : public Operation {
+ public:
+  explicit SoftmaxStage(const Attributes&) {}
+
+  Shape bind(const Shape& sample, const std::vector<Shape>&) override {
+    if (sample.rank() < 1) reject("softmax", "x must have at least one axis beside the batch, but a sample has shape ", sample.str());
+    K_ = sample[sample.rank() - 1];
+    rows_ = K_ > 0 ? sample.elements() / K_ : 0;
+    return sample;
+  }
+
+  void forward(Context& context, const StageArguments& stage) const override {
+    softmax_forward(context, stage.n * rows_, K_, stage.x, stage.y);
+  }
+
+  void backward(Context& context, const StageArguments& stage) const override {
+    if (stage.dx != nullptr) softmax_backward(context, stage.n * rows_, K_, stage.dy, stage.y, stage.dx);
+  }
+
+ private:
+  int64_t rows_ = 0, K_ = 0;
+};
+
+class DenseSoftmaxStage : public Operation {
+ public:
+  explicit DenseSoftmaxStage(const Attributes&) {}
+
+  Shape bind(const Shape& sample, const std::vector<Shape>& parameters) override {
+    conv_ = dense("dense_softmax", with_batch(sample, 0), parameters.at(0), parameters.size() > 1 ? &parameters[1] : nullptr);
+    return {conv_.K};
+  }
+
+  // The gradient by the logits; dense's backward goes on from it.
+  int64_t saved_bytes(int64_t n) const override { return n * conv_.K * static_cast<int64_t>(sizeof(float)); }
+
+  void forward(Context& context, const StageArguments& stage) const override {
+    const float* b = stage.parameters.size() > 1 ? stage.parameters[1] : nullptr;
+    dense_softmax(context, batch_of(stage.n), stage.x, stage.parameters[0], b, stage.y);
+  }
+
+  void backward(Context& context, const StageArguments& stage) const override {
+    float* dlogits = static_cast<float*>(stage.saved);
+    softmax_backward(context, stage.n, conv_.K, stage.dy, stage.y, dlogits);
+    float* db = stage.gradients.size() > 1 ? stage.gradients[1] : nullptr;
+    conv2d_wgrad(context, batch_of(stage.n), stage.x, dlogits, stage.gradients[0], db);
+    if (stage.dx != nullptr) conv2d_dgrad(context, batch_of(stage.n), dlogits, stage.parameters[0], stage.dx);
+  }
+
+ private:
+  Conv2d batch_of(int64_t n) const {
+    Conv2d conv = conv_;
+    conv.N = n;
+    return conv;
+  }
+
+  Conv2d conv_{};
+};
+
+const registry::Operations<SoftmaxStage> registered("softmax");
+const registry::Operations<DenseSoftmaxStage> registered_dense("dense_softmax");
+
+}  // namespace
+}  // namespace fastcnn

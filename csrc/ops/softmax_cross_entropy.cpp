@@ -1,0 +1,66 @@
+#include "ops/softmax_cross_entropy.h"
+
+#include "core/context.h"
+#include "core/errors.h"
+#include "ops/operation.h"
+
+namespace fastcnn {
+
+CrossEntropy softmax_cross_entropy(const Shape& x, const Shape& targets, bool from_logits) {
+  if (x.rank() != 2) reject("softmax_cross_entropy", "x must have shape (N, K), but has shape ", x.str());
+  if (x[1] < 1) reject("softmax_cross_entropy", "x must have at least one class, but has shape ", x.str());
+  const Shape classes = {x[0]};
+  if (targets != classes && targets != x)
+    reject("softmax_cross_entropy", "labels must have shape ", classes.str(), " or ", x.str(), " to go with x ", x.str(), ", but have shape ", targets.str());
+  return {x[0], x[1], from_logits};
+}
+
+void check_classes(const char* operation, const int64_t* classes, int64_t N, int64_t K) {
+  for (int64_t n = 0; n < N; ++n) {
+    if (classes[n] < 0 || classes[n] >= K)
+      reject(operation, "labels must be in [0, ", K, ") for x with ", K, " classes, but labels[", n, "] is ", classes[n]);
+  }
+}
+
+void softmax_cross_entropy(Context&, const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct, float* dx) {
+  FASTCNN_DISPATCH(softmax_cross_entropy)(op, x, targets, loss, correct, dx, pool::parallel());
+}
+
+namespace {
+
+// The last stage before the way back. saved: the loss and whether it was right, for each sample.
+class CrossEntropyStage : public Operation {
+ public:
+  explicit CrossEntropyStage(const Attributes& attributes) : from_logits_(attributes.flag("from_logits")) {}
+
+  Shape bind(const Shape& sample, const std::vector<Shape>&) override {
+    K_ = softmax_cross_entropy(with_batch(sample, 0), {0}, from_logits_).K;
+    return sample;
+  }
+
+  int64_t saved_bytes(int64_t n) const override { return n * static_cast<int64_t>(sizeof(float) + sizeof(int32_t)); }
+
+  void forward(Context& context, const StageArguments& stage) const override { run(context, stage, nullptr); }
+
+  // The loss is taken together with its gradient, so that the plan calls only this one in training.
+  void backward(Context& context, const StageArguments& stage) const override { run(context, stage, stage.dx); }
+
+ private:
+  void run(Context& context, const StageArguments& stage, float* dx) const {
+    float* loss = static_cast<float*>(stage.saved);
+    int32_t* correct = reinterpret_cast<int32_t*>(loss + stage.n);
+    softmax_cross_entropy(context, {stage.n, K_, from_logits_}, stage.x, *stage.targets, loss, correct, dx);
+    for (int64_t n = 0; n < stage.n; ++n) {
+      stage.totals->loss += loss[n];
+      stage.totals->correct += correct[n];
+    }
+  }
+
+  bool from_logits_;
+  int64_t K_ = 0;
+};
+
+const registry::Operations<CrossEntropyStage> registered("softmax_cross_entropy");
+
+}  // namespace
+}  // namespace fastcnn

@@ -1,0 +1,90 @@
+// Carries out a plan: the stages of a step, one after another, on buffers that are allocated once.
+//
+// plan.py decides everything: which operations, in which order, on which buffers. Here they are bound to their shapes, given memory and run. The runtime
+// knows operations, not networks, and asks no operation what it is.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/batch.h"
+#include "core/context.h"
+#include "core/types.h"
+#include "ops/operation.h"
+
+namespace fastcnn::runtime {
+
+// A variable of the model: where it begins in the flat buffers of parameters and gradients.
+struct Parameter {
+  int64_t offset;
+  Shape shape;
+};
+
+struct StageDescription {
+  std::string operation;
+  Attributes attributes;
+  Shape input;  // of one sample
+  std::vector<Parameter> parameters;
+  int x = -1, y = -1;    // activation buffers; equal where the stage runs in place; x is -1 for the first stage
+  int dy = -1, dx = -1;  // gradient buffers; -1 where there is none
+};
+
+struct Description {
+  std::vector<StageDescription> stages;  // forward, in order
+  std::vector<StageDescription> head;    // after them, in forward() only: what the loss does by itself in training (softmax)
+  std::vector<StageDescription> loss;    // none or one
+  std::vector<int64_t> activations;      // buffers: floats a sample
+  std::vector<int64_t> gradients;
+  std::string optimizer;                 // empty for none
+  Attributes optimizer_attributes;
+};
+
+// The model's flat buffers; the caller keeps them alive.
+struct ModelMemory {
+  int64_t size = 0;
+  float* parameters = nullptr;
+  float* gradients = nullptr;
+  std::vector<float*> slots;  // the optimizer's
+};
+
+class Plan {
+ public:
+  // Throws ArgumentError where an operation does not accept its shapes.
+  Plan(const Description& description, const ModelMemory& memory);
+
+  // Inference: writes (n, output shape) to `output`.
+  void forward(int64_t n, const Samples& samples, float* output);
+  // The loss and the number of right answers, summed over the batch.
+  Totals evaluate(int64_t n, const Samples& samples, const Targets& targets);
+  // The same in training mode, and one step of the optimizer. key: the seed and the step; step counts from 1. Interrupted before the optimizer, it
+  // throws Interrupted and leaves the model as it was.
+  Totals train(int64_t n, const Samples& samples, const Targets& targets, uint64_t seed, int64_t step, double learning_rate);
+
+  // The floats of one sample, as it comes in and as it goes out.
+  int64_t input_elements() const { return stages_.front().description.input.elements(); }
+  int64_t output_elements() const { return output_elements_; }
+
+ private:
+  struct Stage {
+    StageDescription description;
+    std::unique_ptr<Operation> operation;
+    AlignedBlock saved;
+  };
+
+  Stage bind(const StageDescription& description, const Description& plan) const;
+  void reserve(int64_t n, bool training);
+  StageArguments arguments(const Stage& stage, int64_t n, const Samples& samples) const;
+  void run_forward(std::vector<Stage>& stages, StageArguments common);
+
+  std::vector<Stage> stages_, head_, loss_;
+  std::vector<int64_t> activation_sizes_, gradient_sizes_;
+  std::vector<AlignedBlock> activations_, gradients_;
+  int64_t capacity_ = 0, training_capacity_ = 0, output_elements_ = 0;
+  Optimizer optimizer_;
+  Attributes optimizer_attributes_;
+  ModelMemory memory_;
+  Context context_;
+};
+
+}  // namespace fastcnn::runtime

@@ -1,0 +1,86 @@
+"""Checks of what a caller gave, each worded in one place. Every function takes `owner`, the class or function that speaks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["boolean", "float32_only", "number", "only", "pair", "positive_integer", "unknown", "unrecognized"]
+
+
+def only(owner: str, argument: str, value: Any, *supported: Any) -> None:
+    """Refuses every value of an argument that Keras has but the first of `supported` (the others mean the same)."""
+    if not any(value is allowed or (type(value) is type(allowed) and value == allowed) for allowed in supported):
+        raise ValueError(f"{owner}: {argument}={value!r} is not supported; only {supported[0]!r} is")
+
+
+def float32_only(owner: str, dtype: Any) -> None:
+    """Refuses every dtype but float32, given as None, its name, numpy's class, or Keras's serialised policy."""
+    name = dtype["config"].get("name") if isinstance(dtype, Mapping) and isinstance(dtype.get("config"), Mapping) else dtype
+    if not (name is None or name == "float32" or name is np.float32):
+        raise ValueError(f"{owner}: dtype={name!r} is not supported; only 'float32' is")
+
+
+def positive_integer(owner: str, argument: str, value: Any) -> int:
+    """An integer of at least 1 (numpy's too)."""
+    if not _is_integer(value) or value < 1:
+        raise ValueError(f"{owner}: {argument} must be an integer of at least 1, but is {value!r}")
+    return int(value)
+
+
+def pair(owner: str, argument: str, value: Any) -> tuple[int, int]:
+    """One integer for both axes or two, each at least 1."""
+    values = (value, value) if _is_integer(value) else value
+    if not (isinstance(values, Iterable) and not isinstance(values, (str, bytes))):
+        raise ValueError(f"{owner}: {argument} must be an integer or two integers, but is {value!r}")
+    items = tuple(values)
+    if len(items) != 2 or not all(_is_integer(item) for item in items):
+        raise ValueError(f"{owner}: {argument} must be an integer or two integers, but is {value!r}")
+    if min(items) < 1:
+        raise ValueError(f"{owner}: {argument} must be at least 1 in height and width, but is {value!r}")
+    return int(items[0]), int(items[1])
+
+
+def number(owner: str, argument: str, value: Any, *, least: float = -math.inf, below: float = math.inf) -> float:
+    """A finite real number in [least, below)."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{owner}: {argument} must be a number, but is {value!r}")
+    if not (math.isfinite(value) and least <= value < below):
+        raise ValueError(f"{owner}: {argument} must be {_range(least, below)}, but is {value!r}")
+    return float(value)
+
+
+def boolean(owner: str, argument: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{owner}: {argument} must be True or False, but is {value!r}")
+    return bool(value)
+
+
+def unknown(owner: str, what: str, name: Any, known: Iterable[str]) -> str:
+    """The sentence that says that `name` is no known `what`, with the nearest name that is."""
+    import difflib
+
+    names = {key.lower(): key for key in sorted(known, reverse=True)}
+    near = difflib.get_close_matches(str(name).lower(), names, n=1)
+    hint = f"did you mean {names[near[0]]!r}?" if near else "known: " + ", ".join(sorted(repr(key) for key in names.values()))
+    return f"{owner}: unknown {what} {name!r}; {hint}"
+
+
+def unrecognized(owner: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Refuses keyword arguments that are left over."""
+    for name in given:
+        raise ValueError(unknown(owner, "argument", name, known))
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _range(least: float, below: float) -> str:
+    if below < math.inf:
+        return f"in [{least:g}, {below:g})"
+    return f"finite and at least {least:g}" if least > -math.inf else "finite"

@@ -1,0 +1,49 @@
+"""Keras's way of writing an object as a dict, {module, class_name, config, registered_name}, and back.
+
+Reading looks names up in our own tables and never imports or runs what a file names. The files are in `formats/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+from fastcnn._arguments import unknown
+
+__all__ = ["deserialize", "serialize"]
+
+T = TypeVar("T")
+
+
+class _Serializable(Protocol):
+    keras_module: str
+
+    def get_config(self) -> dict[str, Any]: ...
+
+
+def serialize(thing: _Serializable) -> dict[str, Any]:
+    """The dict that Keras writes for its own object of the same class."""
+    return {
+        "module": thing.keras_module,
+        "class_name": type(thing).__name__,
+        "config": thing.get_config(),
+        "registered_name": None,
+    }
+
+
+def deserialize(owner: str, what: str, written: Mapping[str, Any], known: Mapping[str, type[T]]) -> T:
+    """The object that `written` describes, of one of the `known` classes.
+
+    ValueError where the class is not known, does not come from Keras itself, or was registered by somebody under a name of their own.
+    """
+    name, config, module = written.get("class_name"), written.get("config", {}), written.get("module")
+    if not isinstance(name, str) or not isinstance(config, Mapping):
+        raise ValueError(f"{owner}: {what} must be {{'class_name': ..., 'config': {{...}}}}, but is {dict(written)!r}")
+    if module is not None and str(module).partition(".")[0] != "keras":
+        raise ValueError(f"{owner}: {what} {name!r} comes from {module!r}, and only Keras's own are supported")
+    if written.get("registered_name") not in (None, name):
+        raise ValueError(f"{owner}: {what} {written['registered_name']!r} is not one of Keras's own")
+    found = known.get(name)
+    if found is None:
+        raise ValueError(unknown(owner, what, name, known))
+    return found.from_config(dict(config))  # type: ignore[attr-defined,no-any-return]

@@ -1,0 +1,150 @@
+"""What `fit`, `evaluate` and `predict` are given: the checks, each made once before the first step, and how odd arrays become batches. Private.
+
+Images stay as they came, uint8, float32 or float64, and the core gathers and converts them batch by batch. Labels are small, and become
+int32 classes or float32 rows here. What a loss is, is the business of `losses.py`; the loops are in `training.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .plan import Plan
+
+__all__: list[str] = []
+
+Array = NDArray[Any]
+
+_DIRECT = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))  # what the core reads itself
+
+
+def as_array(value: object, where: str, name: str) -> Array:
+    """`value` as a numpy array, without a copy where it is an array already (numpy's, or anything that speaks DLPack)."""
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "__dlpack__"):
+        return np.from_dlpack(value.detach() if hasattr(value, "detach") else value)
+    if not hasattr(value, "__array__") and not isinstance(value, (list, tuple)):
+        raise TypeError(f"{where}: {name} is a {type(value).__name__}, but wanted is an array")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{where}: {name} cannot be made into one array: {error}") from None
+
+
+def images(x: object, input_shape: tuple[int | None, ...] | None, where: str, name: str = "x", *, empty: bool = False) -> Array:
+    """Checks a batch or a data set of images, and gives it the shape (N, *input_shape).
+
+    An array that lacks a last axis of one channel gets it, and one that has an axis of one too many loses it, as in Keras.
+    `input_shape` holds None where any size will do; None altogether means that only the type is checked.
+
+    Raises TypeError for a dtype that is no number of at most 64 bits (float16 included), ValueError for shapes that do not fit, and
+    for no images at all unless `empty`.
+    """
+    array = as_array(x, where, name)
+    if array.dtype.kind not in "biu" and array.dtype.newbyteorder("=") not in _DIRECT:
+        raise TypeError(f"{where}: {name} has dtype {array.dtype}, but wanted is uint8, float32 or float64 (or another integer)")
+    if array.ndim == 0:
+        raise ValueError(f"{where}: {name} is a single number, but wanted is an array whose first axis counts the images")
+    if input_shape is not None:
+        array = _fitted(array, input_shape, where, name)
+    if len(array) == 0 and not empty:
+        raise ValueError(f"{where}: {name} is empty (shape {array.shape}), but at least one image is needed")
+    return array.view(np.uint8) if array.dtype == np.bool_ else array
+
+
+def _fitted(array: Array, input_shape: tuple[int | None, ...], where: str, name: str) -> Array:
+    rank = len(input_shape) + 1
+    if array.ndim == rank - 1 and rank > 2 and input_shape[-1] == 1 and _fits(array.shape[1:], input_shape[:-1]):
+        return array[..., np.newaxis]
+    if array.ndim == rank + 1 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim != rank or not _fits(array.shape[1:], input_shape):
+        hint = f"; for a single image pass {name}[None]" if _fits(array.shape, input_shape) else ""
+        wanted = ", ".join(["N", *(str(size) for size in input_shape)])
+        raise ValueError(f"{where}: {name} has shape {array.shape}, but the model takes ({wanted}){hint}")
+    return array
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(size is None or size == came for came, size in zip(shape, wanted))
+
+
+def targets(y: object, count: int, classes: int, sparse: bool, where: str, name: str = "y") -> Array:
+    """Checks the labels of `count` images and converts them: int32 (count,) if `sparse`, else float32 (count, classes).
+
+    Sparse labels are class numbers from 0, in any type whose values are whole, of shape (count,) or (count, 1). Others are one-hot rows, or
+    rows of probabilities. Raises TypeError for a dtype that holds no numbers, ValueError for anything else, with the row and the value.
+    """
+    array = as_array(y, where, name)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{where}: {name} has dtype {array.dtype}, but wanted are numbers: {'class numbers' if sparse else 'one-hot rows'}")
+    if array.ndim == 0 or len(array) != count:
+        came = "is a single number" if array.ndim == 0 else f"has {len(array)} labels"
+        raise ValueError(f"{where}: {name} {came}, but there are {count} images")
+    return _classes(array, classes, where, name) if sparse else _rows(array, classes, where, name)
+
+
+def _classes(array: Array, classes: int, where: str, name: str) -> NDArray[np.int32]:
+    if array.ndim > 2 or (array.ndim == 2 and array.shape[1] != 1):
+        hint = ""
+        if array.ndim == 2 and array.shape[1] == classes:
+            hint = "; for one-hot labels use CategoricalCrossentropy"
+        wanted = f"({len(array)},) or ({len(array)}, 1)"
+        raise ValueError(f"{where}: {name} has shape {array.shape}, but wanted is one class number an image, {wanted}{hint}")
+    flat = array.reshape(len(array))
+    if flat.dtype.kind == "f":
+        _refuse(flat, ~(flat == np.floor(flat)), f"{where}: {name}", "but a class is a whole number")
+    if flat.dtype.kind != "b":
+        outside = (flat < 0) | (flat >= classes)
+        _refuse(flat, outside, f"{where}: {name}", f"but the model has {classes} outputs, so classes run from 0 to {classes - 1}")
+    return flat.astype(np.int32)
+
+
+def _rows(array: Array, classes: int, where: str, name: str) -> NDArray[np.float32]:
+    if array.shape != (len(array), classes):
+        hint = "; for class numbers use SparseCategoricalCrossentropy" if array.ndim == 1 or array.shape[1:] == (1,) else ""
+        raise ValueError(f"{where}: {name} has shape {array.shape}, but wanted are one-hot rows, ({len(array)}, {classes}){hint}")
+    if array.dtype.kind == "f":
+        _refuse(array, ~np.isfinite(array).all(axis=1), f"{where}: {name}", "but a probability is a finite number")
+    if array.dtype.kind in "if":
+        _refuse(array, (array < 0).any(axis=1), f"{where}: {name}", "but a probability is not negative")
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _refuse(array: Array, wrong: NDArray[np.bool_], start: str, wanted: str) -> None:
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f"{start}[{row}] is {array[row]}, {wanted}")
+
+
+def step_function(plan: Plan, x: Array) -> Plan | Gathering:
+    """The plan itself if it can read `x` where it lies, else one that hands it each batch as a float32 copy."""
+    contiguous = x.strides[1:] == np.empty((0, *x.shape[1:]), x.dtype).strides[1:]
+    return plan if contiguous and x.dtype in _DIRECT and x.flags.aligned else Gathering(plan)
+
+
+class Gathering:
+    """A plan for images that the core cannot read itself: other integers, another byte order, pixels that do not lie side by side."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def _batch(self, x: Array, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        return np.ascontiguousarray(x[rows], dtype=np.float32), np.arange(len(rows))
+
+    def forward(self, x: Array, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """As `Plan.forward`."""
+        return self._plan.forward(*self._batch(x, np.arange(len(x)) if rows is None else rows))
+
+    def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64]) -> tuple[float, int]:
+        """As `Plan.evaluate_step`."""
+        batch, order = self._batch(x, rows)
+        return self._plan.evaluate_step(batch, y[rows], order)
+
+    def train_step(self, x: Array, y: Array, rows: NDArray[np.int64], *, learning_rate: float, step: int) -> tuple[float, int]:
+        """As `Plan.train_step`."""
+        batch, order = self._batch(x, rows)
+        return self._plan.train_step(batch, y[rows], order, learning_rate=learning_rate, step=step)

@@ -1,0 +1,419 @@
+"""The operations as functions on arrays: what a researcher calls, and what the tests hold against float64.
+
+Every function takes numpy arrays, or anything that speaks DLPack and lies on the CPU (a torch tensor, say), and gives back the kind it was
+given. Arrays are float32 (TypeError otherwise: nothing is cast in silence); any strides will do, C order costs no copy. N = 0 is a valid
+batch. Shapes are written with the field's letters: N images, H x W input, C input channels, K output channels, R x S filter, P x Q output.
+
+The checks and the mathematics are in the C++ core (csrc/ops/x.h states each operation once); layers and models are elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias, Union
+
+import numpy as np
+
+from fastcnn import _core
+
+__all__ = [
+    "adam",
+    "average_pool2d",
+    "average_pool2d_backward",
+    "conv2d",
+    "conv2d_backward",
+    "dense",
+    "dense_backward",
+    "dense_softmax",
+    "dropout",
+    "global_average_pool2d",
+    "global_average_pool2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "relu",
+    "relu_backward",
+    "rescale",
+    "sgd",
+    "softmax",
+    "softmax_backward",
+    "softmax_cross_entropy",
+]
+
+Array: TypeAlias = Any
+Size: TypeAlias = Union[int, Sequence[int]]
+Padding: TypeAlias = Union[Literal["valid", "same"], Sequence[Sequence[int]]]
+
+
+def conv2d(x: Array, w: Array, b: Array | None = None, *, stride: Size = 1, padding: Padding = "valid") -> Array:
+    """Two-dimensional cross-correlation, as in Keras's Conv2D.
+
+    Parameters
+    ----------
+    x : (N, H, W, C) float32
+    w : (R, S, C, K) float32, the filters, as Keras keeps them.
+    b : (K,) float32, or None for no bias.
+    stride : int or (int, int), at least 1.
+    padding : "valid" (none), "same" (Keras's: the odd row goes last), or ((top, bottom), (left, right)).
+
+    Returns
+    -------
+    y : (N, P, Q, K) float32, P = (H + top + bottom - R) // stride + 1.
+
+    Raises
+    ------
+    ValueError
+        Where shapes disagree, the filter is larger than the padded image, stride is below 1 or padding negative.
+    TypeError
+        Where an array is not float32.
+
+    Notes
+    -----
+    Source: Dumoulin and Visin 2016, relation 6. PyTorch's conv2d is the same on NCHW and KCRS.
+    """
+    of = _Arrays("conv2d", x)
+    return of.kind(_core.conv2d(of("x", x), of("w", w), of.optional("b", b), _pair("conv2d", "stride", stride), _padding("conv2d", padding)))
+
+
+def conv2d_backward(
+    dy: Array, x: Array, w: Array, *, stride: Size = 1, padding: Padding = "valid"
+) -> tuple[Array, Array, Array]:
+    """Gradients of conv2d.
+
+    Parameters
+    ----------
+    dy : (N, P, Q, K) float32, the gradient of the loss by y.
+    x, w, stride, padding : as they were given to conv2d.
+
+    Returns
+    -------
+    dx : (N, H, W, C), dw : (R, S, C, K), db : (K,) float32, the gradients by x, w and b.
+    """
+    of = _Arrays("conv2d_backward", x)
+    gradients = _core.conv2d_backward(
+        of("dy", dy), of("x", x), of("w", w), _pair("conv2d", "stride", stride), _padding("conv2d", padding)
+    )
+    return of.kind(gradients[0]), of.kind(gradients[1]), of.kind(gradients[2])
+
+
+def max_pool2d(
+    x: Array, window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid"
+) -> tuple[Array, Array]:
+    """The largest value of each window, and where it was.
+
+    Parameters
+    ----------
+    x : (N, H, W, C) float32
+    window : int or (int, int), at least 1; of at most 65,535 pixels.
+    stride : int or (int, int); None means the window's size, as in Keras.
+    padding : "valid" (a ragged rest is dropped), "same" or ((top, bottom), (left, right)); the padding never wins.
+        Explicit padding must leave at least one pixel of the image in every window.
+
+    Returns
+    -------
+    y : (N, P, Q, C) float32. NaN, if the window holds one, as in PyTorch (Keras on TensorFlow loses it).
+    index : (N, P, Q, C) uint16, r * S + s of the winner in its window: the first of equals, or the first NaN.
+    """
+    of = _Arrays("max_pool2d", x)
+    size = _pair("max_pool2d", "window", window)
+    step = size if stride is None else _pair("max_pool2d", "stride", stride)
+    y, index = _core.max_pool2d(of("x", x), size, step, _padding("max_pool2d", padding))
+    return of.kind(y), of.kind(index)
+
+
+def max_pool2d_backward(
+    dy: Array,
+    index: Array,
+    input_shape: Sequence[int],
+    window: Size = 2,
+    *,
+    stride: Size | None = None,
+    padding: Padding = "valid",
+) -> Array:
+    """Gradient of max_pool2d: each dy goes to the pixel that won its window.
+
+    Parameters
+    ----------
+    dy : (N, P, Q, C) float32. index : (N, P, Q, C) uint16, as max_pool2d gave it.
+    input_shape : (N, H, W, C) of max_pool2d's x. window, stride, padding : as they were given to max_pool2d.
+
+    Returns
+    -------
+    dx : (N, H, W, C) float32
+    """
+    of = _Arrays("max_pool2d_backward", dy)
+    size = _pair("max_pool2d", "window", window)
+    step = size if stride is None else _pair("max_pool2d", "stride", stride)
+    positions = of("index", index, np.uint16)
+    shape = tuple(int(extent) for extent in input_shape)
+    return of.kind(_core.max_pool2d_backward(of("dy", dy), positions, shape, size, step, _padding("max_pool2d", padding)))
+
+
+def average_pool2d(x: Array, window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid") -> Array:
+    """The mean of each window; as in Keras, over the pixels of the image in it, without the padding.
+
+    Parameters as for max_pool2d.
+
+    Returns
+    -------
+    y : (N, P, Q, C) float32. (PyTorch counts the padding unless told `count_include_pad=False`.)
+    """
+    of = _Arrays("average_pool2d", x)
+    size = _pair("average_pool2d", "window", window)
+    step = size if stride is None else _pair("average_pool2d", "stride", stride)
+    return of.kind(_core.average_pool2d(of("x", x), size, step, _padding("average_pool2d", padding)))
+
+
+def average_pool2d_backward(
+    dy: Array, input_shape: Sequence[int], window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid"
+) -> Array:
+    """Gradient of average_pool2d: dx (N, H, W, C) float32, for dy (N, P, Q, C) and x's shape."""
+    of = _Arrays("average_pool2d_backward", dy)
+    size = _pair("average_pool2d", "window", window)
+    step = size if stride is None else _pair("average_pool2d", "stride", stride)
+    shape = tuple(int(extent) for extent in input_shape)
+    return of.kind(_core.average_pool2d_backward(of("dy", dy), shape, size, step, _padding("average_pool2d", padding)))
+
+
+def global_average_pool2d(x: Array) -> Array:
+    """The mean over each image's pixels: x (N, H, W, C) float32 gives y (N, C) float32."""
+    of = _Arrays("global_average_pool2d", x)
+    return of.kind(_core.global_average_pool2d(of("x", x)))
+
+
+def global_average_pool2d_backward(dy: Array, input_shape: Sequence[int]) -> Array:
+    """Gradient of global_average_pool2d: dx (N, H, W, C) float32, for dy (N, C) and x's shape."""
+    of = _Arrays("global_average_pool2d_backward", dy)
+    return of.kind(_core.global_average_pool2d_backward(of("dy", dy), tuple(int(extent) for extent in input_shape)))
+
+
+def dense(x: Array, w: Array, b: Array | None = None) -> Array:
+    """Matrix product and bias, y = x w + b.
+
+    Parameters
+    ----------
+    x : (N, in) float32. w : (in, out) float32. b : (out,) float32, or None for no bias.
+
+    Returns
+    -------
+    y : (N, out) float32. (PyTorch's linear takes w transposed.)
+
+    Raises
+    ------
+    ValueError
+        Where shapes disagree, naming both.
+    """
+    of = _Arrays("dense", x)
+    return of.kind(_core.dense(of("x", x), of("w", w), of.optional("b", b)))
+
+
+def dense_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
+    """Gradients of dense: dx (N, in), dw (in, out) and db (out,) float32, for dy (N, out), x and w."""
+    of = _Arrays("dense_backward", x)
+    dx, dw, db = _core.dense_backward(of("dy", dy), of("x", x), of("w", w))
+    return of.kind(dx), of.kind(dw), of.kind(db)
+
+
+def relu(x: Array) -> Array:
+    """max(x, 0), elementwise, any shape; NaN stays NaN."""
+    of = _Arrays("relu", x)
+    return of.kind(_core.relu(of("x", x)))
+
+
+def relu_backward(dy: Array, y: Array) -> Array:
+    """Gradient of relu: dy where its result y is above 0, else 0 (also at 0 and where y is NaN); dy and y of one shape."""
+    of = _Arrays("relu_backward", dy)
+    return of.kind(_core.relu_backward(of("dy", dy), of("y", y)))
+
+
+def softmax(x: Array) -> Array:
+    """exp(x) / sum(exp(x)) over the last axis; any number of axes, at least one. Shifted by the largest value, so nothing overflows."""
+    of = _Arrays("softmax", x)
+    return of.kind(_core.softmax(of("x", x)))
+
+
+def softmax_backward(dy: Array, y: Array) -> Array:
+    """Gradient of softmax: y * (dy - sum(dy * y)) over the last axis, from its result y; dy and y of one shape."""
+    of = _Arrays("softmax_backward", dy)
+    return of.kind(_core.softmax_backward(of("dy", dy), of("y", y)))
+
+
+def dense_softmax(x: Array, w: Array, b: Array | None = None) -> Array:
+    """softmax(dense(x, w, b)) as one operation: each row's softmax is taken while the row is in the cache. Shapes as for dense."""
+    of = _Arrays("dense_softmax", x)
+    return of.kind(_core.dense_softmax(of("x", x), of("w", w), of.optional("b", b)))
+
+
+def softmax_cross_entropy(x: Array, labels: Array, *, from_logits: bool = True) -> tuple[Array, Array]:
+    """Cross-entropy of each row's class probabilities, and the gradient of its mean over the batch.
+
+    Parameters
+    ----------
+    x : (N, K) float32, logits, or probabilities where `from_logits` is False. As in Keras those are clipped to [1e-7, 1 - 1e-7] and divided by
+        their sum: in this order for integer labels, in the other for rows of probabilities.
+    labels : (N,) of any integer type, the class of each row in [0, K); or (N, K) float32, the probability of each class.
+
+    Returns
+    -------
+    loss : (N,) float32, -sum over k of labels[k] * log(softmax(x)[k]), for each row.
+    dx : (N, K) float32, the gradient by x of loss.mean(), also where a row of labels does not sum to 1 (TensorFlow's assumes that it does).
+
+    Raises
+    ------
+    ValueError
+        Where shapes disagree or a label is out of range (naming the row and the value).
+    TypeError
+        Where labels are neither integers nor float32.
+    """
+    of = _Arrays("softmax_cross_entropy", x)
+    targets = of.labels("labels", labels)
+    loss, dx = _core.softmax_cross_entropy(of("x", x), targets, from_logits)
+    return of.kind(loss), of.kind(dx)
+
+
+def dropout(x: Array, rate: float, *, seed: int, step: int = 0, purpose: int = 0) -> Array:
+    """Sets each element to 0 with probability `rate` and divides the others by 1 - rate.
+
+    Counter-based: element i of the flattened x is dropped where number i of the Philox stream (seed, step, purpose), a float32 in [0, 1), is
+    below `rate`. The gradient by x is dropout(dy) with the same arguments. rate : in [0, 1).
+    """
+    of = _Arrays("dropout", x)
+    return of.kind(_core.dropout(of("x", x), rate, seed, step, purpose))
+
+
+def rescale(x: Array, scale: float, offset: float = 0.0) -> Array:
+    """x * scale + offset, elementwise, as Keras's Rescaling."""
+    of = _Arrays("rescale", x)
+    return of.kind(_core.rescale(of("x", x), scale, offset))
+
+
+def adam(
+    parameters: Array,
+    gradients: Array,
+    momentum: Array,
+    velocity: Array,
+    *,
+    step: int,
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """One step of Adam, in place, as Keras computes it.
+
+    Parameters
+    ----------
+    parameters, momentum, velocity : float32 of one shape, C order, writable: updated in place. gradients : the same shape.
+    step : counts from 1.
+
+    Notes
+    -----
+    m += (1 - beta_1) (g - m);  v += (1 - beta_2) (g^2 - v);  p -= lr * sqrt(1 - beta_2^step) / (1 - beta_1^step) * m / (sqrt(v) + epsilon).
+    Source: Kingma and Ba 2015, the order of section 2's last paragraph (epsilon is not corrected for bias; PyTorch's is).
+    """
+    of = _Arrays("adam", parameters)
+    arrays = [of("parameters", parameters, inplace=True), of("gradients", gradients), of("momentum", momentum, inplace=True)]
+    _core.adam(*arrays, of("velocity", velocity, inplace=True), step, learning_rate, beta_1, beta_2, epsilon)
+
+
+def sgd(
+    parameters: Array,
+    gradients: Array,
+    momentum: Array | None = None,
+    *,
+    learning_rate: float = 0.01,
+    momentum_rate: float = 0.0,
+    nesterov: bool = False,
+) -> None:
+    """One step of stochastic gradient descent, in place, as Keras computes it.
+
+    Parameters
+    ----------
+    parameters, momentum : float32 of one shape, C order, writable: updated in place. gradients : the same shape.
+        momentum may be None where momentum_rate is 0.
+
+    Notes
+    -----
+    Without momentum p -= lr g. With it m = momentum_rate m - lr g, then p += m, or p += momentum_rate m - lr g with Nesterov's.
+    Source: Sutskever, Martens, Dahl and Hinton 2013. (PyTorch keeps m without the learning rate in it.)
+    """
+    of = _Arrays("sgd", parameters)
+    state = None if momentum is None else of("momentum", momentum, inplace=True)
+    p, g = of("parameters", parameters, inplace=True), of("gradients", gradients)
+    _core.sgd(p, g, state, learning_rate, momentum_rate, nesterov)
+
+
+class _Arrays:
+    """Turns the arguments of one call into numpy arrays, and its results into the kind of the first argument."""
+
+    def __init__(self, operation: str, first: Array) -> None:
+        self.operation = operation
+        self.kind = _converter_to_kind_of(first)
+
+    def __call__(self, name: str, value: Array, dtype: type[np.generic] = np.float32, inplace: bool = False) -> np.ndarray[Any, Any]:
+        array = self._array(name, value)
+        if array.dtype != dtype:
+            wanted = np.dtype(dtype).name
+            raise TypeError(f"{self.operation}: {name} has dtype {array.dtype}, but must be {wanted}: {name}.astype('{wanted}') converts it")
+        if inplace and not (array.flags.c_contiguous and array.flags.writeable):
+            raise ValueError(f"{self.operation}: {name} is updated in place, so it must be a writable array in C order")
+        return np.ascontiguousarray(array) if array.ndim else array
+
+    def optional(self, name: str, value: Array | None) -> np.ndarray[Any, Any] | None:
+        return None if value is None else self(name, value)
+
+    def labels(self, name: str, value: Array) -> np.ndarray[Any, Any]:
+        array = self._array(name, value)
+        if array.dtype.kind in "iu":
+            return np.ascontiguousarray(array, dtype=np.int64)
+        if array.dtype != np.float32:
+            wanted = "integers (the classes) or float32 (a row of probabilities each)"
+            raise TypeError(f"{self.operation}: {name} has dtype {array.dtype}, but must be {wanted}")
+        return np.ascontiguousarray(array)
+
+    def _array(self, name: str, value: Array) -> np.ndarray[Any, Any]:
+        if isinstance(value, np.ndarray):
+            return value
+        if hasattr(value, "__dlpack__"):
+            try:
+                return np.from_dlpack(value.detach() if hasattr(value, "detach") else value)
+            except (BufferError, RuntimeError, TypeError) as error:
+                kind = type(value).__name__
+                raise TypeError(f"{self.operation}: {name} is a {kind} that numpy cannot read ({error}); it must be float32 on the CPU") from error
+        raise TypeError(f"{self.operation}: {name} must be an array, but is a {type(value).__name__}")
+
+
+def _converter_to_kind_of(first: Array) -> Callable[[np.ndarray[Any, Any]], Array]:
+    """numpy for numpy; else the from_dlpack of the library that the array comes from, and numpy where that has none."""
+    if isinstance(first, np.ndarray) or not hasattr(first, "__dlpack__"):
+        return lambda array: array
+    if hasattr(first, "__array_namespace__"):
+        namespace = first.__array_namespace__()
+    else:
+        namespace = sys.modules[type(first).__module__.partition(".")[0]]
+    from_dlpack: Callable[[np.ndarray[Any, Any]], Array] = getattr(namespace, "from_dlpack", lambda array: array)
+    return from_dlpack
+
+
+def _pair(operation: str, name: str, value: Size) -> tuple[int, int]:
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value), int(value)
+    try:
+        first, second = value  # type: ignore[misc]
+        if all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in (first, second)):
+            return int(first), int(second)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"{operation}: {name} must be an integer or two integers, but is {value!r}")
+
+
+def _padding(operation: str, value: Padding) -> str | tuple[int, int, int, int]:
+    if isinstance(value, str):
+        return value
+    try:
+        (top, bottom), (left, right) = value
+        if all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in (top, bottom, left, right)):
+            return int(top), int(bottom), int(left), int(right)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"{operation}: padding must be 'valid', 'same' or ((top, bottom), (left, right)), but is {value!r}")

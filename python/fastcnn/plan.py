@@ -1,0 +1,290 @@
+"""From layers to one C++ plan: the one place that knows what fuses with what, and which buffer each stage reads and writes.
+
+`Plan` flattens the layers into stages (`stage.py`), rewrites them where the result stays the same and the work becomes less, lays out the
+buffers, and hands the description to `_core.Plan`, which carries it out: one call a step. What a layer contributes is its own business
+(`layers`); the loop over the batches is `training.py`'s.
+
+The rewritings, all exact:
+
+- A Rescaling at the beginning happens while the batch is gathered and converted.
+- ReLU before a maximum pooling moves behind it: the maximum of the cut values is the cut maximum, and of a quarter of the values. The gradient
+  agrees too: where the winner is above 0 it is the same pixel, elsewhere it is 0.
+- Softmax at the end disappears into the loss, as in Keras, which goes back to the logits as well; outside training it stays.
+- Dense and softmax become dense_softmax.
+- Flatten is nothing: the data lie in this order already.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcnn import _core
+from fastcnn.stage import Stage
+from fastcnn.variables import VariableStore, aligned_zeros
+
+if TYPE_CHECKING:
+    from fastcnn.layers import Layer
+    from fastcnn.losses import Loss
+    from fastcnn.optimizers import Optimizer
+
+__all__ = ["Plan", "Stage"]
+
+Array = NDArray[Any]
+
+# Stages that can write where they read, and those whose backward pass looks at their own result, which must then not be overwritten.
+_IN_PLACE = {"relu", "dropout", "rescale", "softmax"}
+_NEED_THEIR_RESULT = {"relu": {"relu", "dropout"}, "softmax": set(), "dense_softmax": set()}  # but these may: they keep what is needed
+
+
+class Plan:
+    """The stages of a model with all their buffers, for any batch size.
+
+    Parameters
+    ----------
+    layers : the layers in order, each built; their variables lie in one `VariableStore` (without a store, they are put into one).
+    input_shape : of one sample.
+    loss : needed by `evaluate_step` and `train_step`. optimizer : needed by `train_step`; built for the same store.
+    seed : of the random numbers that layers draw in training.
+
+    The plan reads the variables in place, and the optimizer writes them in place. If they are moved to another store, make a new plan.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        input_shape: tuple[int, ...],
+        loss: Loss | None = None,
+        optimizer: Optimizer | None = None,
+        seed: int = 0,
+    ) -> None:
+        stages = [stage for layer in layers for stage in layer.stages()]
+        self.output_shape: tuple[int, ...] = tuple(layers[-1].output_shape) if layers else tuple(input_shape)
+        self._seed = seed
+        self._store = _common_store(stages)
+        description = _describe(stages, tuple(input_shape), self._store, loss)
+        slots: list[Array] = []
+        gradients = aligned_zeros(0)
+        if optimizer is not None:
+            gradients = aligned_zeros(self._store.buffer.size)
+            slots = list(optimizer.slots.values())
+            description["optimizer"] = optimizer.operation
+            description["optimizer_attributes"] = {name: float(value) for name, value in optimizer.settings().items()}
+        self._gradients = gradients
+        self._plan = _core.Plan(description, self._store.buffer, gradients, slots)
+
+    @property
+    def gradients(self) -> NDArray[np.float32]:
+        """The gradients that the last `train_step` computed, laid out as the store's buffer is."""
+        return self._gradients
+
+    def forward(self, x: Array, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """Inference: (n, *output_shape) for the samples `rows` of x, or all of them.
+
+        x : (N, *input_shape) uint8, float32 or float64; each sample dense, in C order. rows : (n,) int64.
+        """
+        rows = np.arange(len(x)) if rows is None else rows
+        return self._plan.forward(x, rows).reshape(len(rows), *self.output_shape)
+
+    def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64]) -> tuple[float, int]:
+        """The loss, summed over the samples `rows`, and how many of them were right.
+
+        x : as for `forward`. y : (N,) int32 class numbers, or (N, classes) float32 for a categorical loss, for the same N.
+        """
+        return self._plan.evaluate(x, y, rows)
+
+    def train_step(
+        self, x: Array, y: Array, rows: NDArray[np.int64], *, learning_rate: float, step: int
+    ) -> tuple[float, int]:
+        """One step of training on the samples `rows`: forward, loss, backward, optimizer. Gives what `evaluate_step` gives, from before the step.
+
+        step : counts from 1; it is Adam's t, and with the seed it determines what layers draw. KeyboardInterrupt on Ctrl-C, before the optimizer.
+        """
+        return self._plan.train(x, y, rows, self._seed, step, learning_rate)
+
+
+def _common_store(stages: Sequence[Stage]) -> VariableStore:
+    variables = [variable for stage in stages for variable in stage.variables]
+    stores = {id(variable.store): variable.store for variable in variables}
+    store = next(iter(stores.values()), None)
+    return store if store is not None and len(stores) == 1 else VariableStore(variables)
+
+
+@dataclass
+class _Planned:
+    """A stage on its way into the description: with its shapes, and later its buffers."""
+
+    stage: Stage
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    x: int = -1
+    y: int = -1
+    dy: int = -1
+    dx: int = -1
+
+    @property
+    def operation(self) -> str:
+        return self.stage.operation
+
+    def describe(self, store: VariableStore) -> dict[str, Any]:
+        attributes = {name: _plain(value) for name, value in self.stage.attributes.items()}
+        parameters = [(store.offset(variable), variable.shape) for variable in self.stage.variables]
+        return {
+            "operation": self.operation,
+            "attributes": attributes,
+            "input": self.input_shape,
+            "parameters": parameters,
+            "x": self.x,
+            "y": self.y,
+            "dy": self.dy,
+            "dx": self.dx,
+        }
+
+
+@dataclass
+class _Buffers:
+    """Buffers by number, each as large (in floats a sample) as its largest use."""
+
+    sizes: list[int] = field(default_factory=list)
+
+    def new(self, shape: tuple[int, ...]) -> int:
+        self.sizes.append(math.prod(shape))
+        return len(self.sizes) - 1
+
+    def reuse(self, number: int, shape: tuple[int, ...]) -> int:
+        while len(self.sizes) <= number:
+            self.sizes.append(0)
+        self.sizes[number] = max(self.sizes[number], math.prod(shape))
+        return number
+
+
+def _describe(stages: list[Stage], input_shape: tuple[int, ...], store: VariableStore, loss: Loss | None) -> dict[str, Any]:
+    gather, rest = _take_rescaling(stages)
+    rest, softmax = _split_softmax(_pool_before_relu(rest), loss)
+    planned = _with_shapes([gather, *_fuse_softmax(rest)], input_shape)
+    output_shape = planned[-1].output_shape
+    head = _with_shapes([softmax] if softmax else [], output_shape)
+    losses = []
+    if loss is not None:
+        from_logits = softmax is not None or loss.from_logits
+        losses = _with_shapes([Stage("softmax_cross_entropy", {"from_logits": from_logits})], output_shape)
+
+    activations, gradients = _Buffers(), _Buffers()
+    _assign_activations(planned, activations)
+    for stage in head:
+        stage.x, stage.y = planned[-1].y, activations.new(stage.output_shape)
+    for stage in losses:
+        stage.x = planned[-1].y
+        stage.dx = gradients.reuse(0, output_shape)
+    if losses:
+        _assign_gradients(planned, gradients)
+    return {
+        "stages": [stage.describe(store) for stage in planned],
+        "head": [stage.describe(store) for stage in head],
+        "loss": [stage.describe(store) for stage in losses],
+        "activations": activations.sizes,
+        "gradients": gradients.sizes,
+        "optimizer": "",
+        "optimizer_attributes": {},
+    }
+
+
+def _take_rescaling(stages: list[Stage]) -> tuple[Stage, list[Stage]]:
+    """The stage that brings the batch in, with a Rescaling that comes first; and the others."""
+    if stages and stages[0].operation == "rescale":
+        return Stage("gather", stages[0].attributes), stages[1:]
+    return Stage("gather", {"scale": 1.0, "offset": 0.0}), stages
+
+
+def _pool_before_relu(stages: list[Stage]) -> list[Stage]:
+    stages = list(stages)
+    for i in range(len(stages) - 1):
+        if (stages[i].operation, stages[i + 1].operation) == ("relu", "max_pool2d"):
+            stages[i], stages[i + 1] = stages[i + 1], stages[i]
+    return stages
+
+
+def _split_softmax(stages: list[Stage], loss: Loss | None) -> tuple[list[Stage], Stage | None]:
+    """Takes a softmax off the end where a loss follows: the loss works on the logits."""
+    if loss is None or not stages or stages[-1].operation != "softmax":
+        return stages, None
+    if loss.from_logits:
+        warnings.warn(
+            f"{loss.name}: from_logits=True, but the last layer is a softmax; the loss takes the logits before it, as in Keras",
+            UserWarning,
+            stacklevel=2,
+        )
+    return stages[:-1], stages[-1]
+
+
+def _fuse_softmax(stages: list[Stage]) -> list[Stage]:
+    fused: list[Stage] = []
+    for stage in stages:
+        if stage.operation == "softmax" and fused and fused[-1].operation == "dense":
+            fused[-1] = fused[-1]._replace(operation="dense_softmax")
+        else:
+            fused.append(stage)
+    return fused
+
+
+def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> list[_Planned]:
+    """Each stage with the shapes of a sample before and after it; a flatten leaves only its shape behind."""
+    planned = []
+    shape = input_shape
+    purpose = 0
+    for stage in stages:
+        if stage.operation == "flatten":
+            shape = (math.prod(shape),)
+            continue
+        if stage.operation == "dropout":
+            stage = stage._replace(attributes={"rate": stage.attributes["rate"], "purpose": _DROPOUT_PURPOSE + purpose})
+            purpose += 1
+        output = tuple(_core.output_shape(stage.operation, _plain_attributes(stage), shape, [v.shape for v in stage.variables]))
+        planned.append(_Planned(stage, shape, output))
+        shape = output
+    return planned
+
+
+_DROPOUT_PURPOSE = 1 << 16  # those below are drawn by initializers and shuffling
+
+
+def _assign_activations(planned: list[_Planned], buffers: _Buffers) -> None:
+    """A buffer for each result, but where a stage may write over what it read."""
+    before: _Planned | None = None
+    for stage in planned:
+        stage.x = before.y if before else -1
+        keeps = _NEED_THEIR_RESULT.get(before.operation) if before else set()
+        in_place = stage.operation in _IN_PLACE and (keeps is None or stage.operation in keeps)
+        stage.y = stage.x if in_place else buffers.new(stage.output_shape)
+        before = stage
+
+
+def _assign_gradients(planned: list[_Planned], buffers: _Buffers) -> None:
+    """Two buffers in turn. Nothing flows to the stages before the first that learns."""
+    learning = next((i for i, stage in enumerate(planned) if stage.stage.variables), len(planned))
+    number = 0
+    for i in range(len(planned) - 1, learning - 1, -1):
+        stage = planned[i]
+        stage.dy = buffers.reuse(number, stage.output_shape)
+        if i == learning:
+            break
+        if stage.operation not in _IN_PLACE:
+            number = 1 - number
+        stage.dx = buffers.reuse(number, stage.input_shape)
+
+
+def _plain(value: Any) -> Any:
+    """Attributes as the core takes them: numbers, strings, flat sequences of integers."""
+    if isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple)):
+        return [int(number) for pair in value for number in pair]
+    return [int(number) for number in value] if isinstance(value, (list, tuple)) else value
+
+
+def _plain_attributes(stage: Stage) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in stage.attributes.items()}

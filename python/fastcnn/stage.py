@@ -1,0 +1,23 @@
+"""`Stage`: what a layer asks of the plan. The plan itself, which fuses stages and owns their buffers, is `plan.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from fastcnn.variables import Variable
+
+__all__ = ["Stage"]
+
+
+class Stage(NamedTuple):
+    """One operation of a layer.
+
+    operation : the name of a function of `fastcnn.ops` ("conv2d", "max_pool2d", "dense", "relu", ...), or "flatten".
+    attributes : its settings, named as that function names them: stride=(1, 1), padding="valid", window=(2, 2), scale=, rate=.
+    variables : what it learns: (kernel, bias) or (kernel,) for "conv2d" and "dense", else nothing.
+    """
+
+    operation: str
+    attributes: dict[str, Any]
+    variables: tuple[Variable, ...] = ()

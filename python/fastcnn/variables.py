@@ -1,0 +1,120 @@
+"""`Variable`, a named array that is learnt, and `VariableStore`, which lays all variables of a model into one buffer.
+
+One buffer, so that an optimizer step is one kernel and a checkpoint one write; the variables are views into it. Who computes with them
+is not here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Variable", "VariableStore", "aligned_zeros"]
+
+_ALIGNMENT_BYTES = 64  # a cache line, and the widest vector
+_ALIGNMENT = _ALIGNMENT_BYTES // 4
+
+Array = npt.NDArray[np.float32]
+
+
+class Variable:
+    """A named float32 array that is learnt: `kernel` or `bias`.
+
+    It begins with an array of its own; a `VariableStore` moves it. `value` is the live array: what is written into it counts at once.
+    """
+
+    def __init__(self, name: str, value: npt.ArrayLike) -> None:
+        self.name = name
+        self._value: Array = np.array(value, dtype=np.float32, order="C")
+        self._store: VariableStore | None = None
+
+    @property
+    def value(self) -> Array:
+        """The live array, C order; a view into the store's buffer if the variable is in one."""
+        return self._value
+
+    @property
+    def store(self) -> VariableStore | None:
+        """The store that holds the variable, or None."""
+        return self._store
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._value.shape
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._value.size
+
+    @property
+    def dtype(self) -> str:
+        return "float32"
+
+    def assign(self, value: npt.ArrayLike) -> None:
+        """Writes `value` in place. ValueError where its shape is another, TypeError where it does not hold real numbers."""
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"Variable.assign: {self.name!r} takes real numbers, but the value has dtype {array.dtype}")
+        if array.shape != self.shape:
+            raise ValueError(f"Variable.assign: {self.name!r} has shape {self.shape}, but the value has {array.shape}")
+        self._value[...] = array
+
+    def numpy(self) -> Array:
+        """A copy of the value."""
+        return self._value.copy()
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy is False and dtype is not None and np.dtype(dtype) != np.float32:
+            raise ValueError(f"Variable: {self.name!r} is float32, so it cannot become {np.dtype(dtype)} without a copy")
+        return self._value.astype(dtype or np.float32, copy=copy is not False)
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.name}, shape={self.shape}, dtype=float32>"
+
+
+class VariableStore:
+    """All variables of a model in one contiguous float32 `buffer`, in the order given.
+
+    Each variable begins at a multiple of 16 floats, and the buffer at a multiple of 64 bytes; what lies between stays 0. The variables keep
+    their values and leave the store they were in: what was computed with that store no longer sees them.
+    """
+
+    def __init__(self, variables: Sequence[Variable]) -> None:
+        self.variables = list(variables)
+        self._offsets: dict[int, int] = {}
+        size = 0
+        for variable in self.variables:
+            if id(variable) in self._offsets:
+                raise ValueError(f"VariableStore: {variable!r} was given twice")
+            self._offsets[id(variable)] = size
+            size += math.ceil(variable.size / _ALIGNMENT) * _ALIGNMENT
+        self.buffer = aligned_zeros(size)
+        for variable in self.variables:
+            offset = self._offsets[id(variable)]
+            view = self.buffer[offset : offset + variable.size].reshape(variable.shape)
+            view[...] = variable.value
+            variable._value = view
+            variable._store = self
+
+    def offset(self, variable: Variable) -> int:
+        """Where `variable` begins in `buffer`, in floats. ValueError if it is not here."""
+        if id(variable) not in self._offsets:
+            raise ValueError(f"VariableStore.offset: {variable!r} is not in this store")
+        return self._offsets[id(variable)]
+
+    def view(self, flat: Array, variable: Variable) -> Array:
+        """The part of `flat`, an array laid out as `buffer` is (an optimizer's slot, say), that belongs to `variable`, in its shape."""
+        offset = self.offset(variable)
+        return flat[offset : offset + variable.size].reshape(variable.shape)
+
+
+def aligned_zeros(size: int) -> Array:
+    """`size` float32 zeros that begin at a multiple of 64 bytes."""
+    memory = np.zeros(4 * size + _ALIGNMENT_BYTES, dtype=np.uint8)
+    start = -memory.__array_interface__["data"][0] % _ALIGNMENT_BYTES
+    return memory[start : start + 4 * size].view(np.float32)

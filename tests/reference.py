@@ -1,0 +1,294 @@
+"""Each operation in float64, as plainly as it can be written: from its formula, never from fastcnn's code.
+
+A function here has the name, the arguments and the results of its namesake in fastcnn.ops, so that a test can call both alike. It takes arrays of
+any kind, computes in float64 and returns float64. The optimizers return the new arrays where fastcnn's write into the old ones.
+At the end Philox-4x32-10, which every random number comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Float64 = NDArray[np.float64]
+Size = int | Sequence[int]
+Padding = str | Sequence[Sequence[int]]
+
+
+# Windows
+
+
+class Axis(NamedTuple):
+    """How a window slides along one axis of an image."""
+
+    extent: int
+    window: int
+    stride: int
+    before: int
+    after: int
+
+    @property
+    def outputs(self) -> int:
+        return (self.extent + self.before + self.after - self.window) // self.stride + 1
+
+    def reached(self, offset: int) -> slice:
+        """The pixels of the padded axis that element `offset` of the window meets, one for each output."""
+        return slice(offset, offset + (self.outputs - 1) * self.stride + 1, self.stride)
+
+
+def axes(shape: Sequence[int], window: Size, stride: Size | None, padding: Padding) -> tuple[Axis, Axis]:
+    """The two axes of images (N, H, W, ...) with their padding resolved. "same": ceil(extent / stride) outputs, the odd pixel last."""
+    windows = (window, window) if isinstance(window, int) else tuple(window)
+    stride = windows if stride is None else stride
+    strides = (stride, stride) if isinstance(stride, int) else tuple(stride)
+    result = []
+    for i in range(2):
+        before, after = (0, 0) if isinstance(padding, str) else padding[i]
+        if padding == "same":
+            total = max((-(-shape[1 + i] // strides[i]) - 1) * strides[i] + windows[i] - shape[1 + i], 0)
+            before, after = total // 2, total - total // 2
+        result.append(Axis(shape[1 + i], windows[i], strides[i], before, after))
+    return result[0], result[1]
+
+
+def padded(x: Float64, vertical: Axis, horizontal: Axis, value: float = 0.0) -> Float64:
+    amounts = ((0, 0), (vertical.before, vertical.after), (horizontal.before, horizontal.after), (0, 0))
+    return np.pad(x, amounts, constant_values=value)
+
+
+def unpadded(x: Float64, vertical: Axis, horizontal: Axis) -> Float64:
+    top, left = vertical.before, horizontal.before
+    return x[:, top : top + vertical.extent, left : left + horizontal.extent]
+
+
+def taps(vertical: Axis, horizontal: Axis) -> Iterator[tuple[int, int, tuple[slice, slice, slice]]]:
+    """Each element (r, s) of the window, and the (N, P, Q) pixels of the padded images that it meets."""
+    for r in range(vertical.window):
+        for s in range(horizontal.window):
+            yield r, s, (slice(None), vertical.reached(r), horizontal.reached(s))
+
+
+# Convolution and dense layers
+
+
+def conv2d(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None, *, stride: Size = 1, padding: Padding = "valid") -> Float64:
+    x, w = np.float64(x), np.float64(w)
+    vertical, horizontal = axes(x.shape, w.shape[:2], stride, padding)
+    images = padded(x, vertical, horizontal)
+    y = np.zeros((len(x), vertical.outputs, horizontal.outputs, w.shape[3]))
+    for r, s, pixels in taps(vertical, horizontal):
+        y += images[pixels] @ w[r, s]
+    return y if b is None else y + np.float64(b)
+
+
+def conv2d_backward(
+    dy: ArrayLike, x: ArrayLike, w: ArrayLike, *, stride: Size = 1, padding: Padding = "valid"
+) -> tuple[Float64, Float64, Float64]:
+    dy, x, w = np.float64(dy), np.float64(x), np.float64(w)
+    vertical, horizontal = axes(x.shape, w.shape[:2], stride, padding)
+    images = padded(x, vertical, horizontal)
+    dx, dw = np.zeros_like(images), np.zeros_like(w)
+    for r, s, pixels in taps(vertical, horizontal):
+        dx[pixels] += dy @ w[r, s].T
+        dw[r, s] = np.tensordot(images[pixels], dy, axes=((0, 1, 2), (0, 1, 2)))
+    return unpadded(dx, vertical, horizontal), dw, dy.sum(axis=(0, 1, 2))
+
+
+def dense(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Float64:
+    y = np.float64(x) @ np.float64(w)
+    return y if b is None else y + np.float64(b)
+
+
+def dense_backward(dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Float64, Float64, Float64]:
+    dy, x, w = np.float64(dy), np.float64(x), np.float64(w)
+    return dy @ w.T, x.T @ dy, dy.sum(axis=0)
+
+
+# Pooling
+
+
+def max_pool2d(
+    x: ArrayLike, window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid"
+) -> tuple[Float64, NDArray[np.uint16]]:
+    x = np.float64(x)
+    vertical, horizontal = axes(x.shape, window, stride, padding)
+    images = padded(x, vertical, horizontal)
+    inside = padded(np.ones_like(x), vertical, horizontal) > 0
+    y = np.zeros((len(x), vertical.outputs, horizontal.outputs, x.shape[3]))
+    index = np.zeros(y.shape, np.uint16)
+    found = np.zeros(y.shape, bool)
+    for r, s, pixels in taps(vertical, horizontal):
+        value = images[pixels]
+        wins = inside[pixels] & (~found | (value > y) | (np.isnan(value) & ~np.isnan(y)))
+        y[wins], index[wins] = value[wins], r * horizontal.window + s
+        found |= wins
+    assert found.all(), "a window lies wholly in the padding"
+    return y, index
+
+
+def max_pool2d_backward(
+    dy: ArrayLike,
+    index: ArrayLike,
+    input_shape: Sequence[int],
+    window: Size = 2,
+    *,
+    stride: Size | None = None,
+    padding: Padding = "valid",
+) -> Float64:
+    dy, index = np.float64(dy), np.asarray(index)
+    vertical, horizontal = axes(input_shape, window, stride, padding)
+    dx = padded(np.zeros(input_shape), vertical, horizontal)
+    for r, s, pixels in taps(vertical, horizontal):
+        dx[pixels] += np.where(index == r * horizontal.window + s, dy, 0)
+    return unpadded(dx, vertical, horizontal)
+
+
+def average_pool2d(x: ArrayLike, window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid") -> Float64:
+    x = np.float64(x)
+    vertical, horizontal = axes(x.shape, window, stride, padding)
+    images = padded(x, vertical, horizontal)
+    total = np.zeros((len(x), vertical.outputs, horizontal.outputs, x.shape[3]))
+    for _, _, pixels in taps(vertical, horizontal):
+        total += images[pixels]
+    return total / pixels_in_windows(x.shape, vertical, horizontal)
+
+
+def average_pool2d_backward(
+    dy: ArrayLike, input_shape: Sequence[int], window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid"
+) -> Float64:
+    vertical, horizontal = axes(input_shape, window, stride, padding)
+    share = np.float64(dy) / pixels_in_windows(input_shape, vertical, horizontal)
+    dx = padded(np.zeros(input_shape), vertical, horizontal)
+    for _, _, pixels in taps(vertical, horizontal):
+        dx[pixels] += share
+    return unpadded(dx, vertical, horizontal)
+
+
+def pixels_in_windows(shape: Sequence[int], vertical: Axis, horizontal: Axis) -> Float64:
+    """How many pixels of the image each window holds: (1, P, Q, 1)."""
+    inside = padded(np.ones((1, *shape[1:3], 1)), vertical, horizontal)
+    return sum((inside[pixels] for _, _, pixels in taps(vertical, horizontal)), np.zeros(()))
+
+
+def global_average_pool2d(x: ArrayLike) -> Float64:
+    return np.float64(x).mean(axis=(1, 2))
+
+
+def global_average_pool2d_backward(dy: ArrayLike, input_shape: Sequence[int]) -> Float64:
+    _, height, width, _ = input_shape
+    return np.broadcast_to(np.float64(dy)[:, None, None, :] / (height * width), input_shape).copy()
+
+
+# Elementwise operations, softmax and losses
+
+
+def relu(x: ArrayLike) -> Float64:
+    return np.maximum(np.float64(x), 0)  # numpy's maximum keeps NaN
+
+
+def relu_backward(dy: ArrayLike, y: ArrayLike) -> Float64:
+    return np.where(np.float64(y) > 0, np.float64(dy), 0)
+
+
+def rescale(x: ArrayLike, scale: float, offset: float = 0.0) -> Float64:
+    return np.float64(x) * scale + offset
+
+
+def softmax(x: ArrayLike) -> Float64:
+    x = np.float64(x)
+    with np.errstate(invalid="ignore"):  # inf - inf
+        e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def softmax_backward(dy: ArrayLike, y: ArrayLike) -> Float64:
+    dy, y = np.float64(dy), np.float64(y)
+    return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+
+
+def dense_softmax(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Float64:
+    return softmax(dense(x, w, b))
+
+
+# Optimizers
+
+
+def adam(
+    parameters: ArrayLike,
+    gradients: ArrayLike,
+    momentum: ArrayLike,
+    velocity: ArrayLike,
+    *,
+    step: int,
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> tuple[Float64, Float64, Float64]:
+    """The new parameters, momentum and velocity."""
+    g = np.float64(gradients)
+    m = beta_1 * np.float64(momentum) + (1 - beta_1) * g
+    v = beta_2 * np.float64(velocity) + (1 - beta_2) * g**2
+    rate = learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+    return np.float64(parameters) - rate * m / (np.sqrt(v) + epsilon), m, v
+
+
+def sgd(
+    parameters: ArrayLike,
+    gradients: ArrayLike,
+    momentum: ArrayLike | None = None,
+    *,
+    learning_rate: float = 0.01,
+    momentum_rate: float = 0.0,
+    nesterov: bool = False,
+) -> tuple[Float64, Float64 | None]:
+    """The new parameters and momentum."""
+    p, step = np.float64(parameters), learning_rate * np.float64(gradients)
+    if momentum is None:
+        return p - step, None
+    m = momentum_rate * np.float64(momentum) - step
+    return p + (momentum_rate * m - step if nesterov else m), m
+
+
+# Random numbers
+
+MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+KEY_STEPS = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+
+
+def philox(counter: ArrayLike, key: ArrayLike) -> NDArray[np.uint64]:
+    """Philox-4x32-10 of counters (n, 4) and one key (2,), of 32-bit numbers. Source: Salmon, Moraes, Dror and Shaw, SC 2011, section 3.2."""
+    c = [np.asarray(counter, np.uint64)[:, i] for i in range(4)]
+    k = [np.uint64(word) for word in np.asarray(key, np.uint64)]
+    for _ in range(10):
+        first, second = MULTIPLIERS[0] * c[0], MULTIPLIERS[1] * c[2]
+        c = [(second >> HALF) ^ c[1] ^ k[0], second & LOW, (first >> HALF) ^ c[3] ^ k[1], first & LOW]
+        k = [(word + step) & LOW for word, step in zip(k, KEY_STEPS, strict=True)]
+    return np.stack(c, axis=1)
+
+
+def random_bits(count: int, seed: int, step: int, purpose: int) -> NDArray[np.uint64]:
+    """The first 32-bit numbers of a stream: key = seed, low word first; counter = (number of the block, low word first, step, purpose)."""
+    blocks = np.arange((count + 3) // 4, dtype=np.uint64)
+    counter = np.zeros((len(blocks), 4), np.uint64)
+    counter[:, 0], counter[:, 1], counter[:, 2], counter[:, 3] = blocks & LOW, blocks >> HALF, step, purpose
+    return philox(counter, (seed & 0xFFFFFFFF, seed >> 32)).ravel()[:count]
+
+
+def random_uniform(count: int, seed: int, step: int, purpose: int) -> Float64:
+    """Numbers in [0, 1): the top 24 bits."""
+    return (random_bits(count, seed, step, purpose) >> np.uint64(8)) / 2.0**24
+
+
+def dropout(x: ArrayLike, rate: float, *, seed: int, step: int = 0, purpose: int = 0) -> Float64:
+    x = np.float64(x)
+    kept = random_uniform(x.size, seed, step, purpose).reshape(x.shape) >= rate
+    return np.where(kept, x / (1 - rate), 0)
+
+
+def softmax_cross_entropy(x: ArrayLike, labels: Any, *, from_logits: bool = True) -> tuple[Float64, Float64]:
+    raise NotImplementedError
