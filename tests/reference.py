@@ -8,7 +8,7 @@ At the end Philox-4x32-10, which every random number comes from.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 Float64 = NDArray[np.float64]
 Size = int | Sequence[int]
 Padding = str | Sequence[Sequence[int]]
+
+
+def as_float64(array: ArrayLike) -> Float64:
+    return np.asarray(array, np.float64)
 
 
 # Windows
@@ -75,19 +79,19 @@ def taps(vertical: Axis, horizontal: Axis) -> Iterator[tuple[int, int, tuple[sli
 
 
 def conv2d(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None, *, stride: Size = 1, padding: Padding = "valid") -> Float64:
-    x, w = np.float64(x), np.float64(w)
+    x, w = as_float64(x), as_float64(w)
     vertical, horizontal = axes(x.shape, w.shape[:2], stride, padding)
     images = padded(x, vertical, horizontal)
     y = np.zeros((len(x), vertical.outputs, horizontal.outputs, w.shape[3]))
     for r, s, pixels in taps(vertical, horizontal):
         y += images[pixels] @ w[r, s]
-    return y if b is None else y + np.float64(b)
+    return y if b is None else y + as_float64(b)
 
 
 def conv2d_backward(
     dy: ArrayLike, x: ArrayLike, w: ArrayLike, *, stride: Size = 1, padding: Padding = "valid"
 ) -> tuple[Float64, Float64, Float64]:
-    dy, x, w = np.float64(dy), np.float64(x), np.float64(w)
+    dy, x, w = as_float64(dy), as_float64(x), as_float64(w)
     vertical, horizontal = axes(x.shape, w.shape[:2], stride, padding)
     images = padded(x, vertical, horizontal)
     dx, dw = np.zeros_like(images), np.zeros_like(w)
@@ -98,12 +102,12 @@ def conv2d_backward(
 
 
 def dense(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Float64:
-    y = np.float64(x) @ np.float64(w)
-    return y if b is None else y + np.float64(b)
+    y = as_float64(x) @ as_float64(w)
+    return y if b is None else y + as_float64(b)
 
 
 def dense_backward(dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Float64, Float64, Float64]:
-    dy, x, w = np.float64(dy), np.float64(x), np.float64(w)
+    dy, x, w = as_float64(dy), as_float64(x), as_float64(w)
     return dy @ w.T, x.T @ dy, dy.sum(axis=0)
 
 
@@ -113,7 +117,7 @@ def dense_backward(dy: ArrayLike, x: ArrayLike, w: ArrayLike) -> tuple[Float64, 
 def max_pool2d(
     x: ArrayLike, window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid"
 ) -> tuple[Float64, NDArray[np.uint16]]:
-    x = np.float64(x)
+    x = as_float64(x)
     vertical, horizontal = axes(x.shape, window, stride, padding)
     images = padded(x, vertical, horizontal)
     inside = padded(np.ones_like(x), vertical, horizontal) > 0
@@ -138,7 +142,7 @@ def max_pool2d_backward(
     stride: Size | None = None,
     padding: Padding = "valid",
 ) -> Float64:
-    dy, index = np.float64(dy), np.asarray(index)
+    dy, index = as_float64(dy), np.asarray(index)
     vertical, horizontal = axes(input_shape, window, stride, padding)
     dx = padded(np.zeros(input_shape), vertical, horizontal)
     for r, s, pixels in taps(vertical, horizontal):
@@ -147,7 +151,7 @@ def max_pool2d_backward(
 
 
 def average_pool2d(x: ArrayLike, window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid") -> Float64:
-    x = np.float64(x)
+    x = as_float64(x)
     vertical, horizontal = axes(x.shape, window, stride, padding)
     images = padded(x, vertical, horizontal)
     total = np.zeros((len(x), vertical.outputs, horizontal.outputs, x.shape[3]))
@@ -160,7 +164,7 @@ def average_pool2d_backward(
     dy: ArrayLike, input_shape: Sequence[int], window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid"
 ) -> Float64:
     vertical, horizontal = axes(input_shape, window, stride, padding)
-    share = np.float64(dy) / pixels_in_windows(input_shape, vertical, horizontal)
+    share = as_float64(dy) / pixels_in_windows(input_shape, vertical, horizontal)
     dx = padded(np.zeros(input_shape), vertical, horizontal)
     for _, _, pixels in taps(vertical, horizontal):
         dx[pixels] += share
@@ -174,43 +178,70 @@ def pixels_in_windows(shape: Sequence[int], vertical: Axis, horizontal: Axis) ->
 
 
 def global_average_pool2d(x: ArrayLike) -> Float64:
-    return np.float64(x).mean(axis=(1, 2))
+    return as_float64(x).mean(axis=(1, 2))
 
 
 def global_average_pool2d_backward(dy: ArrayLike, input_shape: Sequence[int]) -> Float64:
     _, height, width, _ = input_shape
-    return np.broadcast_to(np.float64(dy)[:, None, None, :] / (height * width), input_shape).copy()
+    return np.broadcast_to(as_float64(dy)[:, None, None, :] / (height * width), input_shape).copy()
 
 
 # Elementwise operations, softmax and losses
 
 
 def relu(x: ArrayLike) -> Float64:
-    return np.maximum(np.float64(x), 0)  # numpy's maximum keeps NaN
+    return np.maximum(as_float64(x), 0)  # numpy's maximum keeps NaN
 
 
 def relu_backward(dy: ArrayLike, y: ArrayLike) -> Float64:
-    return np.where(np.float64(y) > 0, np.float64(dy), 0)
+    return np.where(as_float64(y) > 0, as_float64(dy), 0)
 
 
 def rescale(x: ArrayLike, scale: float, offset: float = 0.0) -> Float64:
-    return np.float64(x) * scale + offset
+    return as_float64(x) * scale + offset
 
 
 def softmax(x: ArrayLike) -> Float64:
-    x = np.float64(x)
+    x = as_float64(x)
     with np.errstate(invalid="ignore"):  # inf - inf
         e = np.exp(x - x.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
 
 def softmax_backward(dy: ArrayLike, y: ArrayLike) -> Float64:
-    dy, y = np.float64(dy), np.float64(y)
+    dy, y = as_float64(dy), as_float64(y)
     return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
 
 
 def dense_softmax(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Float64:
     return softmax(dense(x, w, b))
+
+
+def softmax_cross_entropy(x: ArrayLike, labels: ArrayLike, *, from_logits: bool = True) -> tuple[Float64, Float64]:
+    """The loss of each row, and the gradient of their mean. Probabilities are taken as Keras takes them (CLIP is its epsilon)."""
+    x, labels = as_float64(x), np.asarray(labels)
+    count, classes = x.shape
+    t = np.eye(classes)[labels] if labels.ndim == 1 else as_float64(labels)
+    if from_logits:
+        shifted = x - x.max(axis=1, keepdims=True)
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return -np.where(t == 0, 0, t * log_p).sum(axis=1), (np.exp(log_p) * t.sum(axis=1, keepdims=True) - t) / max(count, 1)
+    if labels.ndim == 1:  # clipped, then divided by the sum of the clipped
+        p, uncut = clipped(x)
+        total = p.sum(axis=1, keepdims=True)
+        return np.log(total[:, 0]) - (t * np.log(p)).sum(axis=1), uncut * (1 / total - t / p) / max(count, 1)
+    total = x.sum(axis=1, keepdims=True)  # divided by the sum, then clipped
+    p, uncut = clipped(x / total)
+    by_p = -t / p * uncut
+    return -(t * np.log(p)).sum(axis=1), (by_p - (by_p * x / total).sum(axis=1, keepdims=True)) / total / max(count, 1)
+
+
+CLIP = 1e-7
+
+
+def clipped(p: Float64) -> tuple[Float64, NDArray[np.bool_]]:
+    """p within [CLIP, 1 - CLIP], and where it was so already: elsewhere the gradient is 0."""
+    return np.clip(p, CLIP, 1 - CLIP), (p >= CLIP) & (p <= 1 - CLIP)
 
 
 # Optimizers
@@ -229,11 +260,11 @@ def adam(
     epsilon: float = 1e-7,
 ) -> tuple[Float64, Float64, Float64]:
     """The new parameters, momentum and velocity."""
-    g = np.float64(gradients)
-    m = beta_1 * np.float64(momentum) + (1 - beta_1) * g
-    v = beta_2 * np.float64(velocity) + (1 - beta_2) * g**2
+    g = as_float64(gradients)
+    m = beta_1 * as_float64(momentum) + (1 - beta_1) * g
+    v = beta_2 * as_float64(velocity) + (1 - beta_2) * g**2
     rate = learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
-    return np.float64(parameters) - rate * m / (np.sqrt(v) + epsilon), m, v
+    return as_float64(parameters) - rate * m / (np.sqrt(v) + epsilon), m, v
 
 
 def sgd(
@@ -244,12 +275,12 @@ def sgd(
     learning_rate: float = 0.01,
     momentum_rate: float = 0.0,
     nesterov: bool = False,
-) -> tuple[Float64, Float64 | None]:
-    """The new parameters and momentum."""
-    p, step = np.float64(parameters), learning_rate * np.float64(gradients)
-    if momentum is None:
-        return p - step, None
-    m = momentum_rate * np.float64(momentum) - step
+) -> tuple[Float64, ArrayLike | None]:
+    """The new parameters and momentum, which stays as it is where its rate is 0."""
+    p, step = as_float64(parameters), learning_rate * as_float64(gradients)
+    if momentum_rate == 0:
+        return p - step, momentum
+    m = momentum_rate * as_float64(momentum) - step
     return p + (momentum_rate * m - step if nesterov else m), m
 
 
@@ -285,10 +316,6 @@ def random_uniform(count: int, seed: int, step: int, purpose: int) -> Float64:
 
 
 def dropout(x: ArrayLike, rate: float, *, seed: int, step: int = 0, purpose: int = 0) -> Float64:
-    x = np.float64(x)
+    x = as_float64(x)
     kept = random_uniform(x.size, seed, step, purpose).reshape(x.shape) >= rate
     return np.where(kept, x / (1 - rate), 0)
-
-
-def softmax_cross_entropy(x: ArrayLike, labels: Any, *, from_logits: bool = True) -> tuple[Float64, Float64]:
-    raise NotImplementedError

@@ -3,6 +3,7 @@
 Against a server on 127.0.0.1 with a small archive; what load_data() gives is in test_datasets.py.
 """
 
+import gzip
 import hashlib
 import io
 import os
@@ -46,6 +47,12 @@ def packed(*more: Member, without: str = "", first: tuple[Member, ...] = ()) -> 
                 info.size = len(content)
                 tar.addfile(info, io.BytesIO(content))
     return file.getvalue()
+
+
+def with_a_wrong_crc(content: bytes) -> bytes:
+    """The archive without the zeros at its end, so that it is read up to gzip's checksum, and with another checksum."""
+    raw = gzip.compress(gzip.decompress(content).rstrip(b"\0"))
+    return raw[:-8] + bytes([raw[-8] ^ 1]) + raw[-7:]
 
 
 def link(kind: bytes, to: str) -> tarfile.TarInfo:
@@ -231,6 +238,7 @@ def test_another_archive_is_refused(server: Server, root: Path) -> None:
     (b"<html>log in first</html>", "not a readable .tar.gz"),
     (packed()[:-300], "not a readable .tar.gz"),
     (b"", "not a readable .tar.gz"),
+    (with_a_wrong_crc(packed()), "not a readable .tar.gz: CRC"),
 ])  # fmt: skip
 def test_an_archive_with_the_right_checksum_and_the_wrong_contents_is_refused(
     server: Server, root: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
@@ -260,8 +268,8 @@ def test_names_that_lead_elsewhere_are_never_used(
 ) -> None:
     evil = (
         ("../x", b"x"), (f"{FOLDER}/../../x", b"x"), (f"../{FOLDER}/{NAMES[0]}", b"x"), (str(tmp_path / "x"), b"x"),
-        (f"{FOLDER}/../{NAMES[0]}", b"x"), (f"{FOLDER}/sub/{NAMES[0]}", b"x"),
-        ("elsewhere", link(tarfile.SYMTYPE, "/tmp")), ("elsewhere/x", b"x"), (f"/{FOLDER}/{NAMES[0]}", b"x"), (f"{FOLDER}/unknown.bin", b"x"),
+        (f"{FOLDER}/../{NAMES[0]}", b"x"), (f"{FOLDER}/sub/{NAMES[0]}", b"x"), (f"/{FOLDER}/{NAMES[0]}", b"x"),
+        ("elsewhere", link(tarfile.SYMTYPE, "/tmp")), ("elsewhere/x", b"x"), (f"{FOLDER}/unknown.bin", b"x"),
     )  # fmt: skip
     offer(server, packed(*evil, first=evil), monkeypatch)
     cifar10.load_data()

@@ -43,9 +43,9 @@ void check_shape(const char* operation, const char* name, const Shape& shape, co
 }
 
 Shape shape_of_tuple(const char* operation, const std::vector<int64_t>& extents) {
-  if (extents.size() != 4) reject(operation, "input_shape must be (N, H, W, C), but has ", extents.size(), " numbers");
+  if (extents.size() != 4) reject(operation, "a shape must have four numbers, but has ", extents.size(), " numbers");
   for (int64_t extent : extents)
-    if (extent < 0) reject(operation, "input_shape must not be negative, but holds ", extent);
+    if (extent < 0) reject(operation, "a shape must not be negative, but holds ", extent);
   return {extents[0], extents[1], extents[2], extents[3]};
 }
 
@@ -63,75 +63,107 @@ Conv2d check_dense(const char* operation, const Floats& x, const Floats& w, cons
 }
 
 void add_conv2d(py::module_& module) {
-  module.def("conv2d", [](const Floats& x, const Floats& w, const std::optional<Floats>& b, const Pair& stride, const PaddingArgument& padding) {
-    const Conv2d conv = check_conv2d(x, w, b, stride, padding);
-    Floats y = new_array<float>(output_of(conv));
-    float* const to = y.mutable_data();
-    without_gil([&] { conv2d_fprop(context(), conv, x.data(), w.data(), data_of(b), to); });
-    return y;
-  });
-  module.def("conv2d_backward", [](const Floats& dy, const Floats& x, const Floats& w, const Pair& stride, const PaddingArgument& padding) {
-    const Conv2d conv = check_conv2d(x, w, std::nullopt, stride, padding);
-    check_shape("conv2d_backward", "dy", shape_of("conv2d_backward", dy), output_of(conv));
-    Floats dx = new_array<float>(shape_of("conv2d", x)), dw = new_array<float>(shape_of("conv2d", w)), db = new_array<float>({conv.K});
-    float *const to_dx = dx.mutable_data(), *const to_dw = dw.mutable_data(), *const to_db = db.mutable_data();
-    without_gil([&] {
-      conv2d_dgrad(context(), conv, dy.data(), w.data(), to_dx);
-      conv2d_wgrad(context(), conv, x.data(), dy.data(), to_dw, to_db);
-    });
-    return py::make_tuple(dx, dw, db);
-  });
+  module.def(
+      "conv2d",
+      [](const Floats& x, const Floats& w, const std::optional<Floats>& b, const Pair& stride, const PaddingArgument& padding) {
+        const Conv2d conv = check_conv2d(x, w, b, stride, padding);
+        Floats y = new_array<float>(output_of(conv));
+        float* const to = y.mutable_data();
+        without_gil([&] { conv2d_fprop(context(), conv, x.data(), w.data(), data_of(b), to); });
+        return y;
+      },
+      py::arg("x"), py::arg("w"), py::arg("b"), py::arg("stride"), py::arg("padding"));
+  // The two halves of ops.conv2d_backward, apart, since benchmarks time them apart.
+  module.def(
+      "conv2d_dgrad",
+      [](const Floats& dy, const Floats& w, const std::vector<int64_t>& input_shape, const Pair& stride, const PaddingArgument& padding) {
+        const Shape input = shape_of_tuple("conv2d_backward", input_shape);
+        const Conv2d conv = conv2d(input, shape_of("conv2d_backward", w), nullptr, stride, padding_of("conv2d", padding));
+        check_shape("conv2d_backward", "dy", shape_of("conv2d_backward", dy), output_of(conv));
+        Floats dx = new_array<float>(input);
+        float* const to = dx.mutable_data();
+        without_gil([&] { conv2d_dgrad(context(), conv, dy.data(), w.data(), to); });
+        return dx;
+      },
+      py::arg("dy"), py::arg("w"), py::arg("input_shape"), py::arg("stride"), py::arg("padding"));
+  module.def(
+      "conv2d_wgrad",
+      [](const Floats& x, const Floats& dy, const std::vector<int64_t>& filter_shape, const Pair& stride, const PaddingArgument& padding) {
+        const Shape filter = shape_of_tuple("conv2d_backward", filter_shape);
+        const Conv2d conv = conv2d(shape_of("conv2d_backward", x), filter, nullptr, stride, padding_of("conv2d", padding));
+        check_shape("conv2d_backward", "dy", shape_of("conv2d_backward", dy), output_of(conv));
+        Floats dw = new_array<float>(filter), db = new_array<float>({conv.K});
+        float *const to_dw = dw.mutable_data(), *const to_db = db.mutable_data();
+        without_gil([&] { conv2d_wgrad(context(), conv, x.data(), dy.data(), to_dw, to_db); });
+        return py::make_tuple(dw, db);
+      },
+      py::arg("x"), py::arg("dy"), py::arg("filter_shape"), py::arg("stride"), py::arg("padding"));
 }
 
 void add_dense(py::module_& module) {
-  module.def("dense", [](const Floats& x, const Floats& w, const std::optional<Floats>& b) {
-    const Conv2d conv = check_dense("dense", x, w, b);
-    Floats y = new_array<float>({conv.N, conv.K});
-    float* const to = y.mutable_data();
-    without_gil([&] { conv2d_fprop(context(), conv, x.data(), w.data(), data_of(b), to); });
-    return y;
-  });
-  module.def("dense_backward", [](const Floats& dy, const Floats& x, const Floats& w) {
-    const Conv2d conv = check_dense("dense_backward", x, w, std::nullopt);
-    check_shape("dense_backward", "dy", shape_of("dense_backward", dy), {conv.N, conv.K});
-    Floats dx = new_array<float>({conv.N, conv.C}), dw = new_array<float>({conv.C, conv.K}), db = new_array<float>({conv.K});
-    float *const to_dx = dx.mutable_data(), *const to_dw = dw.mutable_data(), *const to_db = db.mutable_data();
-    without_gil([&] {
-      conv2d_dgrad(context(), conv, dy.data(), w.data(), to_dx);
-      conv2d_wgrad(context(), conv, x.data(), dy.data(), to_dw, to_db);
-    });
-    return py::make_tuple(dx, dw, db);
-  });
-  module.def("dense_softmax", [](const Floats& x, const Floats& w, const std::optional<Floats>& b) {
-    const Conv2d conv = check_dense("dense_softmax", x, w, b);
-    Floats y = new_array<float>({conv.N, conv.K});
-    float* const to = y.mutable_data();
-    without_gil([&] { dense_softmax(context(), conv, x.data(), w.data(), data_of(b), to); });
-    return y;
-  });
+  module.def(
+      "dense",
+      [](const Floats& x, const Floats& w, const std::optional<Floats>& b) {
+        const Conv2d conv = check_dense("dense", x, w, b);
+        Floats y = new_array<float>({conv.N, conv.K});
+        float* const to = y.mutable_data();
+        without_gil([&] { conv2d_fprop(context(), conv, x.data(), w.data(), data_of(b), to); });
+        return y;
+      },
+      py::arg("x"), py::arg("w"), py::arg("b"));
+  module.def(
+      "dense_backward",
+      [](const Floats& dy, const Floats& x, const Floats& w) {
+        const Conv2d conv = check_dense("dense_backward", x, w, std::nullopt);
+        check_shape("dense_backward", "dy", shape_of("dense_backward", dy), {conv.N, conv.K});
+        Floats dx = new_array<float>({conv.N, conv.C}), dw = new_array<float>({conv.C, conv.K}), db = new_array<float>({conv.K});
+        float *const to_dx = dx.mutable_data(), *const to_dw = dw.mutable_data(), *const to_db = db.mutable_data();
+        without_gil([&] {
+          conv2d_dgrad(context(), conv, dy.data(), w.data(), to_dx);
+          conv2d_wgrad(context(), conv, x.data(), dy.data(), to_dw, to_db);
+        });
+        return py::make_tuple(dx, dw, db);
+      },
+      py::arg("dy"), py::arg("x"), py::arg("w"));
+  module.def(
+      "dense_softmax",
+      [](const Floats& x, const Floats& w, const std::optional<Floats>& b) {
+        const Conv2d conv = check_dense("dense_softmax", x, w, b);
+        Floats y = new_array<float>({conv.N, conv.K});
+        float* const to = y.mutable_data();
+        without_gil([&] { dense_softmax(context(), conv, x.data(), w.data(), data_of(b), to); });
+        return y;
+      },
+      py::arg("x"), py::arg("w"), py::arg("b"));
 }
 
 void add_pooling(py::module_& module) {
-  module.def("max_pool2d", [](const Floats& x, const Pair& window, const Pair& stride, const PaddingArgument& padding) {
-    const Pool2d pool = max_pool2d(shape_of("max_pool2d", x), window, stride, padding_of("max_pool2d", padding));
-    Floats y = new_array<float>(output_of(pool));
-    Array<uint16_t> index = new_array<uint16_t>(output_of(pool));
-    float* const to = y.mutable_data();
-    uint16_t* const to_index = index.mutable_data();
-    without_gil([&] { max_pool2d_forward(context(), pool, x.data(), to, to_index); });
-    return py::make_tuple(y, index);
-  });
-  module.def("max_pool2d_backward", [](const Floats& dy, const Array<uint16_t>& index, const std::vector<int64_t>& input_shape, const Pair& window,
-                                       const Pair& stride, const PaddingArgument& padding) {
-    const Shape input = shape_of_tuple("max_pool2d_backward", input_shape);
-    const Pool2d pool = max_pool2d(input, window, stride, padding_of("max_pool2d", padding));
-    check_shape("max_pool2d_backward", "dy", shape_of("max_pool2d_backward", dy), output_of(pool));
-    check_shape("max_pool2d_backward", "index", shape_of("max_pool2d_backward", index), output_of(pool));
-    Floats dx = new_array<float>(input);
-    float* const to = dx.mutable_data();
-    without_gil([&] { max_pool2d_backward(context(), pool, dy.data(), index.data(), to); });
-    return dx;
-  });
+  module.def(
+      "max_pool2d",
+      [](const Floats& x, const Pair& window, const Pair& stride, const PaddingArgument& padding) {
+        const Pool2d pool = max_pool2d(shape_of("max_pool2d", x), window, stride, padding_of("max_pool2d", padding));
+        Floats y = new_array<float>(output_of(pool));
+        Array<uint16_t> index = new_array<uint16_t>(output_of(pool));
+        float* const to = y.mutable_data();
+        uint16_t* const to_index = index.mutable_data();
+        without_gil([&] { max_pool2d_forward(context(), pool, x.data(), to, to_index); });
+        return py::make_tuple(y, index);
+      },
+      py::arg("x"), py::arg("window"), py::arg("stride"), py::arg("padding"));
+  module.def(
+      "max_pool2d_backward",
+      [](const Floats& dy, const Array<uint16_t>& index, const std::vector<int64_t>& input_shape, const Pair& window, const Pair& stride,
+         const PaddingArgument& padding) {
+        const Shape input = shape_of_tuple("max_pool2d_backward", input_shape);
+        const Pool2d pool = max_pool2d(input, window, stride, padding_of("max_pool2d", padding));
+        check_shape("max_pool2d_backward", "dy", shape_of("max_pool2d_backward", dy), output_of(pool));
+        check_shape("max_pool2d_backward", "index", shape_of("max_pool2d_backward", index), output_of(pool));
+        Floats dx = new_array<float>(input);
+        float* const to = dx.mutable_data();
+        without_gil([&] { max_pool2d_backward(context(), pool, dy.data(), index.data(), to); });
+        return dx;
+      },
+      py::arg("dy"), py::arg("index"), py::arg("input_shape"), py::arg("window"), py::arg("stride"), py::arg("padding"));
   const auto average = [](const Floats& x, const Pool2d& pool, const Shape& output) {
     Floats y = new_array<float>(output);
     float* const to = y.mutable_data();
@@ -145,25 +177,37 @@ void add_pooling(py::module_& module) {
     without_gil([&] { average_pool2d_backward(context(), pool, dy.data(), to); });
     return dx;
   };
-  module.def("average_pool2d", [=](const Floats& x, const Pair& window, const Pair& stride, const PaddingArgument& padding) {
-    const Pool2d pool = average_pool2d(shape_of("average_pool2d", x), window, stride, padding_of("average_pool2d", padding));
-    return average(x, pool, output_of(pool));
-  });
-  module.def("average_pool2d_backward", [=](const Floats& dy, const std::vector<int64_t>& input_shape, const Pair& window, const Pair& stride,
-                                            const PaddingArgument& padding) {
-    const Shape input = shape_of_tuple("average_pool2d_backward", input_shape);
-    const Pool2d pool = average_pool2d(input, window, stride, padding_of("average_pool2d", padding));
-    return average_backward("average_pool2d_backward", dy, pool, output_of(pool), input);
-  });
-  module.def("global_average_pool2d", [=](const Floats& x) {
-    const Pool2d pool = global_average_pool2d(shape_of("global_average_pool2d", x));
-    return average(x, pool, {pool.N, pool.C});
-  });
-  module.def("global_average_pool2d_backward", [=](const Floats& dy, const std::vector<int64_t>& input_shape) {
-    const Shape input = shape_of_tuple("global_average_pool2d_backward", input_shape);
-    const Pool2d pool = global_average_pool2d(input);
-    return average_backward("global_average_pool2d_backward", dy, pool, {pool.N, pool.C}, input);
-  });
+  module.def(
+      "average_pool2d",
+      [=](const Floats& x, const Pair& window, const Pair& stride, const PaddingArgument& padding) {
+        const Pool2d pool = average_pool2d(shape_of("average_pool2d", x), window, stride, padding_of("average_pool2d", padding));
+        return average(x, pool, output_of(pool));
+      },
+      py::arg("x"), py::arg("window"), py::arg("stride"), py::arg("padding"));
+  module.def(
+      "average_pool2d_backward",
+      [=](const Floats& dy, const std::vector<int64_t>& input_shape, const Pair& window, const Pair& stride,
+          const PaddingArgument& padding) {
+        const Shape input = shape_of_tuple("average_pool2d_backward", input_shape);
+        const Pool2d pool = average_pool2d(input, window, stride, padding_of("average_pool2d", padding));
+        return average_backward("average_pool2d_backward", dy, pool, output_of(pool), input);
+      },
+      py::arg("dy"), py::arg("input_shape"), py::arg("window"), py::arg("stride"), py::arg("padding"));
+  module.def(
+      "global_average_pool2d",
+      [=](const Floats& x) {
+        const Pool2d pool = global_average_pool2d(shape_of("global_average_pool2d", x));
+        return average(x, pool, {pool.N, pool.C});
+      },
+      py::arg("x"));
+  module.def(
+      "global_average_pool2d_backward",
+      [=](const Floats& dy, const std::vector<int64_t>& input_shape) {
+        const Shape input = shape_of_tuple("global_average_pool2d_backward", input_shape);
+        const Pool2d pool = global_average_pool2d(input);
+        return average_backward("global_average_pool2d_backward", dy, pool, {pool.N, pool.C}, input);
+      },
+      py::arg("dy"), py::arg("input_shape"));
 }
 
 // A function of one array to another of its shape.
@@ -176,19 +220,33 @@ Floats map_array(const char* operation, const Floats& x, const Work& work) {
 }
 
 void add_elementwise(py::module_& module) {
-  module.def("relu", [](const Floats& x) {
-    return map_array("relu", x, [](int64_t n, const float* from, float* to) { relu_forward(context(), n, from, to); });
-  });
-  module.def("relu_backward", [](const Floats& dy, const Floats& y) {
-    check_shape("relu_backward", "y", shape_of("relu_backward", y), shape_of("relu_backward", dy));
-    return map_array("relu_backward", dy, [&](int64_t n, const float* from, float* to) { relu_backward(context(), n, from, y.data(), to); });
-  });
-  module.def("rescale", [](const Floats& x, float scale, float offset) {
-    return map_array("rescale", x, [&](int64_t n, const float* from, float* to) { rescale(context(), n, from, scale, offset, to); });
-  });
-  module.def("dropout", [](const Floats& x, double rate, uint64_t seed, uint64_t step, uint32_t purpose) {
-    return map_array("dropout", x, [&](int64_t n, const float* from, float* to) { dropout(context(), n, from, rate, {seed, step, purpose}, to); });
-  });
+  module.def(
+      "relu",
+      [](const Floats& x) {
+        return map_array("relu", x, [](int64_t n, const float* from, float* to) { relu_forward(context(), n, from, to); });
+      },
+      py::arg("x"));
+  module.def(
+      "relu_backward",
+      [](const Floats& dy, const Floats& y) {
+        check_shape("relu_backward", "y", shape_of("relu_backward", y), shape_of("relu_backward", dy));
+        return map_array("relu_backward", dy,
+                         [&](int64_t n, const float* from, float* to) { relu_backward(context(), n, from, y.data(), to); });
+      },
+      py::arg("dy"), py::arg("y"));
+  module.def(
+      "rescale",
+      [](const Floats& x, float scale, float offset) {
+        return map_array("rescale", x, [&](int64_t n, const float* from, float* to) { rescale(context(), n, from, scale, offset, to); });
+      },
+      py::arg("x"), py::arg("scale"), py::arg("offset"));
+  module.def(
+      "dropout",
+      [](const Floats& x, double rate, uint64_t seed, uint64_t step, uint32_t purpose) {
+        return map_array("dropout", x,
+                         [&](int64_t n, const float* from, float* to) { dropout(context(), n, from, rate, {seed, step, purpose}, to); });
+      },
+      py::arg("x"), py::arg("rate"), py::arg("seed"), py::arg("step"), py::arg("purpose"));
 }
 
 // The number of rows and the length of one, for an operation over the last axis.
@@ -199,58 +257,80 @@ std::pair<int64_t, int64_t> rows_of(const char* operation, const Floats& x) {
 }
 
 void add_softmax(py::module_& module) {
-  module.def("softmax", [](const Floats& x) {
-    const auto [rows, K] = rows_of("softmax", x);
-    return map_array("softmax", x, [rows = rows, K = K](int64_t, const float* from, float* to) { softmax_forward(context(), rows, K, from, to); });
-  });
-  module.def("softmax_backward", [](const Floats& dy, const Floats& y) {
-    const auto [rows, K] = rows_of("softmax_backward", dy);
-    check_shape("softmax_backward", "y", shape_of("softmax_backward", y), shape_of("softmax_backward", dy));
-    return map_array("softmax_backward", dy, [&, rows = rows, K = K](int64_t, const float* from, float* to) {
-      softmax_backward(context(), rows, K, from, y.data(), to);
-    });
-  });
-  module.def("softmax_cross_entropy", [](const Floats& x, const py::array& labels, bool from_logits) {
-    const char* operation = "softmax_cross_entropy";
-    const CrossEntropy op = softmax_cross_entropy(shape_of(operation, x), shape_of(operation, labels), from_logits);
-    Targets targets{nullptr, nullptr, nullptr};
-    std::vector<int32_t> classes;
-    if (py::isinstance<py::array_t<int64_t>>(labels)) {
-      if (labels.ndim() != 1) reject(operation, "labels that are class numbers must have shape (", op.N, ",), but have shape ", shape_of(operation, labels).str());
-      const auto* numbers = static_cast<const int64_t*>(labels.data());
-      check_classes(operation, numbers, op.N, op.K);
-      classes.assign(numbers, numbers + op.N);
-      targets.classes = classes.data();
-    } else {
-      if (labels.ndim() != 2) reject(operation, "labels that are probabilities must have shape ", shape_of(operation, x).str(), ", but have shape ", shape_of(operation, labels).str());
-      targets.probabilities = static_cast<const float*>(labels.data());
-    }
-    Floats loss = new_array<float>({op.N}), dx = new_array<float>({op.N, op.K});
-    float *const to_loss = loss.mutable_data(), *const to_dx = dx.mutable_data();
-    without_gil([&] { softmax_cross_entropy(context(), op, x.data(), targets, to_loss, nullptr, to_dx); });
-    return py::make_tuple(loss, dx);
-  });
+  module.def(
+      "softmax",
+      [](const Floats& x) {
+        const auto [rows, K] = rows_of("softmax", x);
+        return map_array("softmax", x,
+                         [rows = rows, K = K](int64_t, const float* from, float* to) { softmax_forward(context(), rows, K, from, to); });
+      },
+      py::arg("x"));
+  module.def(
+      "softmax_backward",
+      [](const Floats& dy, const Floats& y) {
+        const auto [rows, K] = rows_of("softmax_backward", dy);
+        check_shape("softmax_backward", "y", shape_of("softmax_backward", y), shape_of("softmax_backward", dy));
+        return map_array("softmax_backward", dy, [&, rows = rows, K = K](int64_t, const float* from, float* to) {
+          softmax_backward(context(), rows, K, from, y.data(), to);
+        });
+      },
+      py::arg("dy"), py::arg("y"));
+  module.def(
+      "softmax_cross_entropy",
+      [](const Floats& x, const py::array& labels, bool from_logits) {
+        const char* operation = "softmax_cross_entropy";
+        const CrossEntropy op = softmax_cross_entropy(shape_of(operation, x), shape_of(operation, labels), from_logits);
+        Targets targets{nullptr, nullptr, nullptr};
+        std::vector<int32_t> classes;
+        if (py::isinstance<py::array_t<int64_t>>(labels)) {
+          if (labels.ndim() != 1)
+            reject(operation, "labels that are class numbers must have shape (", op.N, ",), but have shape ",
+                   shape_of(operation, labels).str());
+          const auto* numbers = static_cast<const int64_t*>(labels.data());
+          check_classes(operation, numbers, op.N, op.K);
+          classes.assign(numbers, numbers + op.N);
+          targets.classes = classes.data();
+        } else {
+          if (labels.ndim() != 2)
+            reject(operation, "labels that are probabilities must have shape ", shape_of(operation, x).str(), ", but have shape ",
+                   shape_of(operation, labels).str());
+          targets.probabilities = static_cast<const float*>(labels.data());
+        }
+        Floats loss = new_array<float>({op.N}), dx = new_array<float>({op.N, op.K});
+        float *const to_loss = loss.mutable_data(), *const to_dx = dx.mutable_data();
+        without_gil([&] { softmax_cross_entropy(context(), op, x.data(), targets, to_loss, nullptr, to_dx); });
+        return py::make_tuple(loss, dx);
+      },
+      py::arg("x"), py::arg("labels"), py::arg("from_logits"));
 }
 
 void add_optimizers(py::module_& module) {
-  module.def("adam", [](Floats& parameters, const Floats& gradients, Floats& momentum, Floats& velocity, int64_t step, double learning_rate, double beta_1,
-                        double beta_2, double epsilon) {
-    const Shape shape = shape_of("adam", parameters);
-    check_shape("adam", "gradients", shape_of("adam", gradients), shape);
-    check_shape("adam", "momentum", shape_of("adam", momentum), shape);
-    check_shape("adam", "velocity", shape_of("adam", velocity), shape);
-    float *const p = parameters.mutable_data(), *const m = momentum.mutable_data(), *const v = velocity.mutable_data();
-    const pool::Uninterruptible to_the_end;
-    without_gil([&] { adam(context(), gradients.size(), {learning_rate, beta_1, beta_2, epsilon}, step, p, gradients.data(), m, v); });
-  });
-  module.def("sgd", [](Floats& parameters, const Floats& gradients, std::optional<Floats>& momentum, double learning_rate, double rate, bool nesterov) {
-    const Shape shape = shape_of("sgd", parameters);
-    check_shape("sgd", "gradients", shape_of("sgd", gradients), shape);
-    if (momentum) check_shape("sgd", "momentum", shape_of("sgd", *momentum), shape);
-    float *const p = parameters.mutable_data(), *const m = momentum ? momentum->mutable_data() : nullptr;
-    const pool::Uninterruptible to_the_end;
-    without_gil([&] { sgd(context(), gradients.size(), learning_rate, rate, nesterov, p, gradients.data(), m); });
-  });
+  module.def(
+      "adam",
+      [](Floats& parameters, const Floats& gradients, Floats& momentum, Floats& velocity, int64_t step, double learning_rate, double beta_1,
+         double beta_2, double epsilon) {
+        const Shape shape = shape_of("adam", parameters);
+        check_shape("adam", "gradients", shape_of("adam", gradients), shape);
+        check_shape("adam", "momentum", shape_of("adam", momentum), shape);
+        check_shape("adam", "velocity", shape_of("adam", velocity), shape);
+        float *const p = parameters.mutable_data(), *const m = momentum.mutable_data(), *const v = velocity.mutable_data();
+        const pool::Uninterruptible to_the_end;
+        without_gil([&] { adam(context(), gradients.size(), {learning_rate, beta_1, beta_2, epsilon}, step, p, gradients.data(), m, v); });
+      },
+      py::arg("parameters"), py::arg("gradients"), py::arg("momentum"), py::arg("velocity"), py::arg("step"), py::arg("learning_rate"),
+      py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"));
+  module.def(
+      "sgd",
+      [](Floats& parameters, const Floats& gradients, std::optional<Floats>& momentum, double learning_rate, double rate, bool nesterov) {
+        const Shape shape = shape_of("sgd", parameters);
+        check_shape("sgd", "gradients", shape_of("sgd", gradients), shape);
+        if (momentum) check_shape("sgd", "momentum", shape_of("sgd", *momentum), shape);
+        float *const p = parameters.mutable_data(), *const m = momentum ? momentum->mutable_data() : nullptr;
+        const pool::Uninterruptible to_the_end;
+        without_gil([&] { sgd(context(), gradients.size(), learning_rate, rate, nesterov, p, gradients.data(), m); });
+      },
+      py::arg("parameters"), py::arg("gradients"), py::arg("momentum"), py::arg("learning_rate"), py::arg("momentum_rate"),
+      py::arg("nesterov"));
 }
 
 }  // namespace

@@ -62,7 +62,10 @@ std::vector<runtime::StageDescription> stages_from(const py::list& stages) {
 class PyPlan {
  public:
   PyPlan(const py::dict& description, Floats parameters, Floats gradients, std::vector<Floats> slots)
-      : parameters_(std::move(parameters)), gradients_(std::move(gradients)), slots_(std::move(slots)), plan_(describe(description), memory()) {}
+      : parameters_(std::move(parameters)),
+        gradients_(std::move(gradients)),
+        slots_(std::move(slots)),
+        plan_(describe(description), memory()) {}
 
   Floats forward(const py::array& data, const Array<int64_t>& rows) {
     const Samples samples = samples_from(data, rows);
@@ -103,7 +106,8 @@ class PyPlan {
   }
 
   runtime::ModelMemory memory() {
-    runtime::ModelMemory memory{parameters_.size(), parameters_.mutable_data(), gradients_.size() > 0 ? gradients_.mutable_data() : nullptr, {}};
+    runtime::ModelMemory memory{
+        parameters_.size(), parameters_.mutable_data(), gradients_.size() > 0 ? gradients_.mutable_data() : nullptr, {}};
     for (Floats& slot : slots_) memory.slots.push_back(slot.mutable_data());
     return memory;
   }
@@ -120,7 +124,8 @@ class PyPlan {
       stride *= data.shape(axis);
     }
     if (data.ndim() < 1 || stride != size * plan_.input_elements())
-      reject("plan", "samples must have ", plan_.input_elements(), " elements each, but the array has shape ", shape_of("plan", data).str());
+      reject("plan", "samples must have ", plan_.input_elements(), " elements each, but the array has shape ",
+             shape_of("plan", data).str());
     check_rows(rows, data.shape(0));
     return {data.data(), dtype, data.strides(0), rows.data()};
   }
@@ -128,7 +133,8 @@ class PyPlan {
   static void check_rows(const Array<int64_t>& rows, py::ssize_t samples) {
     if (rows.ndim() != 1) reject("plan", "rows must have one axis");
     for (py::ssize_t i = 0; i < rows.size(); ++i)
-      if (rows.data()[i] < 0 || rows.data()[i] >= samples) reject("plan", "rows must be in [0, ", samples, "), but one is ", rows.data()[i]);
+      if (rows.data()[i] < 0 || rows.data()[i] >= samples)
+        reject("plan", "rows must be in [0, ", samples, "), but one is ", rows.data()[i]);
   }
 
   // The classes themselves have been checked once for the whole data set (arrays.py).
@@ -167,13 +173,15 @@ void add_plan(py::module_& module) {
         for (int axis = 0; axis < output.rank(); ++axis) extents.append(output[axis]);
         return extents;
       },
-      py::arg("operation"), py::arg("attributes"), py::arg("input"), py::arg("parameters"), "The shape of one sample after a stage, given that before it.");
+      py::arg("operation"), py::arg("attributes"), py::arg("input"), py::arg("parameters"),
+      "The shape of one sample after a stage, given that before it.");
   py::class_<PyPlan>(module, "Plan", "The stages of a model with their buffers (plan.py writes the description).")
-      .def(py::init<const py::dict&, Floats, Floats, std::vector<Floats>>(), py::arg("description"), py::arg("parameters"), py::arg("gradients"),
-           py::arg("slots"))
+      .def(py::init<const py::dict&, Floats, Floats, std::vector<Floats>>(), py::arg("description"), py::arg("parameters"),
+           py::arg("gradients"), py::arg("slots"))
       .def("forward", &PyPlan::forward, py::arg("data"), py::arg("rows"))
       .def("evaluate", &PyPlan::evaluate, py::arg("data"), py::arg("targets"), py::arg("rows"))
-      .def("train", &PyPlan::train, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("seed"), py::arg("step"), py::arg("learning_rate"));
+      .def("train", &PyPlan::train, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("seed"), py::arg("step"),
+           py::arg("learning_rate"));
 }
 
 }  // namespace fastcnn::bindings

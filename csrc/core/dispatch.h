@@ -33,21 +33,20 @@ class FlushSubnormals {
 
 #if defined(__x86_64__)
 #define FASTCNN_HAS_X86_KERNELS 1
-#define FASTCNN_KERNEL(result, name, arguments)  \
-  namespace fastcnn::cpu::baseline {             \
-  result name arguments;                         \
-  }                                              \
-  namespace fastcnn::cpu::avx2 {                 \
-  result name arguments;                         \
-  }                                              \
-  namespace fastcnn::cpu::avx512 {               \
-  result name arguments;                         \
+#define FASTCNN_KERNEL(result, name, arguments) \
+  namespace fastcnn::cpu::baseline {            \
+  result name arguments;                        \
+  }                                             \
+  namespace fastcnn::cpu::avx2 {                \
+  result name arguments;                        \
+  }                                             \
+  namespace fastcnn::cpu::avx512 {              \
+  result name arguments;                        \
   }
-#define FASTCNN_DISPATCH(name)                                               \
-  (::fastcnn::dispatch::FlushSubnormals(),                                   \
-   ::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx512 ? ::fastcnn::cpu::avx512::name \
-   : ::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx2 ? ::fastcnn::cpu::avx2::name   \
-                                                        : ::fastcnn::cpu::baseline::name)
+#define FASTCNN_DISPATCH(name)                                                                                                 \
+  (::fastcnn::dispatch::FlushSubnormals(), ::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx512 ? ::fastcnn::cpu::avx512::name \
+                                           : ::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx2 ? ::fastcnn::cpu::avx2::name   \
+                                                                                                : ::fastcnn::cpu::baseline::name)
 #else
 #define FASTCNN_HAS_X86_KERNELS 0
 #define FASTCNN_KERNEL(result, name, arguments) \

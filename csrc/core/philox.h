@@ -1,8 +1,8 @@
 // Philox-4x32-10: random numbers as a function of a key and a counter, nothing else, so that every device and any number of threads
 // draws the same. Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 //
-// The key is (seed); the counter is (index of the block of four, step, purpose). The functions have internal linkage, so that kernels of every
-// instruction set can include them.
+// The key is (seed); the counter is (index of the block of four, step, purpose). The functions have internal linkage, so that kernels of
+// every instruction set can include them.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ static inline PhiloxBlock philox(PhiloxBlock counter, uint32_t key0, uint32_t ke
 
 // The block of four 32-bit numbers at `index` of the stream. A step counts to 2^32.
 static inline PhiloxBlock random_block(const RandomKey& key, uint64_t index) {
-  const PhiloxBlock counter = {{static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), static_cast<uint32_t>(key.step), key.purpose}};
+  const PhiloxBlock counter = {
+      {static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), static_cast<uint32_t>(key.step), key.purpose}};
   return philox(counter, static_cast<uint32_t>(key.seed), static_cast<uint32_t>(key.seed >> 32));
 }
 

@@ -55,7 +55,9 @@ class Pool {
 
   ~Pool() {
     stop_.store(true);
-    { std::lock_guard<std::mutex> lock(sleep_mutex_); }
+    {
+      std::lock_guard<std::mutex> lock(sleep_mutex_);
+    }
     wake_.notify_all();
     for (std::thread& worker : workers_) worker.join();
   }
@@ -71,7 +73,9 @@ class Pool {
     generation_ += 1;
     state_.store(generation_ << generation_shift | open, std::memory_order_seq_cst);
     if (sleeping_.load(std::memory_order_seq_cst) > 0) {
-      { std::lock_guard<std::mutex> lock(sleep_mutex_); }
+      {
+        std::lock_guard<std::mutex> lock(sleep_mutex_);
+      }
       wake_.notify_all();
     }
     take_tasks_as_caller();

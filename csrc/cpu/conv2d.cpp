@@ -4,9 +4,9 @@
 //   dgrad: out = dx, in = dy, columns = C, length = taps * K, weights transposed and flipped, one set for each phase of the stride.
 //
 // In phases: sort the output pixels into classes that share their taps (taps.h); lay the weights out in panels of tile_columns, so that the
-// panel of one block of columns (R*S*C*32 floats; 36 KB in the second layer of the tutorial's network) stays in the L1 cache while a task's pixels
-// pass; then tasks, each some pixels of one class times one block of columns, tile by tile (tile.h).
-// Dense layers are the case H = W = R = S = 1.
+// panel of one block of columns (R*S*C*32 floats; 36 KB in the second layer of the tutorial's network) stays in the L1 cache while a task's
+// pixels pass; then tasks, each some pixels of one class times one block of columns, tile by tile (tile.h). Dense layers are the case H = W
+// = R = S = 1.
 #include "ops/conv2d.h"
 
 #include "cpu/simd.h"
@@ -71,16 +71,19 @@ void run_task(const SlidingProduct& sliding, const PixelClass& cls, int64_t task
       const AxisEntry& row = sliding.rows.entries[walk.row];
       const AxisEntry& column = sliding.columns.entries[walk.column];
       in[i] = sliding.in + walk.image * sliding.in_image + (row.in * sliding.in_width + column.in) * sliding.in_channels;
-      out[i] = sliding.out + walk.image * sliding.out_image + (row.out * sliding.out_width + column.out) * sliding.out_channels + first_column;
+      out[i] =
+          sliding.out + walk.image * sliding.out_image + (row.out * sliding.out_width + column.out) * sliding.out_channels + first_column;
     }
     tiles[count - small](product, in, out);
     pixel = end;
   }
 }
 
-// Runs all classes. panel_row_of(rows, columns) and tap_stride_of(columns) say where a class's weights begin, and the rows between two of its filter rows.
+// Runs all classes. panel_row_of(rows, columns) and tap_stride_of(columns) say where a class's weights begin, and the rows between two of
+// its filter rows.
 template <class PanelRow, class TapStride>
-void run(const SlidingProduct& sliding, PixelClass* classes, const PanelRow& panel_row_of, const TapStride& tap_stride_of, const Parallel& parallel) {
+void run(const SlidingProduct& sliding, PixelClass* classes, const PanelRow& panel_row_of, const TapStride& tap_stride_of,
+         const Parallel& parallel) {
   const int64_t blocks = blocks_of(sliding.out_channels);
   int64_t class_count = 0, tasks = 0;
   for (int64_t i = 0; i < sliding.rows.group_count; ++i) {
@@ -103,7 +106,10 @@ void run(const SlidingProduct& sliding, PixelClass* classes, const PanelRow& pan
     int64_t low = 0, high = class_count - 1;  // the last class that begins at or before this task
     while (low < high) {
       const int64_t middle = (low + high + 1) / 2;
-      if (classes[middle].first_task <= task) low = middle; else high = middle - 1;
+      if (classes[middle].first_task <= task)
+        low = middle;
+      else
+        high = middle - 1;
     }
     run_task(sliding, classes[low], task - classes[low].first_task);
   });
@@ -141,13 +147,15 @@ void pack_transposed_tap(const float* w, int64_t begin, int64_t rows, int64_t C,
 
 int64_t conv2d_fprop_scratch(const Conv2d& conv, int) {
   const Window& win = conv.window;
-  return axis_scratch(win.P) + axis_scratch(win.Q) + Carver::bytes_of<PixelClass>(win.P * win.Q) + panels_bytes(win.R * win.S * conv.C, conv.K);
+  return axis_scratch(win.P) + axis_scratch(win.Q) + Carver::bytes_of<PixelClass>(win.P * win.Q) +
+         panels_bytes(win.R * win.S * conv.C, conv.K);
 }
 
 void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const float* b, float* y, void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
   Carver carver(scratch);
-  SlidingProduct sliding{conv.N, win.W, conv.C, win.Q, conv.K, win.H * win.W * conv.C, win.P * win.Q * conv.K, {}, {}, x, y, b, w, 0, conv.K};
+  SlidingProduct sliding{conv.N, win.W, conv.C, win.Q, conv.K, win.H * win.W * conv.C, win.P * win.Q * conv.K, {}, {}, x,
+                         y,      b,     w,      0,     conv.K};
   sliding.rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
   sliding.columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
   PixelClass* classes = carver.take<PixelClass>(win.P * win.Q);
@@ -170,13 +178,15 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const floa
 
 int64_t conv2d_dgrad_scratch(const Conv2d& conv, int) {
   const Window& win = conv.window;
-  return axis_scratch(win.H) + axis_scratch(win.W) + Carver::bytes_of<PixelClass>(win.H * win.W) + panels_bytes(win.R * win.S * conv.K, conv.C);
+  return axis_scratch(win.H) + axis_scratch(win.W) + Carver::bytes_of<PixelClass>(win.H * win.W) +
+         panels_bytes(win.R * win.S * conv.K, conv.C);
 }
 
 void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
   Carver carver(scratch);
-  SlidingProduct sliding{conv.N, win.Q, conv.K, win.W, conv.C, win.P * win.Q * conv.K, win.H * win.W * conv.C, {}, {}, dy, dx, nullptr, nullptr, 0, 0};
+  SlidingProduct sliding{conv.N, win.Q,   conv.K,  win.W, conv.C, win.P * win.Q * conv.K, win.H * win.W * conv.C, {}, {}, dy,
+                         dx,     nullptr, nullptr, 0,     0};
   sliding.rows = backward_axis(carver, win.H, win.P, win.R, win.stride_h, win.top);
   sliding.columns = backward_axis(carver, win.W, win.Q, win.S, win.stride_w, win.left);
   PixelClass* classes = carver.take<PixelClass>(win.H * win.W);

@@ -1,12 +1,13 @@
 // conv2d's gradients by w and b (ops/conv2d.h has the mathematics): for each filter row r, the product of the inputs (S*C of them for each
 // output pixel, side by side) with the output gradients, summed over the pixels.
 //
-// A tile is T inputs times two vectors of K, in registers, while up to 128 pixels pass: per pixel two vectors of dy and T broadcasts of x for 2 T
-// multiply-adds, the same balance as in tile.h. 128 pixels of dy (32 KB at K = 64) stay in the L1 cache for all tiles of a task. Each block of pixels is
-// summed up from 0 and then added, so that rounding grows with the square root of 128 and of the number of blocks, not of their product.
+// A tile is T inputs times two vectors of K, in registers, while up to 128 pixels pass: per pixel two vectors of dy and T broadcasts of x
+// for 2 T multiply-adds, the same balance as in tile.h. 128 pixels of dy (32 KB at K = 64) stay in the L1 cache for all tiles of a task.
+// Each block of pixels is summed up from 0 and then added, so that rounding grows with the square root of 128 and of the number of blocks,
+// not of their product.
 //
-// The batch is cut into slabs of whole images, by its size alone; a task is one slab times a few tiles. Where there are several slabs, each has
-// a partial dw of its own, and they are added in their order: the result does not depend on the number of threads.
+// The batch is cut into slabs of whole images, by its size alone; a task is one slab times a few tiles. Where there are several slabs, each
+// has a partial dw of its own, and they are added in their order: the result does not depend on the number of threads.
 #include "ops/conv2d.h"
 
 #include "cpu/simd.h"
@@ -23,8 +24,8 @@ constexpr int64_t tiles_per_task = 4;
 
 // dw[i][0 : V*lanes] (+)= sum over pixels of x[pixel][offset + i] * dy[pixel * dy_step + 0 : V*lanes], i < T.
 template <int T, int V>
-__attribute__((noinline)) void outer_tile(int64_t pixels, const float* const* x, int64_t offset, const float* dy, int64_t dy_step, float* dw,
-                                          int64_t dw_step, bool add) {
+__attribute__((noinline)) void outer_tile(int64_t pixels, const float* const* x, int64_t offset, const float* dy, int64_t dy_step,
+                                          float* dw, int64_t dw_step, bool add) {
   Vec sums[T][V];
 #pragma GCC unroll 16
   for (int i = 0; i < T; ++i)
@@ -77,9 +78,9 @@ struct Wgrad {
   Axis rows, columns;
   const float* x;
   const float* dy;
-  bool dy_in_place;          // the pixels of the one class follow each other in dy, in whole vectors
+  bool dy_in_place;  // the pixels of the one class follow each other in dy, in whole vectors
   Slabs slabs;
-  int64_t tiles_per_row;     // each filter row's S*C inputs are cut into so many tiles
+  int64_t tiles_per_row;  // each filter row's S*C inputs are cut into so many tiles
 };
 
 // The tile of filter row r that begins at input `begin` (of S*C) and ends before `end`.
@@ -101,7 +102,8 @@ void add_rows(const float* dy, int64_t step, int64_t pixels, int64_t columns, fl
 }
 
 // Tiles [first_tile, end_tile) over the images [first_image, end_image), into one partial. db is null for all tasks but a slab's first.
-void run_task(const Wgrad& wgrad, int64_t first_image, int64_t end_image, int64_t first_tile, int64_t end_tile, float* dw, float* db, float* dy_block) {
+void run_task(const Wgrad& wgrad, int64_t first_image, int64_t end_image, int64_t first_tile, int64_t end_tile, float* dw, float* db,
+              float* dy_block) {
   const Conv2d& conv = wgrad.conv;
   const Window& win = conv.window;
   const int64_t columns = wgrad.slabs.columns, row_inputs = win.S * conv.C;
@@ -141,8 +143,9 @@ void run_task(const Wgrad& wgrad, int64_t first_image, int64_t end_image, int64_
           const int64_t offset = (in.r - rows.first) * win.W * conv.C + first - cols.first * conv.C;
           for (int64_t k = 0; k < columns; k += tile_columns) {
             const int64_t vectors = min(columns - k, tile_columns) / lanes;
-            outer_tile_function(last - first, vectors)(count, inputs, offset, gradients + k, columns, dw + (in.r * row_inputs + first) * columns + k,
-                                                       columns, !one_class || pixel > begin);
+            outer_tile_function(last - first, vectors)(count, inputs, offset, gradients + k, columns,
+                                                       dw + (in.r * row_inputs + first) * columns + k, columns,
+                                                       !one_class || pixel > begin);
           }
         }
       }
@@ -160,7 +163,10 @@ void add_partials(const Conv2d& conv, const Slabs& slabs, const float* partials,
       for (int64_t k = 0; k < conv.K; k += lanes) {
         Vec total = load(partials + row * slabs.columns + k);
         for (int64_t slab = 1; slab < slabs.count; ++slab) total += load(partials + slab * slabs.floats + row * slabs.columns + k);
-        if (conv.K - k < lanes) store_first(to + k, total, conv.K - k); else store(to + k, total);
+        if (conv.K - k < lanes)
+          store_first(to + k, total, conv.K - k);
+        else
+          store(to + k, total);
       }
     }
   });
@@ -198,8 +204,8 @@ void conv2d_wgrad(const Conv2d& conv, const float* x, const float* dy, float* dw
     float* const partial = partials + slab * slabs.floats;
     float* const to = direct ? dw : partial;
     float* const db_to = chunk > 0 || db == nullptr ? nullptr : direct ? db : partial + dw_floats;
-    run_task(wgrad, slab * conv.N / slabs.count, (slab + 1) * conv.N / slabs.count, chunk * tiles_per_task, min((chunk + 1) * tiles_per_task, tiles),
-             to, db_to, dy_blocks + worker * block_pixels * slabs.columns);
+    run_task(wgrad, slab * conv.N / slabs.count, (slab + 1) * conv.N / slabs.count, chunk * tiles_per_task,
+             min((chunk + 1) * tiles_per_task, tiles), to, db_to, dy_blocks + worker * block_pixels * slabs.columns);
   });
   if (!direct) add_partials(conv, slabs, partials, dw, db, parallel);
 }

@@ -33,13 +33,12 @@ void relu_forward(int64_t n, const float* x, float* y, const Parallel& parallel)
 
 void relu_backward(int64_t n, const float* dy, const float* y, float* dx, const Parallel& parallel) {
   for_each(
-      n, [&](int64_t i) { store(dx + i, select(load(y + i) > Vec{}, load(dy + i), Vec{})); }, [&](int64_t i) { dx[i] = y[i] > 0 ? dy[i] : 0; },
-      parallel);
+      n, [&](int64_t i) { store(dx + i, select(load(y + i) > Vec{}, load(dy + i), Vec{})); },
+      [&](int64_t i) { dx[i] = y[i] > 0 ? dy[i] : 0; }, parallel);
 }
 
 void rescale(int64_t n, const float* x, float scale, float offset, float* y, const Parallel& parallel) {
-  for_each(
-      n, [&](int64_t i) { store(y + i, load(x + i) * scale + offset); }, [&](int64_t i) { y[i] = x[i] * scale + offset; }, parallel);
+  for_each(n, [&](int64_t i) { store(y + i, load(x + i) * scale + offset); }, [&](int64_t i) { y[i] = x[i] * scale + offset; }, parallel);
 }
 
 void dropout(int64_t n, const float* x, float rate, const RandomKey& key, float* y, const Parallel& parallel) {

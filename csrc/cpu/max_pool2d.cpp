@@ -1,7 +1,7 @@
 // max_pool2d (ops/max_pool2d.h): vectors over channels. A task is one row of outputs forward, one image backward.
 //
-// Forward, a vector of maxima and one of their positions pass over the window. Backward, where windows do not overlap, each pixel of dx is written once, with
-// dy or 0; where they do, dx is cleared and each window adds to its winner.
+// Forward, a vector of maxima and one of their positions pass over the window. Backward, where windows do not overlap, each pixel of dx is
+// written once, with dy or 0; where they do, dx is cleared and each window adds to its winner.
 #include "ops/max_pool2d.h"
 
 #include "cpu/pool.h"

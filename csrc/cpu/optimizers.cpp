@@ -19,8 +19,8 @@ void for_each(int64_t n, const Update& update, const Parallel& parallel) {
 
 }  // namespace
 
-void adam(int64_t n, float alpha, float one_minus_beta_1, float one_minus_beta_2, float epsilon, float* parameters, const float* gradients, float* m,
-          float* v, const Parallel& parallel) {
+void adam(int64_t n, float alpha, float one_minus_beta_1, float one_minus_beta_2, float epsilon, float* parameters, const float* gradients,
+          float* m, float* v, const Parallel& parallel) {
   for_each(
       n,
       [&](int64_t i, int64_t count) {
@@ -34,7 +34,8 @@ void adam(int64_t n, float alpha, float one_minus_beta_1, float one_minus_beta_2
       parallel);
 }
 
-void sgd(int64_t n, float learning_rate, float momentum, bool nesterov, float* parameters, const float* gradients, float* m, const Parallel& parallel) {
+void sgd(int64_t n, float learning_rate, float momentum, bool nesterov, float* parameters, const float* gradients, float* m,
+         const Parallel& parallel) {
   for_each(
       n,
       [&](int64_t i, int64_t count) {

@@ -69,7 +69,10 @@ FASTCNN_INLINE void store_first(float* to, Vec v, int64_t count) {
 // The first `count` lanes, in [1, lanes].
 FASTCNN_INLINE Vec load_lanes(const float* from, int64_t count) { return count < lanes ? load_first(from, count) : load(from); }
 FASTCNN_INLINE void store_lanes(float* to, Vec v, int64_t count) {
-  if (count < lanes) store_first(to, v, count); else store(to, v);
+  if (count < lanes)
+    store_first(to, v, count);
+  else
+    store(to, v);
 }
 
 // x - 0 is x for every x, -0 included, so this is one broadcast.

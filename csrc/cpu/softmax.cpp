@@ -1,4 +1,5 @@
-// softmax and dense_softmax (ops/softmax.h). A row is passed over three times: its largest value, the sum of the exponentials, the quotients.
+// softmax and dense_softmax (ops/softmax.h). A row is passed over three times: its largest value, the sum of the exponentials, the
+// quotients.
 #include "ops/softmax.h"
 
 #include "cpu/rows.h"
@@ -41,7 +42,9 @@ void softmax_backward(int64_t rows, int64_t K, const float* dy, const float* y, 
 }
 
 // The weights' columns are padded to whole vectors, so that every tile may read them.
-int64_t dense_softmax_scratch(const Conv2d& dense) { return dense.K % lanes == 0 ? 0 : Carver::bytes_of<float>(dense.C * round_up(dense.K, lanes)); }
+int64_t dense_softmax_scratch(const Conv2d& dense) {
+  return dense.K % lanes == 0 ? 0 : Carver::bytes_of<float>(dense.C * round_up(dense.K, lanes));
+}
 
 void dense_softmax(const Conv2d& dense, const float* x, const float* w, const float* b, float* y, void* scratch, const Parallel& parallel) {
   const int64_t step = round_up(dense.K, lanes);

@@ -76,7 +76,7 @@ void softmax_cross_entropy(const CrossEntropy& op, const float* x, const Targets
         const int64_t wanted = target.probabilities == nullptr ? target.cls : position_of_largest(K, target.probabilities);
         correct[n] = position_of_largest(K, in) == wanted;
       }
-      loss[n] = op.from_logits ? from_logits(K, in, target, scale, out)
+      loss[n] = op.from_logits                    ? from_logits(K, in, target, scale, out)
                 : target.probabilities == nullptr ? from_class_probabilities(K, in, target.cls, scale, out)
                                                   : from_probabilities(K, in, target.probabilities, scale, out);
     }

@@ -1,9 +1,11 @@
 // Which taps of a filter meet the image, for each output coordinate along one axis; and the classes of output pixels that this makes.
 //
 // Pixels whose windows meet the image in the same taps form a class: inside, all of them; at a border that was padded, fewer. A class
-// shares its loop bounds, so a tile of its pixels multiplies no padding. Along one axis the taps of output o run over consecutive inputs from `in`:
+// shares its loop bounds, so a tile of its pixels multiplies no padding. Along one axis the taps of output o run over consecutive inputs
+// from `in`:
 //   forward:   tap t meets input o * stride - pad + t.
-//   backward:  input h gets from tap t the output (h + pad - t) / stride where that divides: the taps of one residue ("phase"), in falling order,
+//   backward:  input h gets from tap t the output (h + pad - t) / stride where that divides: the taps of one residue ("phase"), in falling
+//   order,
 //              meet consecutive outputs. Tap number i of phase a counts from the highest: t = a + stride * (taps_of_phase - 1 - i).
 #pragma once
 
@@ -31,9 +33,13 @@ struct Axis {
 FASTCNN_INLINE int64_t axis_scratch(int64_t size) { return Carver::bytes_of<AxisEntry>(size) + Carver::bytes_of<AxisGroup>(size); }
 
 // The number of taps of a backward phase: those t in [0, taps) with t % stride == phase.
-FASTCNN_INLINE int64_t taps_of_phase(int64_t taps, int64_t stride, int64_t phase) { return phase < taps ? ceil_div(taps - phase, stride) : 0; }
+FASTCNN_INLINE int64_t taps_of_phase(int64_t taps, int64_t stride, int64_t phase) {
+  return phase < taps ? ceil_div(taps - phase, stride) : 0;
+}
 
-[[maybe_unused]] static bool same_taps(const AxisEntry& a, const AxisEntry& b) { return a.phase == b.phase && a.first == b.first && a.count == b.count; }
+[[maybe_unused]] static bool same_taps(const AxisEntry& a, const AxisEntry& b) {
+  return a.phase == b.phase && a.first == b.first && a.count == b.count;
+}
 
 [[maybe_unused]] static bool before(const AxisEntry& a, const AxisEntry& b) {
   if (a.phase != b.phase) return a.phase < b.phase;
@@ -106,6 +112,8 @@ struct PixelWalk {
   }
 };
 
-FASTCNN_INLINE int64_t pixels_of(const AxisGroup& rows, const AxisGroup& columns) { return (rows.end - rows.begin) * (columns.end - columns.begin); }
+FASTCNN_INLINE int64_t pixels_of(const AxisGroup& rows, const AxisGroup& columns) {
+  return (rows.end - rows.begin) * (columns.end - columns.begin);
+}
 
 }  // namespace fastcnn::cpu::FASTCNN_ISA

@@ -4,11 +4,11 @@
 //   out[i][0 : V*lanes] = bias + sum over t < taps, j < length of  in[i][t * in_stride + j] * w[t * w_stride + j * w_step + 0 : V*lanes]
 //
 // Each row has a pointer of its own (the indirection of Dukhan 2019, "The indirect convolution algorithm"), so the rows of a tile may
-// be any pixels: across a row's end or an image's, with any stride. Nothing is copied to columns. For a filter row the S * C inputs lie side by side
-// in NHWC, and the S * C rows of weights in RSCK: one loop runs over both.
+// be any pixels: across a row's end or an image's, with any stride. Nothing is copied to columns. For a filter row the S * C inputs lie
+// side by side in NHWC, and the S * C rows of weights in RSCK: one loop runs over both.
 //
-// Registers: T * V sums, V weights and one broadcast input: 13 * 2 + 3 = 29 of AVX-512's 32, 6 * 2 + 3 = 15 of 16 elsewhere. Between two loads of weights
-// stand T * V >= 12 multiply-adds, enough to hide the latency of 4 of two units.
+// Registers: T * V sums, V weights and one broadcast input: 13 * 2 + 3 = 29 of AVX-512's 32, 6 * 2 + 3 = 15 of 16 elsewhere. Between two
+// loads of weights stand T * V >= 12 multiply-adds, enough to hide the latency of 4 of two units.
 #pragma once
 
 #include "cpu/simd.h"
@@ -22,11 +22,11 @@ constexpr int64_t tile_columns = tile_vectors * lanes;
 // What the tiles of one product share.
 struct TileProduct {
   int64_t taps, length;
-  int64_t in_stride;           // floats between taps, in a row's input
-  const float* w;              // the first vector of this block of columns
-  int64_t w_stride, w_step;    // floats between taps, and between inputs, in w
-  const float* bias;           // null for none; as many floats as columns
-  int64_t columns;             // to be stored, in (0, V * lanes]
+  int64_t in_stride;         // floats between taps, in a row's input
+  const float* w;            // the first vector of this block of columns
+  int64_t w_stride, w_step;  // floats between taps, and between inputs, in w
+  const float* bias;         // null for none; as many floats as columns
+  int64_t columns;           // to be stored, in (0, V * lanes]
 };
 
 template <int T, int V>
@@ -57,7 +57,9 @@ static __attribute__((noinline)) void multiply_tile(const TileProduct& product, 
 #pragma GCC unroll 16
   for (int v = 0; v < V; ++v) {
     const int64_t left = product.columns - v * lanes;
-    const Vec bias = product.bias == nullptr ? Vec{} : left < lanes ? load_first(product.bias + v * lanes, left) : load(product.bias + v * lanes);
+    const Vec bias = product.bias == nullptr ? Vec{}
+                     : left < lanes          ? load_first(product.bias + v * lanes, left)
+                                             : load(product.bias + v * lanes);
 #pragma GCC unroll 16
     for (int i = 0; i < T; ++i) {
       if (left < lanes) {

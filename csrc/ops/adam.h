@@ -1,8 +1,8 @@
 // Adam on n floats, in place, as Keras computes it:
 //   m += (1 - beta_1) (g - m);   v += (1 - beta_2) (g^2 - v)
 //   p -= learning_rate * sqrt(1 - beta_2^step) / (1 - beta_1^step) * m / (sqrt(v) + epsilon)
-// step counts from 1. Source: Kingma and Ba 2015, in the order of the last paragraph of its section 2; Keras's epsilon is 1e-7. (PyTorch divides sqrt(v) by
-// sqrt(1 - beta_2^step) before it adds epsilon, which is 1e-8 there.) Allowed error against float64: 1e-6 of the update.
+// step counts from 1. Source: Kingma and Ba 2015, in the order of the last paragraph of its section 2; Keras's epsilon is 1e-7. (PyTorch
+// divides sqrt(v) by sqrt(1 - beta_2^step) before it adds epsilon, which is 1e-8 there.) Allowed error against float64: 1e-6 of the update.
 // As a stage's optimizer its slots are m and v, its attributes beta_1, beta_2 and epsilon.
 #pragma once
 
@@ -24,5 +24,5 @@ void adam(Context& context, int64_t n, const Adam& settings, int64_t step, float
 
 // alpha: the learning rate with both corrections; one_minus_*: 1 - beta.
 FASTCNN_KERNEL(void, adam,
-               (int64_t n, float alpha, float one_minus_beta_1, float one_minus_beta_2, float epsilon, float* parameters, const float* gradients, float* m,
-                float* v, const Parallel& parallel))
+               (int64_t n, float alpha, float one_minus_beta_1, float one_minus_beta_2, float epsilon, float* parameters,
+                const float* gradients, float* m, float* v, const Parallel& parallel))

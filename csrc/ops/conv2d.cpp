@@ -1,6 +1,5 @@
 #include "ops/conv2d.h"
 
-
 #include "core/context.h"
 #include "core/errors.h"
 #include "ops/operation.h"
@@ -12,7 +11,8 @@ Conv2d conv2d(const Shape& x, const Shape& w, const Shape* b, std::array<int64_t
   if (w.rank() != 4) reject("conv2d", "w must have shape (R, S, C, K), but has shape ", w.str());
   if (w[2] != x[3]) reject("conv2d", "w expects ", w[2], " input channels (w: ", w.str(), "), but x has ", x[3], " (x: ", x.str(), ")");
   if (w[2] < 1 || w[3] < 1) reject("conv2d", "w must have at least one input and one output channel, but has shape ", w.str());
-  if (b != nullptr && *b != Shape{w[3]}) reject("conv2d", "b must have shape (", w[3], ",) to go with w ", w.str(), ", but has shape ", b->str());
+  if (b != nullptr && *b != Shape{w[3]})
+    reject("conv2d", "b must have shape (", w[3], ",) to go with w ", w.str(), ", but has shape ", b->str());
   return {x[0], x[3], w[3], resolve_window("conv2d", "filter", x[1], x[2], {w[0], w[1]}, stride, padding)};
 }
 

@@ -6,7 +6,8 @@
 //           db[k]       =        sum over n,p,q of  dy[n,p,q,k]
 // where input pixels outside the image are zero. Any filter, stride and padding; N may be 0, K and C may not.
 // Errors (ArgumentError): ranks, channels of w and x that differ, a b of another length than K, and what window.h says.
-// FLOPs of each: 2 * N * P * Q * K * R * S * C, the taps in the padding included. Source: Dumoulin and Visin 2016; the letters are CUTLASS's.
+// FLOPs of each: 2 * N * P * Q * K * R * S * C, the taps in the padding included. Source: Dumoulin and Visin 2016; the letters are
+// CUTLASS's.
 //
 // Allowed error against float64, relative to the tensor's largest value: 5e-6. (Sums are of up to R*S*C terms, or N*P*Q cut into slabs
 // of about 2,048, in float32 with fused multiply-add where there is one.)
@@ -40,6 +41,7 @@ FASTCNN_KERNEL(int64_t, conv2d_dgrad_scratch, (const Conv2d& conv, int workers))
 FASTCNN_KERNEL(int64_t, conv2d_wgrad_scratch, (const Conv2d& conv, int workers))
 FASTCNN_KERNEL(void, conv2d_fprop,
                (const Conv2d& conv, const float* x, const float* w, const float* b, float* y, void* scratch, const Parallel& parallel))
-FASTCNN_KERNEL(void, conv2d_dgrad, (const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel))
+FASTCNN_KERNEL(void, conv2d_dgrad,
+               (const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel))
 FASTCNN_KERNEL(void, conv2d_wgrad,
                (const Conv2d& conv, const float* x, const float* dy, float* dw, float* db, void* scratch, const Parallel& parallel))

@@ -11,7 +11,8 @@ Conv2d dense(const char* operation, const Shape& x, const Shape& w, const Shape*
   if (w.rank() != 2) reject(operation, "w must have shape (in, out), but has shape ", w.str());
   if (w[0] != x[1]) reject(operation, "w expects ", w[0], " inputs (w: ", w.str(), "), but x has ", x[1], " (x: ", x.str(), ")");
   if (w[0] < 1 || w[1] < 1) reject(operation, "w must have at least one input and one output, but has shape ", w.str());
-  if (b != nullptr && *b != Shape{w[1]}) reject(operation, "b must have shape (", w[1], ",) to go with w ", w.str(), ", but has shape ", b->str());
+  if (b != nullptr && *b != Shape{w[1]})
+    reject(operation, "b must have shape (", w[1], ",) to go with w ", w.str(), ", but has shape ", b->str());
   return {x[0], w[0], w[1], {1, 1, 1, 1, 1, 1, 0, 0, 1, 1}};
 }
 

@@ -3,7 +3,8 @@
 //   relu     y = x where x > 0 or x is NaN, else 0;   dx = dy where y > 0, else 0
 //   rescale  y = x * scale + offset;                  dx = dy * scale
 //   dropout  y = x / (1 - rate) where u >= rate, else 0, with u[i] number i of the Philox stream of the key;   dx = the same of dy
-// Errors (ArgumentError): a rate outside [0, 1). Exact but for one rounding. Sources: Keras's ReLU, Rescaling and Dropout (Srivastava et al. 2014, inverted).
+// Errors (ArgumentError): a rate outside [0, 1). Exact but for one rounding. Sources: Keras's ReLU, Rescaling and Dropout (Srivastava et
+// al. 2014, inverted).
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // gather: picks a batch out of a data set, converts it to float32 and rescales it: y[i] = float32(data[rows[i]]) * scale + offset.
 //
-// data: uint8, float32 or float64 as the user holds it, never copied as a whole; y: (n, elements) float32. With scale 1 and offset 0 it is a cast, as
-// Keras's fit does it. Rows must be in range (the callers check). One rounding for the cast, one for the rescaling.
+// data: uint8, float32 or float64 as the user holds it, never copied as a whole; y: (n, elements) float32. With scale 1 and offset 0 it is
+// a cast, as Keras's fit does it. Rows must be in range (the callers check). One rounding for the cast, one for the rescaling.
 #pragma once
 
 #include "core/batch.h"
@@ -14,4 +14,5 @@ void gather(Context& context, const Samples& samples, int64_t n, int64_t element
 
 }  // namespace fastcnn
 
-FASTCNN_KERNEL(void, gather, (const Samples& samples, int64_t n, int64_t elements, float scale, float offset, float* y, const Parallel& parallel))
+FASTCNN_KERNEL(void, gather,
+               (const Samples& samples, int64_t n, int64_t elements, float scale, float offset, float* y, const Parallel& parallel))

@@ -3,9 +3,9 @@
 //   y[n,p,q,c]     = max over r,s of x[n, p*stride_h + r - top, q*stride_w + s - left, c], over the pixels inside the image
 //   index[n,p,q,c] = r*S + s of the first window element that holds it (uint16, so a window has at most 65,535 elements)
 //   dx[n,h,w,c]    = sum of dy[n,p,q,c] over the windows whose index points to (h, w)
-// NaN is larger than anything: a window that holds one gives the first NaN, and its gradient goes there, as in PyTorch and in Keras on PyTorch.
-// (Keras on TensorFlow loses it: there NaN never wins, and a window of nothing else gives the lowest float.)
-// Errors (ArgumentError): rank, what window.h says, a window that lies in the padding altogether. Exact; no rounding is involved but in dx's sums.
+// NaN is larger than anything: a window that holds one gives the first NaN, and its gradient goes there, as in PyTorch and in Keras on
+// PyTorch. (Keras on TensorFlow loses it: there NaN never wins, and a window of nothing else gives the lowest float.) Errors
+// (ArgumentError): rank, what window.h says, a window that lies in the padding altogether. Exact; no rounding is involved but in dx's sums.
 // Source: Keras's MaxPooling2D; PyTorch's max_pool2d gives the index into the image instead.
 #pragma once
 

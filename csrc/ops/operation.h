@@ -36,16 +36,16 @@ class Attributes {
 
 // What a stage is given for one call; each operation uses what it needs.
 struct StageArguments {
-  int64_t n = 0;                   // samples in this batch
-  const float* x = nullptr;        // (n, input shape)
-  float* y = nullptr;              // (n, output shape); x itself where the plan runs the stage in place
-  const float* dy = nullptr;       // gradients of the loss by y and by x; dx is null where nobody needs it
+  int64_t n = 0;              // samples in this batch
+  const float* x = nullptr;   // (n, input shape)
+  float* y = nullptr;         // (n, output shape); x itself where the plan runs the stage in place
+  const float* dy = nullptr;  // gradients of the loss by y and by x; dx is null where nobody needs it
   float* dx = nullptr;
   std::vector<const float*> parameters;
-  std::vector<float*> gradients;   // one for each parameter
-  void* saved = nullptr;           // saved_bytes(n): what forward leaves for backward
+  std::vector<float*> gradients;  // one for each parameter
+  void* saved = nullptr;          // saved_bytes(n): what forward leaves for backward
   bool training = false;
-  RandomKey key{};                 // of this step and this stage
+  RandomKey key{};  // of this step and this stage
   const Samples* samples = nullptr;
   const Targets* targets = nullptr;
   Totals* totals = nullptr;
@@ -66,12 +66,12 @@ class Operation {
 
 // An optimizer is the last operation of a training step: it updates all parameters of a model, which lie in one buffer, in place.
 struct Update {
-  int64_t n = 0;                   // floats in each buffer
+  int64_t n = 0;  // floats in each buffer
   float* parameters = nullptr;
   const float* gradients = nullptr;
-  std::vector<float*> slots;       // the optimizer's own state, in the order of its header
+  std::vector<float*> slots;  // the optimizer's own state, in the order of its header
   double learning_rate = 0;
-  int64_t step = 0;                // counts from 1
+  int64_t step = 0;  // counts from 1
 };
 
 using Optimizer = std::function<void(Context&, const Attributes&, const Update&)>;

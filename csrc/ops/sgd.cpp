@@ -9,14 +9,15 @@ namespace fastcnn {
 void sgd(Context&, int64_t n, double learning_rate, double momentum, bool nesterov, float* parameters, const float* gradients, float* m) {
   if (!(momentum >= 0 && momentum <= 1)) reject("sgd", "momentum must be in [0, 1], but is ", momentum);
   if (momentum > 0 && m == nullptr) reject("sgd", "a momentum of ", momentum, " needs the array of momenta");
-  FASTCNN_DISPATCH(sgd)(n, static_cast<float>(learning_rate), static_cast<float>(momentum), nesterov, parameters, gradients, m, pool::parallel());
+  FASTCNN_DISPATCH(sgd)(n, static_cast<float>(learning_rate), static_cast<float>(momentum), nesterov, parameters, gradients, m,
+                        pool::parallel());
 }
 
 namespace {
 
 const registry::Optimizers registered("sgd", [](Context& context, const Attributes& attributes, const Update& update) {
-  sgd(context, update.n, update.learning_rate, attributes.number("momentum"), attributes.flag("nesterov"), update.parameters, update.gradients,
-      update.slots.empty() ? nullptr : update.slots[0]);
+  sgd(context, update.n, update.learning_rate, attributes.number("momentum"), attributes.flag("nesterov"), update.parameters,
+      update.gradients, update.slots.empty() ? nullptr : update.slots[0]);
 });
 
 }  // namespace

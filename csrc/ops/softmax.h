@@ -1,9 +1,11 @@
 // softmax over the last axis of (rows, K), and dense_softmax: matrix product, bias and softmax as one operation. float32.
 //
-//   y[n,k] = exp(x[n,k] - max(x[n])) / sum over j of exp(x[n,j] - max(x[n]));   dx[n,k] = y[n,k] * (dy[n,k] - sum over j of dy[n,j] * y[n,j])
+//   y[n,k] = exp(x[n,k] - max(x[n])) / sum over j of exp(x[n,j] - max(x[n]));   dx[n,k] = y[n,k] * (dy[n,k] - sum over j of dy[n,j] *
+//   y[n,j])
 // dense_softmax takes the softmax of a few rows as soon as their products are summed up, while they are in the cache.
 // y may be x, dx may be dy. Errors (ArgumentError): as for dense; no axis at all. A NaN, or a +inf, makes its row NaN.
-// Allowed error against float64: 1e-6 absolute for softmax (values lie in [0, 1]); dense_softmax adds its product's. Source: Keras's softmax.
+// Allowed error against float64: 1e-6 absolute for softmax (values lie in [0, 1]); dense_softmax adds its product's. Source: Keras's
+// softmax.
 #pragma once
 
 #include "core/dispatch.h"

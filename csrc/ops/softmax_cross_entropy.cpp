@@ -11,7 +11,8 @@ CrossEntropy softmax_cross_entropy(const Shape& x, const Shape& targets, bool fr
   if (x[1] < 1) reject("softmax_cross_entropy", "x must have at least one class, but has shape ", x.str());
   const Shape classes = {x[0]};
   if (targets != classes && targets != x)
-    reject("softmax_cross_entropy", "labels must have shape ", classes.str(), " or ", x.str(), " to go with x ", x.str(), ", but have shape ", targets.str());
+    reject("softmax_cross_entropy", "labels must have shape ", classes.str(), " or ", x.str(), " to go with x ", x.str(),
+           ", but have shape ", targets.str());
   return {x[0], x[1], from_logits};
 }
 
@@ -22,7 +23,8 @@ void check_classes(const char* operation, const int64_t* classes, int64_t N, int
   }
 }
 
-void softmax_cross_entropy(Context&, const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct, float* dx) {
+void softmax_cross_entropy(Context&, const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct,
+                           float* dx) {
   FASTCNN_DISPATCH(softmax_cross_entropy)(op, x, targets, loss, correct, dx, pool::parallel());
 }
 

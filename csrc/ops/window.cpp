@@ -34,7 +34,8 @@ Window resolve_window(const char* operation, const char* window_name, int64_t H,
   }
   if (window[0] > padded_h || window[1] > padded_w) {
     const Shape padded = {padded_h, padded_w};
-    reject(operation, window_name, " ", window_shape.str(), " is larger than the ", padded == image ? "" : "padded ", "image ", padded.str());
+    reject(operation, window_name, " ", window_shape.str(), " is larger than the ", padded == image ? "" : "padded ", "image ",
+           padded.str());
   }
   resolved.P = (padded_h - window[0]) / stride[0] + 1;
   resolved.Q = (padded_w - window[1]) / stride[1] + 1;

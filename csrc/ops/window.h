@@ -17,16 +17,18 @@ struct Padding {
   std::array<int64_t, 4> amounts{};
 };
 
-// One window for an H x W image: window element (r, s) of output pixel (p, q) is input pixel (p * stride_h + r - top, q * stride_w + s - left).
+// One window for an H x W image: window element (r, s) of output pixel (p, q) is input pixel (p * stride_h + r - top, q * stride_w + s -
+// left).
 struct Window {
-  int64_t H, W;                // input
-  int64_t R, S;                // window
+  int64_t H, W;  // input
+  int64_t R, S;  // window
   int64_t stride_h, stride_w;
-  int64_t top, left;           // padding; that below and on the right is implied by P and Q
-  int64_t P, Q;                // output: P = (H + top + bottom - R) / stride_h + 1
+  int64_t top, left;  // padding; that below and on the right is implied by P and Q
+  int64_t P, Q;       // output: P = (H + top + bottom - R) / stride_h + 1
 };
 
-// Resolves and checks; throws ArgumentError naming the operation, the argument (`window_name`, "stride" or "padding"), what came and what was wanted.
+// Resolves and checks; throws ArgumentError naming the operation, the argument (`window_name`, "stride" or "padding"), what came and what
+// was wanted.
 Window resolve_window(const char* operation, const char* window_name, int64_t H, int64_t W, std::array<int64_t, 2> window,
                       std::array<int64_t, 2> stride, const Padding& padding);
 

@@ -55,7 +55,8 @@ void Plan::reserve(int64_t n, bool training) {
 StageArguments Plan::arguments(const Stage& stage, int64_t n, const Samples& samples) const {
   const StageDescription& description = stage.description;
   const auto buffer = [](const std::vector<AlignedBlock>& blocks, int index) {
-    return index < 0 || static_cast<size_t>(index) >= blocks.size() ? nullptr : static_cast<float*>(blocks[static_cast<size_t>(index)].data());
+    return index < 0 || static_cast<size_t>(index) >= blocks.size() ? nullptr
+                                                                    : static_cast<float*>(blocks[static_cast<size_t>(index)].data());
   };
   StageArguments given;
   given.n = n;

@@ -1,7 +1,7 @@
 // Carries out a plan: the stages of a step, one after another, on buffers that are allocated once.
 //
-// plan.py decides everything: which operations, in which order, on which buffers. Here they are bound to their shapes, given memory and run. The runtime
-// knows operations, not networks, and asks no operation what it is.
+// plan.py decides everything: which operations, in which order, on which buffers. Here they are bound to their shapes, given memory and
+// run. The runtime knows operations, not networks, and asks no operation what it is.
 #pragma once
 
 #include <memory>
@@ -36,7 +36,7 @@ struct Description {
   std::vector<StageDescription> loss;    // none or one
   std::vector<int64_t> activations;      // buffers: floats a sample
   std::vector<int64_t> gradients;
-  std::string optimizer;                 // empty for none
+  std::string optimizer;  // empty for none
   Attributes optimizer_attributes;
 };
 
@@ -57,8 +57,8 @@ class Plan {
   void forward(int64_t n, const Samples& samples, float* output);
   // The loss and the number of right answers, summed over the batch.
   Totals evaluate(int64_t n, const Samples& samples, const Targets& targets);
-  // The same in training mode, and one step of the optimizer. key: the seed and the step; step counts from 1. Interrupted before the optimizer, it
-  // throws Interrupted and leaves the model as it was.
+  // The same in training mode, and one step of the optimizer. key: the seed and the step; step counts from 1. Interrupted before the
+  // optimizer, it throws Interrupted and leaves the model as it was.
   Totals train(int64_t n, const Samples& samples, const Targets& targets, uint64_t seed, int64_t step, double learning_rate);
 
   // The floats of one sample, as it comes in and as it goes out.

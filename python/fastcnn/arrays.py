@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .plan import Plan
+from fastcnn.plan import Plan
 
 __all__: list[str] = []
 
@@ -34,11 +34,11 @@ def as_array(value: object, where: str, name: str) -> Array:
         raise ValueError(f"{where}: {name} cannot be made into one array: {error}") from None
 
 
-def images(x: object, input_shape: tuple[int | None, ...] | None, where: str, name: str = "x", *, empty: bool = False) -> Array:
+def images(x: object, input_shape: tuple[int, ...] | None, where: str, name: str = "x", *, empty: bool = False) -> Array:
     """Checks a batch or a data set of images, and gives it the shape (N, *input_shape).
 
     An array that lacks a last axis of one channel gets it, and one that has an axis of one too many loses it, as in Keras.
-    `input_shape` holds None where any size will do; None altogether means that only the type is checked.
+    `input_shape` None means that the model is not built yet, and only the type is checked.
 
     Raises TypeError for a dtype that is no number of at most 64 bits (float16 included), ValueError for shapes that do not fit, and
     for no images at all unless `empty`.
@@ -55,21 +55,17 @@ def images(x: object, input_shape: tuple[int | None, ...] | None, where: str, na
     return array.view(np.uint8) if array.dtype == np.bool_ else array
 
 
-def _fitted(array: Array, input_shape: tuple[int | None, ...], where: str, name: str) -> Array:
+def _fitted(array: Array, input_shape: tuple[int, ...], where: str, name: str) -> Array:
     rank = len(input_shape) + 1
-    if array.ndim == rank - 1 and rank > 2 and input_shape[-1] == 1 and _fits(array.shape[1:], input_shape[:-1]):
+    if array.ndim == rank - 1 and rank > 2 and input_shape[-1] == 1 and array.shape[1:] == input_shape[:-1]:
         return array[..., np.newaxis]
     if array.ndim == rank + 1 and array.shape[-1] == 1:
         array = array[..., 0]
-    if array.ndim != rank or not _fits(array.shape[1:], input_shape):
-        hint = f"; for a single image pass {name}[None]" if _fits(array.shape, input_shape) else ""
+    if array.ndim != rank or array.shape[1:] != input_shape:
+        hint = f"; for a single image pass {name}[None]" if array.shape == input_shape else ""
         wanted = ", ".join(["N", *(str(size) for size in input_shape)])
         raise ValueError(f"{where}: {name} has shape {array.shape}, but the model takes ({wanted}){hint}")
     return array
-
-
-def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(wanted) and all(size is None or size == came for came, size in zip(shape, wanted))
 
 
 def targets(y: object, count: int, classes: int, sparse: bool, where: str, name: str = "y") -> Array:
@@ -114,7 +110,7 @@ def _rows(array: Array, classes: int, where: str, name: str) -> NDArray[np.float
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
-def _refuse(array: Array, wrong: NDArray[np.bool_], start: str, wanted: str) -> None:
+def _refuse(array: Array, wrong: Any, start: str, wanted: str) -> None:
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(f"{start}[{row}] is {array[row]}, {wanted}")
@@ -122,8 +118,8 @@ def _refuse(array: Array, wrong: NDArray[np.bool_], start: str, wanted: str) -> 
 
 def step_function(plan: Plan, x: Array) -> Plan | Gathering:
     """The plan itself if it can read `x` where it lies, else one that hands it each batch as a float32 copy."""
-    contiguous = x.strides[1:] == np.empty((0, *x.shape[1:]), x.dtype).strides[1:]
-    return plan if contiguous and x.dtype in _DIRECT and x.flags.aligned else Gathering(plan)
+    dense = x[:1].flags.c_contiguous  # what lies between the images does not matter
+    return plan if dense and x.dtype in _DIRECT and x.flags.aligned else Gathering(plan)
 
 
 class Gathering:

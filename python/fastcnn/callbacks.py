@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .models import Sequential
+    from fastcnn.models import Sequential
 
 __all__ = ["Callback", "EarlyStopping", "History", "ModelCheckpoint"]
 
@@ -38,7 +38,7 @@ class Callback:
     @property
     def model(self) -> Sequential:
         """The model that is being trained. Raises RuntimeError outside `fit`, `evaluate` and `predict`."""
-        model = getattr(self, "_model", None)  # a subclass may have left out super().__init__(), which Keras allows
+        model: Sequential | None = getattr(self, "_model", None)  # a subclass may have left out super().__init__(), which Keras allows
         if model is None:
             raise RuntimeError(f"{type(self).__name__}: the callback has no model before fit, evaluate or predict gives it one")
         return model

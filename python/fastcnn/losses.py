@@ -62,7 +62,7 @@ class SparseCategoricalCrossentropy(Loss):
     """Cross-entropy with class numbers: -log(probability of the true class), the mean over the batch.
 
     y_true : (N,) or (N, 1) integers in [0, K). y_pred : (N, K) float32, logits if `from_logits`, else probabilities, which as in Keras are
-    divided by their sum and clipped to [1e-7, 1 - 1e-7] first. Only the default of the other arguments is supported.
+    clipped to [1e-7, 1 - 1e-7] and then divided by their sum. Only the default of the other arguments is supported.
     """
 
     sparse = True
@@ -86,8 +86,8 @@ class SparseCategoricalCrossentropy(Loss):
 class CategoricalCrossentropy(Loss):
     """Cross-entropy with a probability for each class: -sum(y_true * log(y_pred)), the mean over the batch.
 
-    y_true : (N, K), one-hot rows or any probabilities. y_pred : as for SparseCategoricalCrossentropy. Only the default of the other
-    arguments is supported.
+    y_true : (N, K), one-hot rows or any probabilities. y_pred : (N, K) float32, logits if `from_logits`, else probabilities, which as in
+    Keras are divided by their sum and then clipped to [1e-7, 1 - 1e-7]. Only the default of the other arguments is supported.
     """
 
     sparse = False

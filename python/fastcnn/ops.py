@@ -90,10 +90,10 @@ def conv2d_backward(
     dx : (N, H, W, C), dw : (R, S, C, K), db : (K,) float32, the gradients by x, w and b.
     """
     of = _Arrays("conv2d_backward", x)
-    gradients = _core.conv2d_backward(
-        of("dy", dy), of("x", x), of("w", w), _pair("conv2d", "stride", stride), _padding("conv2d", padding)
-    )
-    return of.kind(gradients[0]), of.kind(gradients[1]), of.kind(gradients[2])
+    step, border = _pair("conv2d_backward", "stride", stride), _padding("conv2d_backward", padding)
+    gradient, image, filters = of("dy", dy), of("x", x), of("w", w)
+    dw, db = _core.conv2d_wgrad(image, gradient, filters.shape, step, border)
+    return of.kind(_core.conv2d_dgrad(gradient, filters, image.shape, step, border)), of.kind(dw), of.kind(db)
 
 
 def max_pool2d(

@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
+from typing import Any
 
 __all__: list[str] = []
 
@@ -68,7 +65,7 @@ class Progress:
         self._title = title
         self._images = images
         self._verbose = verbose
-        self._bar: tqdm[Any] | None = None
+        self._bar: Any = None
         self._start = time.perf_counter()
         self.next_drawing = self._start + _BETWEEN_DRAWINGS if verbose == 1 and _is_terminal() else float("inf")
 
@@ -102,11 +99,9 @@ def _is_terminal() -> bool:
     return bool(getattr(sys.stdout, "isatty", lambda: False)())
 
 
-def _bar(title: str, images: int) -> tqdm[Any]:
+def _bar(title: str, images: int) -> Any:
     from tqdm import tqdm
 
-    class Bar(tqdm):  # type: ignore[type-arg]
-        monitor_interval = 0  # no thread that wakes up beside the training's
-
+    kind = type("Bar", (tqdm,), {"monitor_interval": 0})  # no thread that wakes up beside the training's
     layout = "{desc} {percentage:3.0f}%|{bar}| {postfix}"
-    return Bar(total=images, desc=title, bar_format=layout, file=sys.stdout, leave=False, dynamic_ncols=True, mininterval=0)
+    return kind(total=images, desc=title, bar_format=layout, file=sys.stdout, leave=False, dynamic_ncols=True, mininterval=0)

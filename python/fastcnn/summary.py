@@ -8,8 +8,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .layers import Layer
-    from .models import Sequential
+    from fastcnn.layers import Layer
+    from fastcnn.stack import Stack
 
 __all__: list[str] = []
 
@@ -21,20 +21,20 @@ _LINES = ("┏┳┓━", "┡╇┩━", "├┼┤─", "└┴┘─", "┃",
 _ASCII_LINES = ("+++-", "+++=", "+++-", "+++-", "|", "|")
 
 
-def table(model: Sequential, line_length: int | None = None) -> str:
+def table(model: Stack, line_length: int | None = None) -> str:
     """The summary as one text that ends in a newline: the layers, then the counts of parameters and their sizes.
 
     line_length : columns; None means those of the terminal less 4, at most 88. Raises ValueError where that is too narrow.
     """
     line_length = line_length or min(_WIDEST, shutil.get_terminal_size().columns - 4)
     ends = [int(end * line_length) for end in _ENDS]
-    widths = [end - start for start, end in zip([0, *ends], ends)]
+    widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     if min(widths) < 5:
         raise ValueError(f"summary: line_length is {line_length}, which is too narrow for the table")
     inner = [widths[0] - 3, widths[1] - 4, widths[2] - 3]  # four bars, and a space at each side of a cell
     top, under, between, bottom, header_bar, bar = _LINES if _can_print("".join(_LINES)) else _ASCII_LINES
     rows = [_row([[cell] for cell in _HEADER], inner, header_bar)]
-    body = [_row([_wrap(cell, width) for cell, width in zip(_fields(layer), inner)], inner, bar) for layer in model.layers]
+    body = [_row([_wrap(cell, width) for cell, width in zip(_fields(layer), inner, strict=True)], inner, bar) for layer in model.layers]
     text = [f'Model: "{model.name}"', _line(top, inner), *rows, _line(under, inner)]
     for index, row in enumerate(body):
         text += [row] if index == 0 else [_line(between, inner), row]
@@ -47,7 +47,7 @@ def _fields(layer: Layer) -> tuple[str, str, str]:
     return f"{layer.name} ({type(layer).__name__})", shape, f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
 
 
-def _counts(model: Sequential) -> list[str]:
+def _counts(model: Stack) -> list[str]:
     trainable = sum(variable.size for variable in model.weights)
     lines = [f" Trainable params: {trainable:,} ({_bytes(4 * trainable)})", " Non-trainable params: 0 (0.00 B)"]
     total, size = trainable, 4 * trainable
@@ -61,11 +61,11 @@ def _counts(model: Sequential) -> list[str]:
 
 
 def _bytes(size: float) -> str:
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1024:
-            break
+    units = ["GB", "MB", "KB", "B"]
+    while size >= 1024 and len(units) > 1:
         size /= 1024
-    return f"{size:.2f} {unit}"
+        units.pop()
+    return f"{size:.2f} {units[-1]}"
 
 
 def _wrap(cell: str, width: int) -> list[str]:
@@ -85,7 +85,7 @@ def _row(cells: list[list[str]], widths: list[int], bar: str) -> str:
 
 
 def _line(characters: str, widths: list[int]) -> str:
-    left, between, right, along = characters
+    left, between, right, along = tuple(characters)
     return left + between.join(along * (width + 2) for width in widths) + right
 
 

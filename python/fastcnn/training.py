@@ -13,59 +13,147 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core
-from .arrays import Array, step_function
-from .callbacks import CallbackList
-from .progress import Progress, values
+from fastcnn import _core
+from fastcnn.arrays import Array, step_function
+from fastcnn.callbacks import CallbackList
+from fastcnn.progress import Progress, values
 
 if TYPE_CHECKING:
-    from .models import Sequential
-    from .plan import Plan
+    from fastcnn.models import Sequential
+    from fastcnn.plan import Plan
 
 __all__: list[str] = []
 
-_SHUFFLE = 2  # of Philox's (seed, step, purpose): the order of an epoch. 1 is the initial weights', see initializers.py
-_now = time.perf_counter
+_SHUFFLE = 2  # of Philox's (seed, step, purpose): the order of an epoch. 1 is that of the initial weights, see initializers.py
 
 
 class Data(NamedTuple):
-    """Images and their labels, checked and ready for the plan."""
+    """Images and their labels, checked and converted."""
 
     x: Array
     y: Array
 
 
-def fit(
-    model: Sequential,
-    plan: Plan,
-    data: Data,
-    validation: Data | None,
-    *,
-    batch_size: int,
-    epochs: int,
-    initial_epoch: int,
-    shuffle: bool,
-    verbose: int,
-    callbacks: CallbackList,
-) -> None:
-    """Trains from `initial_epoch` up to `epochs`, and leaves what it saw in the History of `callbacks`."""
+class Run(NamedTuple):
+    """What all epochs of one `fit` share."""
+
+    model: Sequential
+    plan: Plan
+    data: Data
+    validation: Data | None
+    batch_size: int
+    shuffle: bool
+    callbacks: CallbackList
+
+
+def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
+    """Trains from `initial_epoch` up to `epochs`; the History among the callbacks keeps what came of it."""
+    model, callbacks = run.model, run.callbacks
     model.stop_training = False
     callbacks.call("on_train_begin")
     logs: dict[str, Any] | None = None
-    watch = _Watch()
+    finite = True
     for epoch in range(initial_epoch, epochs):
         callbacks.call("on_epoch_begin", epoch)
-        progress = Progress(f"Epoch {epoch + 1}/{epochs}", len(data.x), verbose)
+        progress = Progress(f"Epoch {epoch + 1}/{epochs}", len(run.data.x), verbose)
         try:
-            logs = _train_epoch(model, plan, data, batch_size, shuffle, callbacks, progress, lambda *at, epoch=epoch: watch(epoch, *at))
-            if validation is not None:
-                seen = evaluate(model, plan, validation, batch_size, callbacks)
+            logs, finite = _train_epoch(run, epoch, progress, finite)
+            if run.validation is not None:
+                seen = evaluate(model, run.plan, run.validation, run.batch_size, callbacks)
                 logs.update({f"val_{name}": value for name, value in seen.items()})
-            progress.close()
-            callbacks.call("on_epoch_end", epoch, logs)
-            progress.finish(values(logs))
         finally:
             progress.close()
+        callbacks.call("on_epoch_end", epoch, logs)
+        progress.finish(values(logs))
         if model.stop_training:
             break
     callbacks.call("on_train_end", logs)
+
+
+def _train_epoch(run: Run, epoch: int, progress: Progress, finite: bool) -> tuple[dict[str, Any], bool]:
+    """One pass over the data. Returns the epoch's loss and metrics, and whether every loss so far was finite (`finite`: before)."""
+    model, optimizer, callbacks = run.model, run.model.optimizer, run.callbacks
+    assert optimizer is not None
+    x, y = run.data
+    train_step = step_function(run.plan, x).train_step
+    begin, end = callbacks.train_batch_begin, callbacks.train_batch_end
+    now = time.perf_counter
+    order = _order(model, len(x), run.shuffle)
+    total, correct, done = 0.0, 0, 0
+    for batch, start in enumerate(range(0, len(x), run.batch_size)):
+        for hook in begin:
+            hook(batch)
+        rows = order[start : start + run.batch_size]
+        loss, hits = train_step(x, y, rows, learning_rate=optimizer.learning_rate, step=optimizer.iterations + 1)
+        optimizer.iterations += 1
+        total += loss
+        correct += hits
+        done += len(rows)
+        if finite and not math.isfinite(loss):
+            finite = False
+            warnings.warn(
+                f"fit: the loss is {loss / len(rows)} in epoch {epoch + 1}, step {batch + 1}; a smaller learning rate may help "
+                "(this is said once)",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        for hook in end:
+            hook(batch, model._logs(total, correct, done))
+        if now() >= progress.next_drawing:
+            progress.draw(done, model._logs(total, correct, done))
+        if model.stop_training:
+            break
+    return model._logs(total, correct, done), finite
+
+
+def _order(model: Sequential, count: int, shuffle: bool) -> NDArray[np.int64]:
+    """The order of an epoch. It hangs on the steps done so far, so that a training in two parts shuffles as one in a single part does."""
+    if not shuffle:
+        return np.arange(count)
+    assert model.optimizer is not None
+    order: NDArray[np.int64] = _core.random_permutation(count, model.seed, model.optimizer.iterations, _SHUFFLE)
+    return order
+
+
+def evaluate(
+    model: Sequential, plan: Plan, data: Data, batch_size: int, callbacks: CallbackList, progress: Progress | None = None
+) -> dict[str, float]:
+    """The loss and the metrics over the data, by name."""
+    x, y = data
+    evaluate_step = step_function(plan, x).evaluate_step
+    order = np.arange(len(x))
+    total, correct, done = 0.0, 0, 0
+    callbacks.call("on_test_begin")
+    for batch, start in enumerate(range(0, len(x), batch_size)):
+        for hook in callbacks.test_batch_begin:
+            hook(batch)
+        rows = order[start : start + batch_size]
+        loss, hits = evaluate_step(x, y, rows)
+        total += loss
+        correct += hits
+        done += len(rows)
+        for hook in callbacks.test_batch_end:
+            hook(batch, model._logs(total, correct, done))
+        if progress is not None and time.perf_counter() >= progress.next_drawing:
+            progress.draw(done, model._logs(total, correct, done))
+    logs = model._logs(total, correct, done)
+    callbacks.call("on_test_end", logs)
+    return logs
+
+
+def predict(plan: Plan, x: Array, batch_size: int, callbacks: CallbackList, progress: Progress) -> NDArray[np.float32]:
+    """The model's outputs, (N, *output_shape)."""
+    forward = step_function(plan, x).forward
+    outputs = np.empty((len(x), *plan.output_shape), np.float32)
+    callbacks.call("on_predict_begin")
+    for batch, start in enumerate(range(0, len(x), batch_size)):
+        for hook in callbacks.predict_batch_begin:
+            hook(batch)
+        part = slice(start, min(start + batch_size, len(x)))
+        outputs[part] = forward(x[part])
+        for hook in callbacks.predict_batch_end:
+            hook(batch, {"outputs": outputs[part]})
+        if time.perf_counter() >= progress.next_drawing:
+            progress.draw(part.stop, {})
+    callbacks.call("on_predict_end")
+    return outputs

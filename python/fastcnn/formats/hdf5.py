@@ -54,8 +54,12 @@ class Node:
 
     def error(self, message: str, *where: str) -> FormatError:
         """The FormatError that says `message` of this node, or of the part of it that `where` names."""
-        place = "/".join(part for part in (self.place, *where) if part)
-        return FormatError(f"{self.file}: {place}: {message}" if place else f"{self.file}: {message}")
+        return FormatError(f"{self.where(*where)}: {message}")
+
+    def where(self, *parts: str) -> str:
+        """The file and the place in it of this node, or of a part of it."""
+        place = "/".join(part for part in (self.place, *parts) if part)
+        return f"{self.file}: {place}" if place else self.file
 
     def __contains__(self, name: str) -> bool:
         with self._reading(name):
@@ -149,9 +153,9 @@ class Node:
 
         found: Any = self._group
         for name in path.split("/"):
-            if not isinstance(found, h5py.Group) or not name or name not in found.keys():
-                raise self.error("is missing", path)
             with self._reading(path):
+                if not isinstance(found, h5py.Group) or not name or name not in found.keys():
+                    raise self.error("is missing", path)
                 link = found.get(name, getlink=True)
                 if not isinstance(link, h5py.HardLink):
                     raise self.error(f"is reached by a {type(link).__name__}, which is not followed", path)

@@ -58,11 +58,11 @@ def optimizer_order(names: Sequence[str], slots: int) -> list[str]:
 
     Its optimizers of 2.11 and later have that order already; the older ones list all first slots (".../m:0"), then all second ones.
     """
-    iteration, rest = list(names[:1]), list(names[1:])
-    if slots and len(rest) % slots == 0 and iteration == [name for name in iteration if name.endswith("/iter:0")]:
+    first, rest = list(names[:1]), list(names[1:])
+    if first and first[0].endswith("/iter:0") and slots and len(rest) % slots == 0:
         variables = len(rest) // slots
         rest = [rest[slot * variables + variable] for variable in range(variables) for slot in range(slots)]
-    return iteration + rest
+    return first + rest
 
 
 def _loss_config(config: Mapping[str, Any]) -> dict[str, Any]:

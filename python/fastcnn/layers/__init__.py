@@ -1,0 +1,57 @@
+"""Layers, with Keras 3's names, defaults and behaviour; shapes are without the batch axis.
+
+base.py has what they share, core.py the input, Flatten and Dense, convolution.py, pooling.py and elementwise.py the rest. `KNOWN` gives the
+class for Keras's class name. Models are in `models.py`, the arithmetic in `ops.py`.
+"""
+
+from fastcnn.layers.base import Layer
+from fastcnn.layers.convolution import Conv2D
+from fastcnn.layers.core import Dense, Flatten, Input, InputLayer
+from fastcnn.layers.elementwise import Activation, Dropout, ReLU, Rescaling, Softmax
+from fastcnn.layers.pooling import (
+    AveragePooling2D,
+    AvgPool2D,
+    GlobalAveragePooling2D,
+    GlobalAvgPool2D,
+    MaxPool2D,
+    MaxPooling2D,
+)
+
+__all__ = [
+    "KNOWN",
+    "Activation",
+    "AveragePooling2D",
+    "AvgPool2D",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool2D",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "MaxPool2D",
+    "MaxPooling2D",
+    "ReLU",
+    "Rescaling",
+    "Softmax",
+]
+
+KNOWN: dict[str, type[Layer]] = {
+    kind.__name__: kind
+    for kind in (
+        InputLayer,
+        Conv2D,
+        MaxPooling2D,
+        AveragePooling2D,
+        GlobalAveragePooling2D,
+        Flatten,
+        Dense,
+        Activation,
+        ReLU,
+        Softmax,
+        Rescaling,
+        Dropout,
+    )
+}

@@ -1,0 +1,125 @@
+"""`Conv2D`. Its mathematics is `ops.conv2d`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastcnn import activations, initializers
+from fastcnn._arguments import boolean, only, pair, positive_integer
+from fastcnn._serialization import serialize
+from fastcnn.layers.base import Layer, Shape
+from fastcnn.layers.windows import check_window, output_size, padding_name
+from fastcnn.stage import Stage
+from fastcnn.variables import Variable
+
+__all__ = ["Conv2D"]
+
+
+class Conv2D(Layer):
+    """y = activation(convolution of x with kernel + bias), on images: (N, H, W, C) gives (N, P, Q, filters).
+
+    kernel_size, strides : one integer or two. padding : "valid", P = (H - R) // stride + 1, or "same", P = ceil(H / stride).
+    kernel : (R, S, C, filters). bias : (filters,), or None if not use_bias. Only the default of `data_format`, `dilation_rate`, `groups`, and
+    of the arguments from `kernel_regularizer` on is supported.
+    """
+
+    _rank = 3
+    _input_means = "images, (height, width, channels)"
+    _learns = True
+    _arguments = (
+        "filters",
+        "kernel_size",
+        "strides",
+        "padding",
+        "data_format",
+        "dilation_rate",
+        "groups",
+        "activation",
+        "use_bias",
+        "kernel_initializer",
+        "bias_initializer",
+    )
+
+    kernel: Variable
+    bias: Variable | None
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: int | Sequence[int] = (1, 1),
+        groups: int = 1,
+        activation: str | activations.Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: None = None,
+        bias_regularizer: None = None,
+        activity_regularizer: None = None,
+        kernel_constraint: None = None,
+        bias_constraint: None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.filters = positive_integer("Conv2D", "filters", filters)
+        self.kernel_size = pair("Conv2D", "kernel_size", kernel_size)
+        self.strides = pair("Conv2D", "strides", strides)
+        self.padding = padding_name("Conv2D", padding)
+        only("Conv2D", "data_format", data_format, "channels_last", None)
+        only("Conv2D", "dilation_rate", pair("Conv2D", "dilation_rate", dilation_rate), (1, 1))
+        only("Conv2D", "groups", groups, 1)
+        self.activation = activations.get(activation, "Conv2D")
+        self.use_bias = boolean("Conv2D", "use_bias", use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer, "Conv2D")
+        self.bias_initializer = initializers.get(bias_initializer, "Conv2D")
+        for argument, value in (
+            ("kernel_regularizer", kernel_regularizer),
+            ("bias_regularizer", bias_regularizer),
+            ("kernel_constraint", kernel_constraint),
+            ("bias_constraint", bias_constraint),
+            ("lora_rank", kwargs.pop("lora_rank", None)),
+            ("lora_alpha", kwargs.pop("lora_alpha", None)),
+        ):
+            only("Conv2D", argument, value, None)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+
+    def stages(self) -> list[Stage]:
+        convolution = Stage("conv2d", {"stride": self.strides, "padding": self.padding}, tuple(self.weights))
+        return [convolution, *activations.stages(self.activation)]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": "channels_last",
+            "dilation_rate": (1, 1),
+            "groups": 1,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": serialize(self.kernel_initializer),
+            "bias_initializer": serialize(self.bias_initializer),
+            "kernel_regularizer": None,
+            "bias_regularizer": None,
+            "activity_regularizer": None,
+            "kernel_constraint": None,
+            "bias_constraint": None,
+        }
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        check_window(repr(self), "kernel_size", self.kernel_size, shape, self.padding)
+        return (*output_size(shape, self.kernel_size, self.strides, self.padding), self.filters)
+
+    def _add_weights(self, shape: Shape) -> None:
+        self.kernel = self._add_weight("kernel", (*self.kernel_size, shape[-1], self.filters), self.kernel_initializer)
+        self.bias = self._add_weight("bias", (self.filters,), self.bias_initializer) if self.use_bias else None
+
+    def _check_weights(self, shape: Shape) -> None:
+        if shape[-1] != self.kernel.shape[2]:
+            wanted = f"kernel {self.kernel.shape} wants {self.kernel.shape[2]}"
+            raise ValueError(f"{self!r}: the input {shape} has {shape[-1]} channels, but {wanted}")

@@ -1,0 +1,104 @@
+"""`Activation`, `ReLU`, `Softmax`, `Rescaling` and `Dropout`: layers that keep the shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastcnn import activations
+from fastcnn._arguments import number, only
+from fastcnn.layers.base import Layer
+from fastcnn.stage import Stage
+
+__all__ = ["Activation", "Dropout", "ReLU", "Rescaling", "Softmax"]
+
+
+class Activation(Layer):
+    """An activation function as a layer of its own. activation : "relu", "softmax", "linear" (None), or that function of `activations`."""
+
+    _arguments = ("activation",)
+
+    def __init__(self, activation: str | activations.Activation | None, **kwargs: Any) -> None:
+        self.activation = activations.get(activation, "Activation")
+        super().__init__(**kwargs)
+
+    def stages(self) -> list[Stage]:
+        return activations.stages(self.activation)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activation": activations.serialize(self.activation)}
+
+
+class ReLU(Layer):
+    """max(x, 0); NaN stays NaN. Only the default of the arguments is supported."""
+
+    _arguments = ("max_value", "negative_slope", "threshold")
+
+    def __init__(self, max_value: None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any) -> None:
+        only("ReLU", "max_value", max_value, None)
+        only("ReLU", "negative_slope", negative_slope, 0.0, 0)
+        only("ReLU", "threshold", threshold, 0.0, 0)
+        super().__init__(**kwargs)
+
+    def stages(self) -> list[Stage]:
+        return [Stage("relu", {})]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "max_value": None, "negative_slope": 0.0, "threshold": 0.0}
+
+
+class Softmax(Layer):
+    """exp(x) / sum(exp(x)) over the last axis. Only axis -1 is supported."""
+
+    _arguments = ("axis",)
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        only("Softmax", "axis", axis, -1)
+        super().__init__(**kwargs)
+
+    def stages(self) -> list[Stage]:
+        return [Stage("softmax", {})]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "axis": -1}
+
+
+class Rescaling(Layer):
+    """x * scale + offset, in training and inference. scale, offset : numbers (Keras takes one a channel too)."""
+
+    _arguments = ("scale", "offset")
+
+    def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any) -> None:
+        self.scale = number("Rescaling", "scale", scale)
+        self.offset = number("Rescaling", "offset", offset)
+        super().__init__(**kwargs)
+
+    def stages(self) -> list[Stage]:
+        return [Stage("rescale", {"scale": self.scale, "offset": self.offset})]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+
+
+class Dropout(Layer):
+    """In training, sets each value to 0 with probability `rate` and divides the others by 1 - rate; nothing in inference, nor when called.
+
+    rate : in [0, 1). seed : an integer, or None for the model's own. Only noise_shape None is supported. Source: Srivastava et al. 2014.
+    """
+
+    _arguments = ("rate", "noise_shape", "seed")
+
+    def __init__(self, rate: float, noise_shape: None = None, seed: int | None = None, **kwargs: Any) -> None:
+        self.rate = number("Dropout", "rate", rate, least=0, below=1)
+        only("Dropout", "noise_shape", noise_shape, None)
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
+            raise ValueError(f"Dropout: seed must be an integer or None, but is {seed!r}")
+        self.seed = None if seed is None else int(seed)
+        super().__init__(**kwargs)
+
+    def stages(self) -> list[Stage]:
+        return [Stage("dropout", {"rate": self.rate, "seed": self.seed})]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed, "noise_shape": None}

@@ -1,0 +1,126 @@
+"""`MaxPooling2D`, `AveragePooling2D` and `GlobalAveragePooling2D`. Their mathematics is in `ops`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from fastcnn._arguments import boolean, only, pair
+from fastcnn.layers.base import Layer, Shape
+from fastcnn.layers.windows import check_window, output_size, padding_name
+from fastcnn.stage import Stage
+
+__all__ = ["AveragePooling2D", "AvgPool2D", "GlobalAveragePooling2D", "GlobalAvgPool2D", "MaxPool2D", "MaxPooling2D"]
+
+
+class _Pooling2D(Layer):
+    """What maximum and average share: a window that slides over (N, H, W, C) and gives (N, P, Q, C)."""
+
+    _rank = 3
+    _input_means = "images, (height, width, channels)"
+    _arguments = ("pool_size", "strides", "padding", "data_format")
+    _operation: ClassVar[str]
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int],
+        strides: int | Sequence[int] | None,
+        padding: str,
+        data_format: str | None,
+        name: str | None,
+        **kwargs: Any,
+    ) -> None:
+        owner = type(self).__name__
+        self.pool_size = pair(owner, "pool_size", pool_size)
+        self.strides = self.pool_size if strides is None else pair(owner, "strides", strides)
+        self.padding = padding_name(owner, padding)
+        only(owner, "data_format", data_format, "channels_last", None)
+        super().__init__(name=name, **kwargs)
+
+    def stages(self) -> list[Stage]:
+        return [Stage(self._operation, {"window": self.pool_size, "stride": self.strides, "padding": self.padding})]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "pool_size": self.pool_size,
+            "padding": self.padding,
+            "strides": self.strides,
+            "data_format": "channels_last",
+        }
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        check_window(repr(self), "pool_size", self.pool_size, shape, self.padding)
+        return (*output_size(shape, self.pool_size, self.strides, self.padding), shape[2])
+
+
+class MaxPooling2D(_Pooling2D):
+    """The largest value of each window. pool_size, strides : one integer or two; strides None means pool_size.
+
+    padding : "valid" drops a ragged rest; "same" keeps it, P = ceil(H / stride), and the padding never wins. Only data_format
+    "channels_last" (None) is supported. NaN in a window gives NaN (TensorFlow loses it, PyTorch does not).
+    """
+
+    _operation = "max_pool2d"
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = (2, 2),
+        strides: int | Sequence[int] | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+
+
+class AveragePooling2D(_Pooling2D):
+    """The mean of each window, over the image's pixels in it, without the padding. Arguments as for MaxPooling2D, but pool_size must be given."""
+
+    _operation = "average_pool2d"
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int],
+        strides: int | Sequence[int] | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+
+
+class GlobalAveragePooling2D(Layer):
+    """The mean over each image's pixels: (N, H, W, C) gives (N, C), or (N, 1, 1, C) if keepdims.
+
+    Only data_format "channels_last" (None) is supported.
+    """
+
+    _rank = 3
+    _input_means = "images, (height, width, channels)"
+    _arguments = ("data_format", "keepdims")
+
+    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+        only("GlobalAveragePooling2D", "data_format", data_format, "channels_last", None)
+        self.keepdims = boolean("GlobalAveragePooling2D", "keepdims", keepdims)
+        super().__init__(**kwargs)
+
+    def stages(self) -> list[Stage]:
+        if not self.keepdims:
+            return [Stage("global_average_pool2d", {})]
+        assert self.input_shape is not None, "stages() comes after build()"
+        image = self.input_shape[:2]
+        return [Stage("average_pool2d", {"window": image, "stride": image, "padding": "valid"})]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": "channels_last", "keepdims": self.keepdims}
+
+    def _output_shape(self, shape: Shape) -> Shape:
+        return (1, 1, shape[2]) if self.keepdims else (shape[2],)
+
+
+MaxPool2D = MaxPooling2D
+AvgPool2D = AveragePooling2D
+GlobalAvgPool2D = GlobalAveragePooling2D

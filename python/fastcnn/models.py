@@ -1,0 +1,327 @@
+"""`Sequential`, a stack of layers that can be trained, and `load_model`; Keras 3's names, defaults and behaviour.
+
+The layers and weights are in `stack.py`, the loops in `training.py`, the checks of what a user passes in `arrays.py`, and what is computed
+how in `plan.py`. Files are `formats/`' business.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcnn import arrays, config, losses, metrics, optimizers, training
+from fastcnn._arguments import number, positive_integer
+from fastcnn.callbacks import Callback, CallbackList, History
+from fastcnn.layers import Layer
+from fastcnn.plan import Plan
+from fastcnn.progress import Progress, values, verbosity
+from fastcnn.stack import Stack
+from fastcnn.training import Data, Run
+
+__all__ = ["Sequential", "load_model"]
+
+Callbacks = Callback | Sequence[Any] | None
+Results = float | list[float] | dict[str, float]
+
+
+class Sequential(Stack):
+    """A stack of layers, each with one input and one output, that can be trained.
+
+    Parameters
+    ----------
+    layers : the layers, in order; the first may be `Input(shape)`, or be given `input_shape=`. Without either, the model is built, that is
+        gets its weights, when it first sees data, or by `build`.
+    name : None means "sequential", "sequential_1", ... as in Keras.
+
+    All weights lie in one buffer. Two models may share layers, as in transfer learning, and so their weights.
+
+    Attributes: `name`, `layers`, `optimizer`, `loss`, `metrics`, `compiled`, `history` (that of the last `fit`; AttributeError before), and
+    `stop_training`, which a callback sets to end `fit`.
+    """
+
+    history: History
+
+    def __init__(self, layers: Sequence[Layer] | None = None, *, name: str | None = None) -> None:
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: losses.Loss | None = None
+        self.metrics: list[metrics.Metric] = []
+        self.compiled = False
+        self.stop_training = False
+        self._plan: Plan | None = None
+        self._planned: tuple[Any, ...] = ()
+        self._seed: int | None = None
+        super().__init__(layers, name)
+
+    def save(self, filepath: str | os.PathLike[str]) -> None:
+        """Writes the model, its weights and its optimizer's state into a file that Keras reads.
+
+        filepath : ends in .h5, the one format so far (ValueError otherwise). The file is written whole or not at all.
+        """
+        _format(filepath, "save").save(self, filepath)
+
+    # Training.
+
+    def compile(self, optimizer: Any = "adam", loss: Any = None, metrics: Any = None) -> None:
+        """Says how to train.
+
+        optimizer : a name or an Optimizer; default "adam". Keras's default, "rmsprop", is not in this package yet.
+        loss : a name or a Loss; needed by `fit` and `evaluate`.
+        metrics : a list of names and Metrics, such as ["accuracy"]; None for none.
+
+        Each `compile` replaces all three. Raises ValueError for unknown names, with the nearest known one.
+        """
+        new_optimizer = optimizers.get(optimizer, owner="compile")
+        new_loss = None if loss is None else losses.get(loss, owner="compile")
+        if new_loss is None and metrics:
+            raise ValueError("compile: metrics without a loss are not possible: which labels they count follows from the loss")
+        self.metrics = [] if new_loss is None else _resolved(metrics, new_loss)
+        self.optimizer, self.loss = new_optimizer, new_loss
+        self.compiled = True
+        self._plan = None
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` and `train_on_batch` return, in that order."""
+        return ["loss", *_distinct([metric.name for metric in self.metrics])]
+
+    @property
+    def seed(self) -> int:
+        """The seed of shuffling and dropout, drawn when it is first needed: it follows from `set_seed`, or comes from the system."""
+        if self._seed is None:
+            self._seed = config.draw_seed()
+        return self._seed
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Callbacks = None,
+        validation_split: float = 0.0,
+        validation_data: tuple[Any, Any] | None = None,
+        shuffle: bool = True,
+        *,
+        initial_epoch: int = 0,
+    ) -> History:
+        """Trains the model.
+
+        Parameters
+        ----------
+        x : (N, ...) images, uint8, float32 or float64, of the model's input shape. They are converted batch by batch, scaled by nothing, and
+            never copied as a whole. Other integers and any strides work too.
+        y : their labels: class numbers (N,) or (N, 1) for a sparse loss, (N, classes) for a categorical one. All are checked first.
+        batch_size : images a step; default 32. The last batch of an epoch may be smaller.
+        epochs : the number of the last epoch, so `epochs - initial_epoch` are trained.
+        verbose : 0 silent; 1 a bar on a terminal and a line an epoch elsewhere; 2 the line alone; "auto" is 1.
+        callbacks : a list of `callbacks.Callback`.
+        validation_split : the part in [0, 1) that is held out at the end of the data, before shuffling. `validation_data` overrides it.
+        validation_data : (x, y), evaluated after each epoch.
+        shuffle : a new order each epoch. It follows from the seed and the number of steps done, so a training in two parts equals one in one.
+        initial_epoch : where to begin to count, when a training goes on.
+
+        Returns the History, which is also `self.history`: `history.history["loss"]` and so on, one value an epoch. The values of the training
+        are means over the epoch, each from before its step.
+
+        Raises ValueError and TypeError for what does not fit, before anything is trained. Ctrl-C raises KeyboardInterrupt at once: the model is
+        then as after the last step, `self.history` as after the last epoch, and both can be used. A loss that stops being finite is a
+        RuntimeWarning, once.
+        """
+        size = _batch_size(batch_size, "fit")
+        first, last = _count(initial_epoch, "initial_epoch"), _count(epochs, "epochs")
+        held_out = number("fit", "validation_split", validation_split, least=0, below=1)
+        level = verbosity(verbose, "fit")
+        data, validation = self._data(x, y, "fit"), None
+        if validation_data is not None:
+            validation = self._data(*_pair(validation_data), "fit", "validation_data's ")
+        elif held_out:
+            data, validation = _split(data, held_out)
+        plan = self._ready(data.x, "fit", train=True)
+        steps = math.ceil(len(data.x) / size)
+        hooks = CallbackList(callbacks, self, "fit", verbose=level, epochs=last, steps=steps)
+        training.fit(Run(self, plan, data, validation, size, bool(shuffle), hooks), first, last, level)
+        return self.history
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        *,
+        callbacks: Callbacks = None,
+        return_dict: bool = False,
+    ) -> Results:
+        """The loss and the metrics over the images; arguments as for `fit`.
+
+        Returns the loss alone if there are no metrics, else [loss, *metrics] in the order of `metrics_names`, or a dict if `return_dict`.
+        """
+        size = _batch_size(batch_size, "evaluate")
+        data = self._data(x, y, "evaluate")
+        level = verbosity(verbose, "evaluate")
+        hooks = CallbackList(callbacks, self, "evaluate", verbose=level, epochs=1, steps=math.ceil(len(data.x) / size))
+        plan = self._ready(data.x, "evaluate")
+        progress = Progress("Evaluate", len(data.x), level)
+        try:
+            logs = training.evaluate(self, plan, data, size, hooks, progress)
+            progress.finish(values(logs))
+        finally:
+            progress.close()
+        return logs if return_dict else self._in_order(logs)
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", *, callbacks: Callbacks = None
+    ) -> NDArray[np.float32]:
+        """The outputs for the images, (N, ...) float32; arguments as for `fit`. No images give an array of length 0."""
+        size = _batch_size(batch_size, "predict")
+        images = arrays.images(x, self._sample_shape(), "predict", empty=True)
+        level = verbosity(verbose, "predict")
+        hooks = CallbackList(callbacks, self, "predict", verbose=level, epochs=1, steps=math.ceil(len(images) / size))
+        plan = self._ready(images, "predict")
+        progress = Progress("Predict", len(images), level)
+        try:
+            outputs = training.predict(plan, images, size, hooks, progress)
+            progress.finish(f"{len(images):,} images")
+        finally:
+            progress.close()
+        return outputs
+
+    def __call__(self, x: Any) -> NDArray[np.float32]:
+        """The outputs for a batch, computed at once: `predict_on_batch`."""
+        return self.predict_on_batch(x)
+
+    def predict_on_batch(self, x: Any) -> NDArray[np.float32]:
+        """The outputs for a batch, computed at once."""
+        images = arrays.images(x, self._sample_shape(), "predict_on_batch", empty=True)
+        return arrays.step_function(self._ready(images, "predict_on_batch"), images).forward(images)
+
+    def train_on_batch(self, x: Any, y: Any, *, return_dict: bool = False) -> Results:
+        """One step on a batch. Returns what `evaluate` returns, for this batch and from before the step."""
+        data = self._data(x, y, "train_on_batch")
+        plan = self._ready(data.x, "train_on_batch", train=True)
+        optimizer = self.optimizer
+        assert optimizer is not None  # _data has seen that the model is compiled
+        step = arrays.step_function(plan, data.x).train_step
+        loss, correct = step(*data, np.arange(len(data.x)), learning_rate=optimizer.learning_rate, step=optimizer.iterations + 1)
+        optimizer.iterations += 1
+        logs = self._logs(loss, correct, len(data.x))
+        return logs if return_dict else self._in_order(logs)
+
+    def test_on_batch(self, x: Any, y: Any, *, return_dict: bool = False) -> Results:
+        """What `evaluate` returns, for a batch, computed at once."""
+        data = self._data(x, y, "test_on_batch")
+        plan = self._ready(data.x, "test_on_batch")
+        loss, correct = arrays.step_function(plan, data.x).evaluate_step(*data, np.arange(len(data.x)))
+        logs = self._logs(loss, correct, len(data.x))
+        return logs if return_dict else self._in_order(logs)
+
+    # What the methods above share.
+
+    def _sample_shape(self) -> tuple[int, ...] | None:
+        return self._input.input_shape if self._input is not None else None
+
+    def _settle(self, where: str) -> None:
+        self._plan = None
+        super()._settle(where)
+
+    def _data(self, x: Any, y: Any, where: str, of: str = "") -> Data:
+        """Images and labels, checked; a model that waits for its first data is built for them."""
+        if not self.compiled:
+            raise ValueError(f"{where}: the model '{self.name}' is not compiled: call compile(loss=...) first")
+        if self.loss is None:
+            raise ValueError(f"{where}: the model '{self.name}' was compiled without a loss: call compile(loss=...)")
+        images = arrays.images(x, self._sample_shape(), where, f"{of}x")
+        if not self.built:
+            self._build(images.shape[1:], where)
+        _, *outputs = self.output_shape
+        if len(outputs) != 1 or outputs[0] is None:
+            shape = f"(N, {', '.join(map(str, outputs))})"
+            raise ValueError(f"{where}: the model's outputs have shape {shape}, but {type(self.loss).__name__} takes (N, classes)")
+        return Data(images, arrays.targets(y, len(images), outputs[0], self.loss.sparse, where, f"{of}y"))
+
+    def _ready(self, images: arrays.Array, where: str, *, train: bool = False) -> Plan:
+        """The plan for images that have been checked: the last one, unless something has changed or it cannot train and must."""
+        if not self.built:
+            self._build(images.shape[1:], where)
+        store = self.store
+        if self._plan is None or self._planned[0] is not store or (train and not self._planned[1]):
+            self._build(images.shape[1:], where)  # a model that shares layers may have left them with its own shapes
+            optimizer = self.optimizer if train else None
+            if optimizer is not None:
+                optimizer.build(store)
+            self._plan = Plan(self._layers, images.shape[1:], self.loss, optimizer, self.seed if train else 0)
+            self._planned = store, train
+        return self._plan
+
+    def _logs(self, loss: float, correct: int, count: int) -> dict[str, Any]:
+        """The means by name; in the order of the names, as in Keras."""
+        means = dict.fromkeys(self.metrics_names, correct / count)
+        means["loss"] = loss / count
+        return {name: means[name] for name in sorted(means)}
+
+    def _in_order(self, logs: dict[str, float]) -> float | list[float]:
+        values = [logs[name] for name in self.metrics_names]
+        return values if len(values) > 1 else values[0]
+
+
+def load_model(filepath: str | os.PathLike[str]) -> Sequential:
+    """Reads a model that `Sequential.save` or Keras has written, with its weights and, if it was compiled, its optimizer's state.
+
+    filepath : ends in .h5, the one format so far (ValueError otherwise). Nothing in the file is run: a Lambda or an unknown class is an error
+    that names it. Raises FileNotFoundError where there is no file, FormatError where it is something else.
+    """
+    model: Sequential = _format(filepath, "load_model").load(filepath)
+    return model
+
+
+def _format(filepath: str | os.PathLike[str], where: str) -> Any:
+    if not os.fspath(filepath).endswith(".h5"):
+        raise ValueError(f"{where}: filepath is {os.fspath(filepath)!r}, but only files that end in .h5 (Keras's HDF5 format) are supported")
+    from fastcnn.formats import keras_h5  # h5py takes a while to import
+
+    return keras_h5
+
+
+def _resolved(identifiers: Any, loss: losses.Loss) -> list[metrics.Metric]:
+    return metrics.resolve(identifiers, loss, owner="compile")
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names; one that comes again gets a number, as in Keras: accuracy, accuracy_1."""
+    distinct: list[str] = []
+    for index, name in enumerate(names):
+        repeats = names[:index].count(name)
+        distinct.append(f"{name}_{repeats}" if repeats else name)
+    return distinct
+
+
+def _batch_size(batch_size: int | None, where: str) -> int:
+    return 32 if batch_size is None else positive_integer(where, "batch_size", batch_size)
+
+
+def _count(value: Any, argument: str) -> int:
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"fit: {argument} must be an integer of at least 0, but is {value!r}")
+    return int(value)
+
+
+def _pair(validation_data: Any) -> tuple[Any, Any]:
+    if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+        came = f"{len(validation_data)} entries" if isinstance(validation_data, (tuple, list)) else f"a {type(validation_data).__name__}"
+        raise ValueError(f"fit: validation_data must be (x, y), but is {came}")
+    return validation_data[0], validation_data[1]
+
+
+def _split(data: Data, part: float) -> tuple[Data, Data]:
+    """The first part for training and the last for validation."""
+    count = len(data.x)
+    kept = math.floor(count * (1 - part))
+    if kept == 0 or kept == count:
+        raise ValueError(f"fit: validation_split={part} of {count} images leaves none for {'training' if kept == 0 else 'validation'}")
+    return Data(data.x[:kept], data.y[:kept]), Data(data.x[kept:], data.y[kept:])

@@ -1,0 +1,203 @@
+"""`Stack`: layers one upon another, with all their weights in one buffer. What `Sequential` is before it is trained; private.
+
+The table of `summary` is drawn in `summary.py`; compiling and training are in `models.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcnn import summary
+from fastcnn._naming import auto_name
+from fastcnn.layers import InputLayer, Layer
+from fastcnn.optimizers import Optimizer
+from fastcnn.variables import Variable, VariableStore
+
+__all__: list[str] = []
+
+
+class Stack:
+    """The layers, their shapes and their weights. A model that has been changed is planned anew when it is next used."""
+
+    optimizer: Optimizer | None = None
+
+    def __init__(self, layers: Sequence[Layer] | None, name: str | None) -> None:
+        if name is not None and (not isinstance(name, str) or "/" in name):
+            raise ValueError(f"Sequential: name must be a string without '/', but is {name!r}")
+        self.name = name or auto_name("Sequential")
+        self._input: InputLayer | None = None
+        self._layers: list[Layer] = []
+        self._store = VariableStore([])
+        for layer in layers or ():
+            self._append(layer)
+        self._settle("Sequential")
+
+    def __repr__(self) -> str:
+        return f"<Sequential name={self.name}, built={self.built}>"
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the Input; a copy of the list."""
+        return list(self._layers)
+
+    @property
+    def inputs(self) -> list[InputLayer]:
+        """The one input. AttributeError as long as its shape is unknown."""
+        return [self._known("inputs")]
+
+    @property
+    def built(self) -> bool:
+        """Whether the weights are there: there are layers, and the input's shape is known."""
+        return self._input is not None and bool(self._layers)
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """(None, ...): the shape of a batch. AttributeError as long as it is unknown."""
+        return self._known("input shape").batch_shape
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """(None, ...): the shape of what comes out for a batch. AttributeError as long as it is unknown."""
+        return (None, *(self._layers[-1] if self._layers else self._known("output shape")).output_shape or ())
+
+    def add(self, layer: Layer) -> None:
+        """Puts a layer, or first of all an `Input`, on top. ValueError where its shape does not fit or its name is taken; then nothing changes."""
+        before = self._input, list(self._layers)
+        try:
+            self._append(layer)
+            self._settle("add")
+        except BaseException:
+            self._input, self._layers = before
+            raise
+
+    def pop(self) -> Layer:
+        """Takes the last layer off and returns it; the others keep their weights. IndexError where there is none.
+
+        As in Keras, a model that has been trained must be compiled again before it is trained on.
+        """
+        if not self._layers:
+            raise IndexError(f"pop: the model '{self.name}' has no layers")
+        layer = self._layers.pop()
+        self._settle("pop")
+        return layer
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name, or of that index (from 0, without the Input). ValueError where there is none."""
+        if (name is None) == (index is None):
+            raise ValueError("get_layer: exactly one of name and index must be given")
+        if index is not None:
+            if not -len(self._layers) <= index < len(self._layers):
+                raise ValueError(f"get_layer: index is {index}, but the model has {len(self._layers)} layers")
+            return self._layers[index]
+        for layer in self._layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"get_layer: there is no layer {name!r}, only {', '.join(repr(layer.name) for layer in self._layers)}")
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Makes the weights for batches of `input_shape`: (None, 32, 32, 3) for images of 32x32x3. Once built, only the same shape is allowed."""
+        sample: Any = tuple(input_shape)[1:]
+        if self._input is not None and sample != self._input.input_shape:
+            raise ValueError(f"build: the model '{self.name}' takes {self._input.batch_shape}, so it cannot be built for {tuple(input_shape)}")
+        self._build(sample, "build")
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables, layer by layer."""
+        return [variable for layer in self._layers for variable in layer.weights]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The variables that training changes: all of them."""
+        return self.weights
+
+    @property
+    def store(self) -> VariableStore:
+        """The one buffer with all weights. Another model that shares a layer takes that layer's weights over; here they are taken back."""
+        variables = self.weights
+        if any(variable.store is not self._store for variable in variables) or len(variables) != len(self._store.variables):
+            before, self._store = self._store, VariableStore(variables)
+            optimizer = self.optimizer
+            if optimizer is not None and optimizer._store is before and before.variables == variables:
+                optimizer._store = self._store  # laid out as before, so the optimizer's slots still fit
+        return self._store
+
+    def get_weights(self) -> list[NDArray[np.float32]]:
+        """Copies of all weights, layer by layer, each with its kernel before its bias."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets all weights, in the order of `get_weights`; all of them or, where one does not fit (ValueError, TypeError), none."""
+        variables = self.weights
+        if len(weights) != len(variables):
+            hint = "" if self.built else "; it has none before it is built: give it an Input, or call build(input_shape)"
+            raise ValueError(f"set_weights: {len(weights)} arrays came, but the model '{self.name}' has {len(variables)} weights{hint}")
+        arrays = [np.asarray(weight) for weight in weights]
+        for index, (variable, array) in enumerate(zip(variables, arrays, strict=True)):
+            if array.shape != variable.shape:
+                raise ValueError(f"set_weights: weights[{index}] has shape {array.shape}, but {variable.name!r} has {variable.shape}")
+            if array.dtype.kind not in "biuf":
+                raise TypeError(f"set_weights: weights[{index}] has dtype {array.dtype}, but {variable.name!r} takes real numbers")
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+
+    def count_params(self) -> int:
+        """The number of learnt values. ValueError before the model is built."""
+        if not self.built:
+            raise ValueError(f"count_params: the model '{self.name}' is not built: give it an Input, or call build(input_shape)")
+        return sum(variable.size for variable in self.weights)
+
+    def summary(self, line_length: int | None = None, print_fn: Callable[[str], object] | None = None) -> None:
+        """Prints a table of the layers, their output shapes and their numbers of parameters.
+
+        line_length : columns; None means the terminal's less 4, at most 88. print_fn : called once with the whole text, instead of printing.
+        """
+        text = summary.table(self, line_length)
+        if print_fn is None:
+            print(text, end="")
+        else:
+            print_fn(text)
+
+    def _append(self, layer: Layer) -> None:
+        if isinstance(layer, Stack):
+            raise ValueError("Sequential: a model inside a model is not supported yet; add its layers one by one")
+        if not isinstance(layer, Layer):
+            raise ValueError(f"Sequential: a layer must be an instance of fastcnn.layers.Layer, but is {layer!r}")
+        if isinstance(layer, InputLayer):
+            if self._input is not None or self._layers:
+                raise ValueError(f"Sequential: an Input comes first, and once, but '{self.name}' has layers or an Input already")
+            self._input = layer
+            return
+        if any(layer is other for other in self._layers):
+            raise ValueError(f"Sequential: {layer!r} is in the model already; a layer that is used twice is not supported")
+        if any(layer.name == other.name for other in self._layers):
+            raise ValueError(f"Sequential: all layers must have different names, but {layer.name!r} is taken; give name= another")
+        if not self._layers and self._input is None and layer.declared_input_shape is not None:
+            self._input = InputLayer(layer.declared_input_shape)
+        self._layers.append(layer)
+
+    def _settle(self, where: str) -> None:
+        """Builds what can be built, and forgets what belonged to the layers as they were."""
+        if self._input is not None and self._layers:
+            assert self._input.input_shape is not None
+            self._build(self._input.input_shape, where)
+
+    def _build(self, shape: tuple[int, ...], where: str) -> None:
+        if not self._layers:
+            raise ValueError(f"{where}: the model '{self.name}' has no layers")
+        source = self._input or InputLayer(shape)
+        for layer in self._layers:
+            if layer.input_shape != shape or not layer.built:
+                layer.build(shape)
+            assert layer.output_shape is not None
+            shape = layer.output_shape
+        self._input = source
+
+    def _known(self, what: str) -> InputLayer:
+        if self._input is None:
+            raise AttributeError(f"Sequential model '{self.name}' has no defined {what} yet.")
+        return self._input
