@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
@@ -57,3 +59,19 @@ def layouts(array: Array) -> Iterator[tuple[str, Array]]:
     read_only = array.copy()
     read_only.flags.writeable = False
     yield "read-only", read_only
+
+
+@contextmanager
+def rejected(error: type[Exception], operation: str, *parts: object) -> Iterator[None]:
+    """The block raises `error`, and its message begins with the operation and holds every part: the argument, what came, what was wanted."""
+    with pytest.raises(error) as raised:
+        yield
+    message = str(raised.value)
+    assert message.startswith(f"{operation}: ")
+    assert [part for part in parts if str(part) not in message] == [], message
+
+
+def dirty_heap() -> None:
+    """Leaves NaN in the memory that numpy hands out next, so that a result which was never written shows."""
+    blocks = [np.full(size, np.nan, np.float32) for size in (*range(1, 260), 1_000, 10_000) for _ in range(8)]
+    del blocks

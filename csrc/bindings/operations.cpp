@@ -42,10 +42,11 @@ void check_shape(const char* operation, const char* name, const Shape& shape, co
   if (shape != wanted) reject(operation, name, " must have shape ", wanted.str(), ", but has shape ", shape.str());
 }
 
-Shape shape_of_tuple(const char* operation, const std::vector<int64_t>& extents) {
-  if (extents.size() != 4) reject(operation, "a shape must have four numbers, but has ", extents.size(), " numbers");
+// A shape given as a tuple: argument `name`, whose four axes are `letters`.
+Shape shape_of_tuple(const char* operation, const char* name, const char* letters, const std::vector<int64_t>& extents) {
+  if (extents.size() != 4) reject(operation, name, " must be (", letters, "), but has ", extents.size(), " numbers");
   for (int64_t extent : extents)
-    if (extent < 0) reject(operation, "a shape must not be negative, but holds ", extent);
+    if (extent < 0) reject(operation, name, " must not be negative, but holds ", extent);
   return {extents[0], extents[1], extents[2], extents[3]};
 }
 
@@ -77,7 +78,7 @@ void add_conv2d(py::module_& module) {
   module.def(
       "conv2d_dgrad",
       [](const Floats& dy, const Floats& w, const std::vector<int64_t>& input_shape, const Pair& stride, const PaddingArgument& padding) {
-        const Shape input = shape_of_tuple("conv2d_backward", input_shape);
+        const Shape input = shape_of_tuple("conv2d_backward", "input_shape", "N, H, W, C", input_shape);
         const Conv2d conv = conv2d(input, shape_of("conv2d_backward", w), nullptr, stride, padding_of("conv2d", padding));
         check_shape("conv2d_backward", "dy", shape_of("conv2d_backward", dy), output_of(conv));
         Floats dx = new_array<float>(input);
@@ -89,7 +90,7 @@ void add_conv2d(py::module_& module) {
   module.def(
       "conv2d_wgrad",
       [](const Floats& x, const Floats& dy, const std::vector<int64_t>& filter_shape, const Pair& stride, const PaddingArgument& padding) {
-        const Shape filter = shape_of_tuple("conv2d_backward", filter_shape);
+        const Shape filter = shape_of_tuple("conv2d_backward", "filter_shape", "R, S, C, K", filter_shape);
         const Conv2d conv = conv2d(shape_of("conv2d_backward", x), filter, nullptr, stride, padding_of("conv2d", padding));
         check_shape("conv2d_backward", "dy", shape_of("conv2d_backward", dy), output_of(conv));
         Floats dw = new_array<float>(filter), db = new_array<float>({conv.K});
@@ -154,7 +155,7 @@ void add_pooling(py::module_& module) {
       "max_pool2d_backward",
       [](const Floats& dy, const Array<uint16_t>& index, const std::vector<int64_t>& input_shape, const Pair& window, const Pair& stride,
          const PaddingArgument& padding) {
-        const Shape input = shape_of_tuple("max_pool2d_backward", input_shape);
+        const Shape input = shape_of_tuple("max_pool2d_backward", "input_shape", "N, H, W, C", input_shape);
         const Pool2d pool = max_pool2d(input, window, stride, padding_of("max_pool2d", padding));
         check_shape("max_pool2d_backward", "dy", shape_of("max_pool2d_backward", dy), output_of(pool));
         check_shape("max_pool2d_backward", "index", shape_of("max_pool2d_backward", index), output_of(pool));
@@ -188,7 +189,7 @@ void add_pooling(py::module_& module) {
       "average_pool2d_backward",
       [=](const Floats& dy, const std::vector<int64_t>& input_shape, const Pair& window, const Pair& stride,
           const PaddingArgument& padding) {
-        const Shape input = shape_of_tuple("average_pool2d_backward", input_shape);
+        const Shape input = shape_of_tuple("average_pool2d_backward", "input_shape", "N, H, W, C", input_shape);
         const Pool2d pool = average_pool2d(input, window, stride, padding_of("average_pool2d", padding));
         return average_backward("average_pool2d_backward", dy, pool, output_of(pool), input);
       },
@@ -203,7 +204,7 @@ void add_pooling(py::module_& module) {
   module.def(
       "global_average_pool2d_backward",
       [=](const Floats& dy, const std::vector<int64_t>& input_shape) {
-        const Shape input = shape_of_tuple("global_average_pool2d_backward", input_shape);
+        const Shape input = shape_of_tuple("global_average_pool2d_backward", "input_shape", "N, H, W, C", input_shape);
         const Pool2d pool = global_average_pool2d(input);
         return average_backward("global_average_pool2d_backward", dy, pool, {pool.N, pool.C}, input);
       },

@@ -131,15 +131,13 @@ void pack_rows(const float* w, int64_t begin, int64_t end, int64_t rows, int64_t
   }
 }
 
-// One tap of the transposed weights: rows [begin, begin + K) of the panels over C are w[tap][c][k] with c and k exchanged.
-void pack_transposed_tap(const float* w, int64_t begin, int64_t rows, int64_t C, int64_t K, float* panels) {
-  for (int64_t block = 0; block < blocks_of(C); ++block) {
-    const int64_t width = panel_width(C, block), first = block * tile_columns, columns = min(C - first, width);
-    float* panel = panels + first * rows + begin * width;
-    for (int64_t k = 0; k < K; ++k) {
-      for (int64_t i = 0; i < columns; ++i) panel[k * width + i] = w[(first + i) * K + k];
-      for (int64_t i = columns; i < width; ++i) panel[k * width + i] = 0;
-    }
+// One tap of the transposed weights, in the panel of one block of C: its rows [begin, begin + K) are w[tap][c][k] with c and k exchanged.
+void pack_transposed(const float* w, int64_t begin, int64_t rows, int64_t block, int64_t C, int64_t K, float* panels) {
+  const int64_t width = panel_width(C, block), first = block * tile_columns, columns = min(C - first, width);
+  float* panel = panels + first * rows + begin * width;
+  for (int64_t k = 0; k < K; ++k) {
+    for (int64_t i = 0; i < columns; ++i) panel[k * width + i] = w[(first + i) * K + k];
+    for (int64_t i = columns; i < width; ++i) panel[k * width + i] = 0;
   }
 }
 
@@ -200,11 +198,14 @@ void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx
   };
   const int64_t taps = win.R * win.S, rows = taps * conv.K;
   float* panels = carver.take<float>(rows * round_up(conv.C, lanes));
-  parallel_for(parallel, taps, [&](int64_t tap, int) {
+  const int64_t blocks = blocks_of(conv.C);
+  parallel_for(parallel, taps * blocks, [&](int64_t task, int) {
+    const int64_t tap = task / blocks, block = task % blocks;
     const int64_t r = tap / win.S, s = tap % win.S, phase_h = r % win.stride_h, phase_w = s % win.stride_w;
     const int64_t taps_w = taps_of_phase(win.S, win.stride_w, phase_w);
     const int64_t i = taps_of_phase(win.R, win.stride_h, phase_h) - 1 - r / win.stride_h, j = taps_w - 1 - s / win.stride_w;
-    pack_transposed_tap(w + tap * conv.C * conv.K, (first_tap(phase_h, phase_w) + i * taps_w + j) * conv.K, rows, conv.C, conv.K, panels);
+    const int64_t begin = (first_tap(phase_h, phase_w) + i * taps_w + j) * conv.K;
+    pack_transposed(w + tap * conv.C * conv.K, begin, rows, block, conv.C, conv.K, panels);
   });
   sliding.weights = panels;
   sliding.panel_rows = rows;

@@ -19,7 +19,11 @@ def only(owner: str, argument: str, value: Any, *supported: Any) -> None:
 
 def float32_only(owner: str, dtype: Any) -> None:
     """Refuses every dtype but float32, given as None, its name, numpy's class, or Keras's serialised policy."""
-    name = dtype["config"].get("name") if isinstance(dtype, Mapping) and isinstance(dtype.get("config"), Mapping) else dtype
+    name = (
+        dtype["config"].get("name")
+        if isinstance(dtype, Mapping) and isinstance(dtype.get("config"), Mapping)
+        else dtype
+    )
     if not (name is None or name == "float32" or name is np.float32):
         raise ValueError(f"{owner}: dtype={name!r} is not supported; only 'float32' is")
 
@@ -66,7 +70,11 @@ def unknown(owner: str, what: str, name: Any, known: Iterable[str]) -> str:
 
     names = {key.lower(): key for key in sorted(known, reverse=True)}
     near = difflib.get_close_matches(str(name).lower(), names, n=1)
-    hint = f"did you mean {names[near[0]]!r}?" if near else "known: " + ", ".join(sorted(repr(key) for key in names.values()))
+    hint = (
+        f"did you mean {names[near[0]]!r}?"
+        if near
+        else "known: " + ", ".join(sorted(repr(key) for key in names.values()))
+    )
     return f"{owner}: unknown {what} {name!r}; {hint}"
 
 

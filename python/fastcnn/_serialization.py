@@ -16,7 +16,8 @@ T = TypeVar("T")
 
 
 class _Serializable(Protocol):
-    keras_module: str
+    @property
+    def keras_module(self) -> str: ...
 
     def get_config(self) -> dict[str, Any]: ...
 

@@ -48,7 +48,9 @@ def get(identifier: str | Activation | None, owner: str = "activations.get") -> 
         return KNOWN[identifier]
     if any(identifier is function for function in KNOWN.values()):
         return identifier
-    raise ValueError(f"{owner}: activation must be None, {', '.join(map(repr, KNOWN))} or that function, but is {identifier!r}")
+    raise ValueError(
+        f"{owner}: activation must be None, {', '.join(map(repr, KNOWN))} or that function, but is {identifier!r}"
+    )
 
 
 def serialize(activation: Activation) -> str:

@@ -62,7 +62,9 @@ def set_device(device: str) -> None:
             f"set_device: {device!r} cannot be used, because this build of fastcnn was made without CUDA; "
             "use 'cpu' or 'auto' (python -m fastcnn.info says what this build has)"
         )
-    raise ValueError(f"set_device: device must be 'auto', 'cpu', 'cuda' or 'cuda:0' (or another number), but is {device!r}")
+    raise ValueError(
+        f"set_device: device must be 'auto', 'cpu', 'cuda' or 'cuda:0' (or another number), but is {device!r}"
+    )
 
 
 def get_device() -> str:

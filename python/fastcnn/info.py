@@ -15,8 +15,8 @@ def info() -> dict[str, Any]:
     """What this installation is and what it runs on, ready for JSON.
 
     Keys: version, location, python, packages (name: version), platform, processor, cores, cores_usable, memory_gb, compiler,
-    compiler_flags, instruction_sets (built), instruction_set (chosen), device, cuda, cuda_reason (why not), threads, environment (the
-    FASTCNN_* variables). What cannot be found out is None.
+    instruction_sets_built, instruction_sets_available (of these, on this processor), instruction_set (in use), cuda, cuda_reason (why not),
+    device, threads, environment (the FASTCNN_* variables). What cannot be found out is None.
     """
     from importlib.metadata import PackageNotFoundError, version
 
@@ -29,7 +29,6 @@ def info() -> dict[str, Any]:
             packages[name] = version(name)
         except PackageNotFoundError:
             packages[name] = "not installed"
-    core = _core.info()
     return {
         "version": fastcnn.__version__,
         "location": str(Path(fastcnn.__file__).parent),
@@ -40,13 +39,8 @@ def info() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "cores_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gb": _memory_gb(),
-        "compiler": core.get("compiler"),
-        "compiler_flags": core.get("compiler_flags"),
-        "instruction_sets": list(core.get("instruction_sets", [])),
-        "instruction_set": _core.isa(),
+        **_core.info(),
         "device": config.get_device(),
-        "cuda": bool(core.get("cuda", False)),
-        "cuda_reason": core.get("cuda_reason"),
         "threads": config.get_threads(),
         "environment": {name: value for name, value in sorted(os.environ.items()) if name.startswith("FASTCNN_")},
     }

@@ -46,7 +46,8 @@ class Loss:
 
     def __call__(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> np.float32:
         function = sparse_categorical_crossentropy if self.sparse else categorical_crossentropy
-        return np.float32(function(y_true, y_pred, self.from_logits).mean(dtype=np.float64))
+        mean: np.float32 = np.float32(function(y_true, y_pred, self.from_logits).mean(dtype=np.float64))
+        return mean
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make the same loss, as Keras writes them."""

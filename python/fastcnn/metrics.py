@@ -49,7 +49,8 @@ class Metric:
 
     def result(self) -> np.float32:
         """The share so far; 0 before the first batch."""
-        return np.float32(self._correct / self._count if self._count else 0.0)
+        share: np.float32 = np.float32(self._correct / self._count if self._count else 0.0)
+        return share
 
     def reset_state(self) -> None:
         """Forgets all batches."""
@@ -140,7 +141,9 @@ def _metric(identifier: Any, loss: Loss | None, owner: str) -> Metric:
     if isinstance(identifier, str):
         if identifier.lower() in _BY_LABELS:
             if loss is None:
-                raise ValueError(f"{owner}: {identifier!r} depends on the labels, so it needs a loss; name one of {', '.join(KNOWN)}")
+                raise ValueError(
+                    f"{owner}: {identifier!r} depends on the labels, so it needs a loss; name one of {', '.join(KNOWN)}"
+                )
             return SparseCategoricalAccuracy() if loss.sparse else CategoricalAccuracy()
         if identifier not in _NAMES:
             raise ValueError(unknown(owner, "metric", identifier, {*_NAMES, *_BY_LABELS}))
@@ -149,4 +152,5 @@ def _metric(identifier: Any, loss: Loss | None, owner: str) -> Metric:
 
 
 def _largest(rows: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    return np.argmax(np.where(np.isnan(rows), -np.inf, rows), axis=-1)
+    positions: npt.NDArray[np.intp] = np.argmax(np.where(np.isnan(rows), -np.inf, rows), axis=-1)
+    return positions

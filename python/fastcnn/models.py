@@ -270,13 +270,15 @@ class Sequential(Stack):
         return values if len(values) > 1 else values[0]
 
 
-def load_model(filepath: str | os.PathLike[str]) -> Sequential:
+def load_model(filepath: str | os.PathLike[str], *, compile: bool = True) -> Sequential:
     """Reads a model that `Sequential.save` or Keras has written, with its weights and, if it was compiled, its optimizer's state.
 
     filepath : ends in .h5, the one format so far (ValueError otherwise). Nothing in the file is run: a Lambda or an unknown class is an error
-    that names it. Raises FileNotFoundError where there is no file, FormatError where it is something else.
+    that names it. compile : False leaves out what concerns training, so that a model with an optimizer that we lack can be read.
+
+    Raises FileNotFoundError where there is no file, FormatError where it is something else.
     """
-    model: Sequential = _format(filepath, "load_model").load(filepath)
+    model: Sequential = _format(filepath, "load_model").load(filepath, compile=compile)
     return model
 
 

@@ -312,8 +312,9 @@ def adam(
     Source: Kingma and Ba 2015, the order of section 2's last paragraph (epsilon is not corrected for bias; PyTorch's is).
     """
     of = _Arrays("adam", parameters)
-    arrays = [of("parameters", parameters, inplace=True), of("gradients", gradients), of("momentum", momentum, inplace=True)]
-    _core.adam(*arrays, of("velocity", velocity, inplace=True), step, learning_rate, beta_1, beta_2, epsilon)
+    p, g = of("parameters", parameters, inplace=True), of("gradients", gradients)
+    m, v = of("momentum", momentum, inplace=True), of("velocity", velocity, inplace=True)
+    _core.adam(p, g, m, v, step, learning_rate, beta_1, beta_2, epsilon)
 
 
 def sgd(

@@ -72,7 +72,9 @@ class Optimizer:
     def build(self, store: VariableStore) -> None:
         """Makes the slots, all 0, for the variables of a store. ValueError if it has those of another: an optimizer trains one model."""
         if self._store is not None and self._store is not store:
-            raise ValueError(f"{type(self).__name__}: {self.name!r} trains another model already; give each model an optimizer of its own")
+            raise ValueError(
+                f"{type(self).__name__}: {self.name!r} trains another model already; give each model an optimizer of its own"
+            )
         if self._store is None:
             self._store = store
             self.slots = {name: aligned_zeros(store.buffer.size) for name in self._slot_names()}

@@ -65,7 +65,7 @@ class Plan:
         seed: int = 0,
     ) -> None:
         stages = [stage for layer in layers for stage in layer.stages()]
-        self.output_shape: tuple[int, ...] = tuple(layers[-1].output_shape) if layers else tuple(input_shape)
+        self.output_shape = tuple(layers[-1].output_shape or ()) if layers else tuple(input_shape)
         self._seed = seed
         self._store = _common_store(stages)
         description = _describe(stages, tuple(input_shape), self._store, loss)

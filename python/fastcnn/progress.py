@@ -28,13 +28,18 @@ def verbosity(verbose: object, where: str) -> int:
 
 
 def number(value: float) -> str:
-    """Three places after the point, or three digits where the value is small: 1.525, 0.631, 0.0123, 1.2e-05."""
-    return f"{value:.3g}" if 0 < abs(value) < 0.0995 else f"{value:.3f}"
+    """In six characters as a rule: 123.5, 1.525, 0.631, 0.0123, 1.2e-5."""
+    size = abs(value)
+    if 0 < size < 0.001:
+        return f"{value:.1e}".replace("e-0", "e-")
+    if 0 < size < 0.0995:
+        return f"{value:.4f}"
+    return f"{value:.4g}" if size >= 100 else f"{value:.3f}"
 
 
 def seconds(duration: float) -> str:
-    """A duration in few characters: 0.42s, 3.4s, 13s, 1:02:45."""
-    if duration < 1:
+    """A duration in few characters: 0.04s, 3.4s, 13s, 1:02:45."""
+    if duration < 0.0995:
         return f"{duration:.2f}s"
     if duration < 9.95:
         return f"{duration:.1f}s"
@@ -77,7 +82,7 @@ class Progress:
             self._bar = _bar(self._title, self._images)
         rate = done / (now - self._start)
         state = f"{values(logs)} {rate:,.0f} images/s {_left((self._images - done) / rate)} left"
-        self._bar.set_postfix_str(state.strip(), refresh=False)
+        self._bar.set_description_str(state.strip(), refresh=False)
         self._bar.n = done
         self._bar.refresh()
 
@@ -92,7 +97,7 @@ class Progress:
         duration = time.perf_counter() - self._start
         self.close()
         if self._verbose:
-            print(f"{self._title}  {seconds(duration)}  {text}".rstrip(), flush=True)
+            print(f"{self._title} {seconds(duration)} {text}".rstrip(), flush=True)
 
 
 def _is_terminal() -> bool:
@@ -103,5 +108,5 @@ def _bar(title: str, images: int) -> Any:
     from tqdm import tqdm
 
     kind = type("Bar", (tqdm,), {"monitor_interval": 0})  # no thread that wakes up beside the training's
-    layout = "{desc} {percentage:3.0f}%|{bar}| {postfix}"
-    return kind(total=images, desc=title, bar_format=layout, file=sys.stdout, leave=False, dynamic_ncols=True, mininterval=0)
+    layout = f"{title} {{percentage:3.0f}}%|{{bar}}| {{desc}}"
+    return kind(total=images, bar_format=layout, file=sys.stdout, leave=False, dynamic_ncols=True, mininterval=0)

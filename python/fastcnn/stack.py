@@ -62,7 +62,10 @@ class Stack:
     @property
     def output_shape(self) -> tuple[int | None, ...]:
         """(None, ...): the shape of what comes out for a batch. AttributeError as long as it is unknown."""
-        return (None, *(self._layers[-1] if self._layers else self._known("output shape")).output_shape or ())
+        known = self._known("output shape")
+        shape = (self._layers[-1] if self._layers else known).output_shape
+        assert shape is not None
+        return (None, *shape)
 
     def add(self, layer: Layer) -> None:
         """Puts a layer, or first of all an `Input`, on top. ValueError where its shape does not fit or its name is taken; then nothing changes."""

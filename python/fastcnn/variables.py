@@ -44,7 +44,8 @@ class Variable:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._value.shape
+        shape: tuple[int, ...] = self._value.shape
+        return shape
 
     @property
     def size(self) -> int:
@@ -66,11 +67,14 @@ class Variable:
 
     def numpy(self) -> Array:
         """A copy of the value."""
-        return self._value.copy()
+        copied: Array = self._value.copy()
+        return copied
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if copy is False and dtype is not None and np.dtype(dtype) != np.float32:
-            raise ValueError(f"Variable: {self.name!r} is float32, so it cannot become {np.dtype(dtype)} without a copy")
+            raise ValueError(
+                f"Variable: {self.name!r} is float32, so it cannot become {np.dtype(dtype)} without a copy"
+            )
         return self._value.astype(dtype or np.float32, copy=copy is not False)
 
     def __repr__(self) -> str:

@@ -63,7 +63,7 @@ class Node:
 
     def __contains__(self, name: str) -> bool:
         with self._reading(name):
-            return name in self._group.keys()
+            return bool(self._group.id.links.exists(name.encode()))
 
     def group(self, name: str) -> Node:
         """The group of that name or path below this one."""
@@ -145,20 +145,19 @@ class Node:
 
     def _attribute(self, name: str) -> Any:
         with self._reading(name):
-            return self._group.attrs[name] if name in self._group.attrs else None
+            return self._group.attrs.get(name)
 
     def _follow(self, path: str) -> Any:
-        """The object at `path`, reached by hard links alone, which cannot lead out of the file."""
+        """The object at `path`, reached by hard links alone: the others, which may lead out of the file, are not even looked through."""
         import h5py
 
         found: Any = self._group
         for name in path.split("/"):
             with self._reading(path):
-                if not isinstance(found, h5py.Group) or not name or name not in found.keys():
+                if not name or not isinstance(found, h5py.Group) or not found.id.links.exists(name.encode()):
                     raise self.error("is missing", path)
-                link = found.get(name, getlink=True)
-                if not isinstance(link, h5py.HardLink):
-                    raise self.error(f"is reached by a {type(link).__name__}, which is not followed", path)
+                if found.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+                    raise self.error("is a link that may lead to another file, and is not followed", path)
                 found = found[name]
         return found
 

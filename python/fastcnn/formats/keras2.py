@@ -76,7 +76,10 @@ def _metric(metric: Any) -> Any:
     if not isinstance(metric, Mapping) or metric.get("class_name") != "MeanMetricWrapper":
         return metric
     config = metric.get("config")
-    classes = {"sparse_categorical_accuracy": "SparseCategoricalAccuracy", "categorical_accuracy": "CategoricalAccuracy"}
+    classes = {
+        "sparse_categorical_accuracy": "SparseCategoricalAccuracy",
+        "categorical_accuracy": "CategoricalAccuracy",
+    }
     function = config.get("fn") if isinstance(config, Mapping) else None
     if not isinstance(config, Mapping) or function not in classes:
         return metric
@@ -84,6 +87,10 @@ def _metric(metric: Any) -> Any:
 
 
 def _optimizer(entry: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in config.items() if key not in _OPTIMIZER_ONLY_IN_KERAS2 or (key == "decay" and value)}
+    kept = {
+        key: value
+        for key, value in config.items()
+        if key not in _OPTIMIZER_ONLY_IN_KERAS2 or (key == "decay" and value)
+    }
     name = entry.get("class_name")
     return {**entry, "class_name": name.removeprefix("Custom>") if isinstance(name, str) else name, "config": kept}

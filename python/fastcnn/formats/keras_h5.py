@@ -30,7 +30,7 @@ __all__ = ["load", "save"]
 
 _KERAS_VERSION = "3.15.1"  # whose layout this is
 _BACKEND = "tensorflow"  # whose layout of the kernels this is, and ours
-_LONGEST_ATTRIBUTE = 64512  # bytes: HDF5 keeps an attribute in its object's header, so Keras splits longer lists of names
+_LONGEST_ATTRIBUTE = 64512  # bytes: HDF5 keeps an attribute in an object's header, so Keras splits longer lists
 
 
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
@@ -76,16 +76,17 @@ def load(path: str | os.PathLike[str], compile: bool = True) -> Sequential:
 
 
 def _model_config(model: Sequential) -> dict[str, Any]:
-    from fastcnn.layers import InputLayer
     from fastcnn.layers.base import FLOAT32_POLICY
 
-    config: dict[str, Any] = {"name": model.name, "trainable": True, "dtype": FLOAT32_POLICY}
-    layers = model.layers
+    layers = [*model.inputs, *model.layers] if model.built else model.layers
+    config = {
+        "name": model.name,
+        "trainable": True,
+        "dtype": FLOAT32_POLICY,
+        "layers": [_entry(layer) for layer in layers],
+    }
     if model.built:
-        shape = model.input_shape
-        layers.insert(0, model._input or InputLayer(batch_shape=shape))
-        config["build_input_shape"] = shape
-    config["layers"] = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in layers]
+        config["build_input_shape"] = model.input_shape
     return {"class_name": "Sequential", "config": config}
 
 
@@ -120,18 +121,17 @@ def _write_weights(group: h5py.Group, model: Sequential) -> None:
 
 def _optimizer_state(model: Sequential) -> dict[str, Any]:
     """Keras's variables of an optimizer, in its order: each weight has its slots side by side. Before the first step there are no slots."""
-    optimizer = model.optimizer
+    optimizer, store = model.optimizer, model.store
     assert optimizer is not None
     state: dict[str, Any] = {
         f"{optimizer.name}/iteration": np.int64(optimizer.iterations),
         f"{optimizer.name}/learning_rate": np.float32(optimizer.learning_rate),
     }
+    slots = optimizer.slots if optimizer._store is store else {}  # else the layers were changed after the training
     for layer in model.layers:
-        for variable in layer.weights if optimizer.slots else ():
-            assert variable.store is not None
-            for name, slot in optimizer.slots.items():
-                path = f"{optimizer.name}/{model.name}_{layer.name}_{variable.name}_{name}"
-                state[path] = variable.store.view(slot, variable)
+        for variable in layer.weights:
+            for name, slot in slots.items():
+                state[f"{optimizer.name}/{model.name}_{layer.name}_{variable.name}_{name}"] = store.view(slot, variable)
     return state
 
 
@@ -161,7 +161,9 @@ def _model(file: hdf5.Node, old: bool) -> Sequential:
     place = "model_config"
     written = file.json(place)
     if written is None:
-        raise file.error("has no attribute 'model_config', so it is no model of Keras's (a file of weights alone has none)")
+        raise file.error(
+            "has no attribute 'model_config', so it is no model of Keras's (a file of weights alone has none)"
+        )
     config, kind = written.get("config"), written.get("class_name")
     if kind != "Sequential":
         raise file.error(f"the model is a {kind!r}, but only a 'Sequential' can be read", place)
@@ -198,11 +200,11 @@ def _read_weights(group: hdf5.Node, model: Sequential) -> None:
     layers = [layer for layer in model.layers if layer.weights]
     if len(saved) != len(layers):
         raise group.error(f"holds the weights of {len(saved)} layers, but the model has {len(layers)} with weights")
-    for layer, (name, names) in zip(layers, saved):
+    for layer, (name, names) in zip(layers, saved, strict=True):
         place = group.group(name)
         if len(names) != len(layer.weights):
             raise place.error(f"holds {len(names)} weights, but layer {layer.name!r} has {len(layer.weights)}")
-        for variable, array_name in zip(layer.weights, names):
+        for variable, array_name in zip(layer.weights, names, strict=True):
             variable.assign(place.array(array_name, variable.shape, "f"))
 
 
@@ -211,7 +213,11 @@ def _compile(file: hdf5.Node, model: Sequential, config: Mapping[str, Any]) -> N
     with _explained(file, place):
         for argument in ("loss_weights", "weighted_metrics"):
             only("compile", argument, config.get(argument), None, [])
-        model.compile(optimizer=config.get("optimizer_config"), loss=_single(config.get("loss")), metrics=_flat(config.get("metrics")))
+        model.compile(
+            optimizer=config.get("optimizer_config"),
+            loss=_single(config.get("loss")),
+            metrics=_flat(config.get("metrics")),
+        )
 
 
 def _single(value: Any) -> Any:
@@ -228,8 +234,7 @@ def _flat(value: Any) -> Any:
 def _read_optimizer(group: hdf5.Node, model: Sequential, old: bool) -> None:
     optimizer = model.optimizer
     assert optimizer is not None
-    if model.weights and model.weights[0].store is not None:
-        optimizer.build(model.weights[0].store)
+    optimizer.build(model.store)
     names = group.names("weight_names")
     if old:
         names = keras2.optimizer_order(names, len(optimizer.slots))
@@ -246,9 +251,8 @@ def _read_optimizer(group: hdf5.Node, model: Sequential, old: bool) -> None:
         if not old:
             optimizer.learning_rate = float(group.array(names[1], (), "f"))
     slots = [(variable, slot) for variable in model.weights for slot in optimizer.slots.values()]
-    for (variable, slot), name in zip(slots, names[len(wanted) :]):
-        assert variable.store is not None
-        variable.store.view(slot, variable)[...] = group.array(name, variable.shape, "f")
+    for (variable, slot), name in zip(slots, names[len(wanted) :], strict=False):
+        model.store.view(slot, variable)[...] = group.array(name, variable.shape, "f")
 
 
 @contextlib.contextmanager

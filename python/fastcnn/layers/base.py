@@ -25,7 +25,12 @@ __all__ = ["FLOAT32_POLICY", "Layer", "Shape"]
 
 Shape = tuple[int, ...]
 
-FLOAT32_POLICY = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None}
+FLOAT32_POLICY = {
+    "module": "keras",
+    "class_name": "DTypePolicy",
+    "config": {"name": "float32"},
+    "registered_name": None,
+}
 _COMMON_ARGUMENTS = ("name", "trainable", "dtype", "autocast", "activity_regularizer", "input_shape", "input_dim")
 
 
@@ -116,7 +121,9 @@ class Layer:
         from fastcnn.plan import Plan
 
         if isinstance(x, Layer):
-            raise TypeError(f"{self!r}: layers are called on arrays; to put them one behind the other, list them in a Sequential")
+            raise TypeError(
+                f"{self!r}: layers are called on arrays; to put them one behind the other, list them in a Sequential"
+            )
         array = self._batch(x)
         shape = array.shape[1:]
         if not self.built:
@@ -126,7 +133,9 @@ class Layer:
         store = self.weights[0].store if self.weights else None
         if self._plan is None or self._plan[0] != shape or self._plan[1] is not store:
             layer = self
-            if shape != self.input_shape:  # other than the model's: a twin with the same weights leaves this layer as it is
+            if (
+                shape != self.input_shape
+            ):  # other than the model's: a twin with the same weights leaves this layer as it is
                 layer = copy.copy(self)
                 layer.build(shape)
             self._plan = (shape, store, Plan([layer], shape))
@@ -135,7 +144,9 @@ class Layer:
     def count_params(self) -> int:
         """The number of learnt values. ValueError before the layer is built."""
         if not self.built:
-            raise ValueError(f"{self!r}: count_params: the layer has no weights before it is built: call build(input_shape)")
+            raise ValueError(
+                f"{self!r}: count_params: the layer has no weights before it is built: call build(input_shape)"
+            )
         return sum(variable.size for variable in self.weights)
 
     def get_weights(self) -> list[npt.NDArray[np.float32]]:
@@ -146,14 +157,20 @@ class Layer:
         """Writes the weights in place, in the order of `get_weights`; all of them or, where one does not fit, none."""
         if len(weights) != len(self.weights):
             hint = "" if self.built or not self._learns else "; it has none before it is built: call build(input_shape)"
-            raise ValueError(f"{self!r}: set_weights: {len(weights)} arrays came, but the layer has {len(self.weights)} weights{hint}")
+            raise ValueError(
+                f"{self!r}: set_weights: {len(weights)} arrays came, but the layer has {len(self.weights)} weights{hint}"
+            )
         arrays = [np.asarray(weight) for weight in weights]
-        for variable, array in zip(self.weights, arrays):
+        for variable, array in zip(self.weights, arrays, strict=True):
             if array.shape != variable.shape:
-                raise ValueError(f"{self!r}: set_weights: {variable.name} has shape {variable.shape}, but {array.shape} came")
+                raise ValueError(
+                    f"{self!r}: set_weights: {variable.name} has shape {variable.shape}, but {array.shape} came"
+                )
             if array.dtype.kind not in "biuf":
-                raise TypeError(f"{self!r}: set_weights: {variable.name} takes real numbers, but dtype {array.dtype} came")
-        for variable, array in zip(self.weights, arrays):
+                raise TypeError(
+                    f"{self!r}: set_weights: {variable.name} takes real numbers, but dtype {array.dtype} came"
+                )
+        for variable, array in zip(self.weights, arrays, strict=True):
             variable.assign(array)
 
     def get_config(self) -> dict[str, Any]:
@@ -170,7 +187,10 @@ class Layer:
         return f"<{type(self).__name__} {self.name}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_plan": None}  # a plan cannot be copied or pickled, and is made again by the next call
+        return {
+            **self.__dict__,
+            "_plan": None,
+        }  # a plan cannot be copied or pickled, and is made again by the next call
 
     def _output_shape(self, shape: Shape) -> Shape:
         """`compute_output_shape` of a shape that has been checked."""
@@ -213,7 +233,9 @@ def _shape(owner: str, argument: str, value: Any) -> Shape:
     except TypeError:
         raise ValueError(f"{owner}: {argument} must be a tuple of integers, but is {value!r}") from None
     if shape and shape[0] is None:
-        raise ValueError(f"{owner}: {argument} {shape} begins with a batch axis; the shapes of layers have none: {shape[1:]}")
+        raise ValueError(
+            f"{owner}: {argument} {shape} begins with a batch axis; the shapes of layers have none: {shape[1:]}"
+        )
     if not all(isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size >= 1 for size in shape):
         raise ValueError(f"{owner}: {argument} must hold integers of at least 1, but is {shape}")
     return tuple(int(size) for size in shape)

@@ -48,7 +48,9 @@ class InputLayer(Layer):
         if batch_shape is not None:
             batch, *rest = batch_shape
             if batch is not None:
-                raise ValueError(f"InputLayer: batch_shape={tuple(batch_shape)} is not supported; its first entry must be None, any batch")
+                raise ValueError(
+                    f"InputLayer: batch_shape={tuple(batch_shape)} is not supported; its first entry must be None, any batch"
+                )
             shape = rest  # type: ignore[assignment]
         sizes = tuple(shape) if isinstance(shape, (tuple, list)) else shape
         if isinstance(sizes, tuple) and None in sizes:
@@ -81,7 +83,7 @@ class InputLayer(Layer):
         return shape
 
 
-def Input(  # noqa: N802 (Keras's name)
+def Input(
     shape: Sequence[int] | None = None,
     batch_size: None = None,
     dtype: Any = None,
@@ -191,4 +193,6 @@ class Dense(Layer):
 
     def _check_weights(self, shape: Shape) -> None:
         if shape[0] != self.kernel.shape[0]:
-            raise ValueError(f"{self!r}: the input has {shape[0]} features, but kernel {self.kernel.shape} wants {self.kernel.shape[0]}")
+            raise ValueError(
+                f"{self!r}: the input has {shape[0]} features, but kernel {self.kernel.shape} wants {self.kernel.shape[0]}"
+            )

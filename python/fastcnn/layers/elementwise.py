@@ -35,7 +35,9 @@ class ReLU(Layer):
 
     _arguments = ("max_value", "negative_slope", "threshold")
 
-    def __init__(self, max_value: None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self, max_value: None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+    ) -> None:
         only("ReLU", "max_value", max_value, None)
         only("ReLU", "negative_slope", negative_slope, 0.0, 0)
         only("ReLU", "threshold", threshold, 0.0, 0)

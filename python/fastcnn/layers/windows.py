@@ -22,10 +22,14 @@ def padding_name(owner: str, padding: Any) -> str:
 def check_window(owner: str, argument: str, window: tuple[int, int], shape: tuple[int, ...], padding: str) -> None:
     """Refuses a window that is larger than the image, unless padding makes room for it."""
     if padding == "valid" and (window[0] > shape[0] or window[1] > shape[1]):
-        raise ValueError(f"{owner}: {argument} {window} is larger than the image {shape[:2]}; padding='same' would make room for it")
+        raise ValueError(
+            f"{owner}: {argument} {window} is larger than the image {shape[:2]}; padding='same' would make room for it"
+        )
 
 
-def output_size(shape: tuple[int, ...], window: tuple[int, int], strides: tuple[int, int], padding: str) -> tuple[int, int]:
+def output_size(
+    shape: tuple[int, ...], window: tuple[int, int], strides: tuple[int, int], padding: str
+) -> tuple[int, int]:
     """(P, Q) of an image (H, W, ...): P = ceil(H / stride) for "same", (H - R) // stride + 1 for "valid"."""
     if padding == "same":
         return -(-shape[0] // strides[0]), -(-shape[1] // strides[1])

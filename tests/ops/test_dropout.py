@@ -1,0 +1,71 @@
+"""dropout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cases
+import numpy as np
+import pytest
+import reference
+from cases import Case
+from checks import assert_all_close, assert_close, rejected
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import seeds, whole_numbers
+
+from fastcnn import ops
+
+X = np.ones(1000, np.float32)
+
+
+@pytest.mark.parametrize("case", cases.of("dropout"), ids=str)
+def test_agrees_with_float64(case: Case) -> None:
+    assert_all_close(case.run(ops), case.run(reference), case.allowed)
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=3),
+    st.sampled_from([0.0, 0.1, 0.5, 0.999]),
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+    seeds,
+)
+def test_agrees_with_float64_for_any_shape_and_stream(
+    shape: list[int], rate: float, seed: int, step: int, purpose: int, values: int
+) -> None:
+    x = whole_numbers(values, *shape)
+    settings: dict[str, Any] = {"seed": seed, "step": step, "purpose": purpose}
+    assert_close(ops.dropout(x, rate, **settings), reference.dropout(x, rate, **settings), cases.ROUNDINGS)
+
+
+def test_a_rate_of_zero_drops_nothing() -> None:
+    np.testing.assert_array_equal(ops.dropout(X, 0.0, seed=1), X)
+
+
+@pytest.mark.parametrize("other", [{"seed": 2}, {"seed": 1 + 2**32}, {"step": 1}, {"purpose": 1}])
+def test_seed_step_and_purpose_each_name_another_stream(other: dict[str, int]) -> None:
+    y = ops.dropout(X, 0.5, seed=1)
+    np.testing.assert_array_equal(y, ops.dropout(X, 0.5, seed=1, step=0, purpose=0))
+    assert 400 < (y != ops.dropout(X, 0.5, **({"seed": 1} | other))).sum() < 600
+
+
+def test_a_dropped_nan_is_zero_and_a_kept_one_stays() -> None:
+    y = ops.dropout(np.full(1000, np.nan, np.float32), 0.5, seed=1)
+    np.testing.assert_array_equal(np.isnan(y), ops.dropout(X, 0.5, seed=1) != 0)
+    assert not y[~np.isnan(y)].any()
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, float("nan")])
+def test_a_rate_out_of_range_is_named(rate: float) -> None:
+    with rejected(ValueError, "dropout", "rate", "[0, 1)", rate if rate != 1 else 1):
+        ops.dropout(X, rate, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("seed", -1), ("seed", 2**64), ("step", -1), ("step", 2**64), ("purpose", -1), ("purpose", 2**32)]
+)
+def test_a_stream_out_of_range_is_named(name: str, value: int) -> None:
+    with rejected(ValueError, "dropout", name, value):
+        ops.dropout(X, 0.5, **({"seed": 1} | {name: value}))
