@@ -80,7 +80,9 @@ def probabilities(*shape: int) -> Draw:
 # How cases are made: the operation and its gradient, one beside the other
 
 
-def conv2d(name: str, x: Sequence[int], w: Sequence[int], stride: Pair = 1, padding: Padding = "valid", bias: bool = True) -> Iterator[Case]:
+def conv2d(
+    name: str, x: Sequence[int], w: Sequence[int], stride: Pair = 1, padding: Padding = "valid", bias: bool = True
+) -> Iterator[Case]:
     R, S, C, K = w
     vertical, horizontal = reference.axes(x, (R, S), stride, padding)
     y = (x[0], vertical.outputs, horizontal.outputs, K)
@@ -91,7 +93,9 @@ def conv2d(name: str, x: Sequence[int], w: Sequence[int], stride: Pair = 1, padd
     yield Case("conv2d_backward", name, {"dy": normal(*y)} | arrays, settings, 2 * flops, SUM)
 
 
-def pool2d(name: str, x: Sequence[int], window: Pair = 2, stride: Pair | None = None, padding: Padding = "valid") -> Iterator[Case]:
+def pool2d(
+    name: str, x: Sequence[int], window: Pair = 2, stride: Pair | None = None, padding: Padding = "valid"
+) -> Iterator[Case]:
     vertical, horizontal = reference.axes(x, window, stride, padding)
     y = (x[0], vertical.outputs, horizontal.outputs, x[3])
     elements = vertical.window * horizontal.window
@@ -126,7 +130,9 @@ def elementwise(name: str, *shape: int) -> Iterator[Case]:
     yield Case("relu", name, {"x": normal(*shape)}, {}, flops, EXACT)
     yield Case("relu_backward", name, {"dy": normal(*shape), "y": normal(*shape)}, {}, flops, EXACT)
     yield Case("rescale", name, {"x": normal(*shape)}, {"scale": 1 / 255, "offset": -0.5}, 2 * flops, ROUNDINGS)
-    yield Case("dropout", name, {"x": normal(*shape)}, {"rate": 0.3, "seed": 7, "step": 5, "purpose": 2}, flops, ROUNDINGS)
+    yield Case(
+        "dropout", name, {"x": normal(*shape)}, {"rate": 0.3, "seed": 7, "step": 5, "purpose": 2}, flops, ROUNDINGS
+    )
 
 
 def softmax(name: str, *shape: int) -> Iterator[Case]:

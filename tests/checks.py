@@ -28,7 +28,9 @@ def assert_close(got: Array, want: ArrayLike, allowed: float) -> None:
     if not finite.any():
         return
     error, largest = np.abs(got[finite] - want[finite]).max(), np.abs(want[finite]).max()
-    assert error <= allowed * largest, f"off by {error:.3g}, which is {error / largest:.3g} of {largest:.3g}; allowed are {allowed:.3g}"
+    assert error <= allowed * largest, (
+        f"off by {error:.3g}, which is {error / largest:.3g} of {largest:.3g}; allowed are {allowed:.3g}"
+    )
 
 
 def assert_all_close(got: Sequence[Array], want: Sequence[ArrayLike], allowed: float) -> None:
@@ -45,9 +47,12 @@ def assert_same_bits(got: Sequence[Array], want: Sequence[Array]) -> None:
 def layouts(array: Array) -> Iterator[tuple[str, Array]]:
     """The same values, otherwise laid out in memory."""
     yield "transposed", np.asfortranarray(array)
-    yield "reversed", np.ascontiguousarray(array[tuple(slice(None, None, -1) for _ in array.shape)])[
-        tuple(slice(None, None, -1) for _ in array.shape)
-    ]
+    yield (
+        "reversed",
+        np.ascontiguousarray(array[tuple(slice(None, None, -1) for _ in array.shape)])[
+            tuple(slice(None, None, -1) for _ in array.shape)
+        ],
+    )
     sparse = np.full([2 * extent + 1 for extent in array.shape], 77, array.dtype)
     every_other = sparse[tuple(slice(1, None, 2) for _ in array.shape)]
     every_other[...] = array

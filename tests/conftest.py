@@ -11,7 +11,10 @@ from hypothesis import HealthCheck, settings
 
 # A test that draws shapes runs in a function-scoped backend, which is the same for all its examples, and its first example may be slow.
 settings.register_profile(
-    "here", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    "here",
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")

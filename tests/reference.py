@@ -78,7 +78,9 @@ def taps(vertical: Axis, horizontal: Axis) -> Iterator[tuple[int, int, tuple[sli
 # Convolution and dense layers
 
 
-def conv2d(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None, *, stride: Size = 1, padding: Padding = "valid") -> Float64:
+def conv2d(
+    x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None, *, stride: Size = 1, padding: Padding = "valid"
+) -> Float64:
     x, w = as_float64(x), as_float64(w)
     vertical, horizontal = axes(x.shape, w.shape[:2], stride, padding)
     images = padded(x, vertical, horizontal)
@@ -150,7 +152,9 @@ def max_pool2d_backward(
     return unpadded(dx, vertical, horizontal)
 
 
-def average_pool2d(x: ArrayLike, window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid") -> Float64:
+def average_pool2d(
+    x: ArrayLike, window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid"
+) -> Float64:
     x = as_float64(x)
     vertical, horizontal = axes(x.shape, window, stride, padding)
     images = padded(x, vertical, horizontal)
@@ -161,7 +165,12 @@ def average_pool2d(x: ArrayLike, window: Size = 2, *, stride: Size | None = None
 
 
 def average_pool2d_backward(
-    dy: ArrayLike, input_shape: Sequence[int], window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid"
+    dy: ArrayLike,
+    input_shape: Sequence[int],
+    window: Size = 2,
+    *,
+    stride: Size | None = None,
+    padding: Padding = "valid",
 ) -> Float64:
     vertical, horizontal = axes(input_shape, window, stride, padding)
     share = as_float64(dy) / pixels_in_windows(input_shape, vertical, horizontal)
@@ -225,7 +234,9 @@ def softmax_cross_entropy(x: ArrayLike, labels: ArrayLike, *, from_logits: bool 
     if from_logits:
         shifted = x - x.max(axis=1, keepdims=True)
         log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        return -np.where(t == 0, 0, t * log_p).sum(axis=1), (np.exp(log_p) * t.sum(axis=1, keepdims=True) - t) / max(count, 1)
+        return -np.where(t == 0, 0, t * log_p).sum(axis=1), (np.exp(log_p) * t.sum(axis=1, keepdims=True) - t) / max(
+            count, 1
+        )
     if labels.ndim == 1:  # clipped, then divided by the sum of the clipped
         p, uncut = clipped(x)
         total = p.sum(axis=1, keepdims=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from fastcnn.formats.atomic import replaced
 
 OLD, NEW = b"the old file", b"the new file"
@@ -36,7 +35,9 @@ def test_new_and_old_files_are_written(target: Path) -> None:
     assert sorted(path.name for path in target.parent.iterdir()) == ["model.h5", "other.h5"]
 
 
-def test_content_reaches_the_disk_before_the_name_and_the_folder_after(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_content_reaches_the_disk_before_the_name_and_the_folder_after(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[str] = []
     fsync, replace = os.fsync, os.replace
 
@@ -71,9 +72,13 @@ def test_failure_leaves_the_old_file_alone(
 
 
 def test_exception_in_the_block_leaves_the_old_file_alone(target: Path) -> None:
-    with pytest.raises(ZeroDivisionError), replaced(target) as temporary:
-        temporary.write_bytes(b"half of it")
-        raise ZeroDivisionError
+    def write_half() -> None:
+        with replaced(target) as temporary:
+            temporary.write_bytes(b"half of it")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
     assert target.read_bytes() == OLD
     assert list(target.parent.iterdir()) == [target]
 

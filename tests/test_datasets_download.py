@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from fastcnn.datasets import _store, cifar10
 from fastcnn.errors import FormatError
 
@@ -142,9 +141,12 @@ def is_complete(root: Path) -> bool:
 def test_what_is_missing_is_downloaded_once(server: Server, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         (x_train, y_train), (x_test, y_test) = cifar10.load_data()
-        assert y_train[:, 0].tolist() == [i for i in range(5) for _ in range(N)] and (y_test == 5).all()
-        assert (x_train == y_train[:, :, None, None]).all() and (x_test == 5).all()
-    assert is_complete(root) and server.requests == 1
+        assert y_train[:, 0].tolist() == [i for i in range(5) for _ in range(N)]
+        assert (y_test == 5).all()
+        assert (x_train == y_train[:, :, None, None]).all()
+        assert (x_test == 5).all()
+    assert is_complete(root)
+    assert server.requests == 1
     assert capsys.readouterr() == ("", "")  # no terminal, no bar
 
 
@@ -153,14 +155,16 @@ def test_without_a_named_folder_it_goes_to_the_cache(
 ) -> None:
     monkeypatch.delenv("FASTCNN_DATA")
     cifar10.load_data()
-    assert is_complete(tmp_path / "cache" / "fastcnn") and not root.exists()
+    assert is_complete(tmp_path / "cache" / "fastcnn")
+    assert not root.exists()
 
 
 def test_a_folder_that_was_given_is_not_downloaded_into(server: Server, root: Path, tmp_path: Path) -> None:
     (tmp_path / "given").mkdir()
     with pytest.raises(FileNotFoundError, match="nothing is downloaded into a folder that is named"):
         cifar10.load_data(tmp_path / "given")
-    assert server.requests == 0 and everything_in(tmp_path) == ["given"]
+    assert server.requests == 0
+    assert everything_in(tmp_path) == ["given"]
 
 
 def test_a_terminal_sees_a_bar(server: Server, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +277,8 @@ def test_names_that_lead_elsewhere_are_never_used(
     )  # fmt: skip
     offer(server, packed(*evil, first=evil), monkeypatch)
     cifar10.load_data()
-    assert is_complete(root) and os.listdir(tmp_path) == ["data"]
+    assert is_complete(root)
+    assert os.listdir(tmp_path) == ["data"]
 
 
 def test_an_interrupt_leaves_nothing(server: Server, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,7 +297,8 @@ def test_what_is_in_the_way_is_neither_overwritten_nor_downloaded_for(server: Se
     (root / FOLDER / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match=f"{root / FOLDER} is in the way"):
         cifar10.load_data()
-    assert server.requests == 0 and everything_in(root) == [FOLDER, f"{FOLDER}/notes.txt"]
+    assert server.requests == 0
+    assert everything_in(root) == [FOLDER, f"{FOLDER}/notes.txt"]
     (root / FOLDER / "notes.txt").unlink()
     cifar10.load_data()
     assert is_complete(root)
@@ -307,7 +313,8 @@ def test_a_disk_that_is_full_is_not_called_a_network_that_failed(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left on device") as caught:
         cifar10.load_data()
-    assert not isinstance(caught.value, ConnectionError) and everything_in(root) == []
+    assert not isinstance(caught.value, ConnectionError)
+    assert everything_in(root) == []
 
 
 def test_two_processes_may_download_at_once(server: Server, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,4 +329,5 @@ def test_two_processes_may_download_at_once(server: Server, root: Path, monkeypa
     monkeypatch.setattr(_store, "_publish", overtaken)
     (_, y_train), _ = cifar10.load_data()
     assert np.bincount(y_train[:, 0]).tolist() == [N] * 5
-    assert server.requests == 2 and is_complete(root)
+    assert server.requests == 2
+    assert is_complete(root)

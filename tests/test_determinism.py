@@ -14,7 +14,6 @@ import pytest
 from backends import running_on
 from cases import Case
 from checks import Array, assert_same_bits
-
 from fastcnn import _core, ops
 
 THREADS = (1, 2, 3, 8)
@@ -42,7 +41,10 @@ def test_the_number_of_threads_changes_no_bit(backend: str, case: Case) -> None:
 @pytest.mark.parametrize("n", range(1, 71))
 def test_the_number_of_threads_changes_no_bit_of_a_gradient_for_any_batch(backend: str, n: int) -> None:
     """wgrad sums over the batch: it is what could."""
-    convolution = [*cases.conv2d("small", (n, 9, 9, 5), (3, 3, 5, 17)), *cases.conv2d("same", (n, 8, 8, 16), (3, 3, 16, 32), 1, "same")]
+    convolution = [
+        *cases.conv2d("small", (n, 9, 9, 5), (3, 3, 5, 17)),
+        *cases.conv2d("same", (n, 8, 8, 16), (3, 3, 16, 32), 1, "same"),
+    ]
     for case in (*convolution, *cases.dense("any", n, 33, 20)):
         want = results(case, 1)
         for threads in THREADS[1:]:
@@ -68,7 +70,9 @@ def digest(backend: str) -> str:
 def test_another_process_gives_the_same_bits(backend: str) -> None:
     script = f"import test_determinism; print(test_determinism.digest({backend!r}))"
     here = Path(__file__).parent
-    done = subprocess.run([sys.executable, "-c", script], cwd=here, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=here, capture_output=True, text=True, timeout=120, check=True
+    )
     assert done.stdout.strip() == digest(backend)
 
 
@@ -77,7 +81,10 @@ def test_an_image_gives_the_same_bits_wherever_its_array_begins(backend: str) ->
     case = next(case for case in cases.EDGES if case.name == "same strided")
     want = case.run(ops)
     for offset in range(1, 16):
-        shifted = {name: np.zeros(array.size + offset, np.float32)[offset:].reshape(array.shape) for name, array in case.draw().items()}
+        shifted = {
+            name: np.zeros(array.size + offset, np.float32)[offset:].reshape(array.shape)
+            for name, array in case.draw().items()
+        }
         for name, array in case.draw().items():
             shifted[name][...] = array
         assert_same_bits(case.run(ops, shifted), want)

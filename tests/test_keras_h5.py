@@ -12,14 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import fastcnn
 import h5py
 import numpy as np
 import pytest
-from models_in_words import INPUT_SHAPE, MODELS, OPTIMIZERS, images, labels
-
-import fastcnn
 from fastcnn import layers, losses, models, optimizers
 from fastcnn.formats import keras_h5
+from models_in_words import INPUT_SHAPE, MODELS, OPTIMIZERS, images, labels
 
 SHARED = Path(os.environ.get("FASTCNN_SHARED") or Path(__file__).parents[2] / "shared")
 
@@ -177,7 +176,9 @@ def test_reference_model_of_keras_gives_its_logits(backend: str) -> None:
     if not folder.is_dir() and "FASTCNN_SHARED" not in os.environ:
         pytest.skip(f"there is no {folder}; FASTCNN_SHARED names the folder with reference/ and data/")
     reference = np.load(folder / "cifar10_cnn_keras_logits.npz")
-    records = np.fromfile(SHARED / "data" / "cifar-10-batches-bin" / "test_batch.bin", np.uint8, 256 * 3073).reshape(256, 3073)
+    records = np.fromfile(SHARED / "data" / "cifar-10-batches-bin" / "test_batch.bin", np.uint8, 256 * 3073).reshape(
+        256, 3073
+    )
     pixels = records[:, 1:].reshape(256, 3, 32, 32).transpose(0, 2, 3, 1) / 255
     model = models.load_model(folder / "cifar10_cnn.h5")
     logits = model.predict(pixels, verbose=0)

@@ -94,12 +94,14 @@ def test_gradient_of_softmax_cross_entropy(case: Case) -> None:
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("case", small("conv2d_backward", "max_pool2d", "average_pool2d"), ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [case for case in small("conv2d_backward", "max_pool2d", "average_pool2d") if case.name != "no images"],
+    ids=str,
+)
 def test_windows_agree_with_pytorch_in_float64(case: Case) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is a peer here, and is not installed")
     arrays = {name: torch.tensor(array) for name, array in arrays_of(case).items()}
-    if len(arrays["x"]) == 0:
-        pytest.skip("PyTorch pools no empty batch")
     settings = {name: value for name, value in case.settings.items() if name != "window"}
     window = arrays["w"].shape[:2] if "w" in arrays else case.settings["window"]
     axes = reference.axes(arrays["x"].shape, window, settings["stride"], settings["padding"])
@@ -113,7 +115,9 @@ def test_windows_agree_with_pytorch_in_float64(case: Case) -> None:
     if case.function == "conv2d_backward":
         w = arrays["w"].requires_grad_()
         b = torch.zeros(w.shape[3], dtype=torch.float64, requires_grad=True)
-        y = torch.nn.functional.conv2d(padded(x, 0), w.permute(3, 2, 0, 1), b, stride=sizes["stride"]).permute(0, 2, 3, 1)
+        y = torch.nn.functional.conv2d(padded(x, 0), w.permute(3, 2, 0, 1), b, stride=sizes["stride"]).permute(
+            0, 2, 3, 1
+        )
         np.testing.assert_allclose(reference.conv2d(x.detach(), w.detach(), **settings), y.detach(), rtol=0, atol=1e-12)
         wanted = torch.autograd.grad(y, (x, w, b), arrays["dy"])
         got = reference.conv2d_backward(arrays["dy"], x.detach(), w.detach(), **settings)
@@ -126,7 +130,9 @@ def test_windows_agree_with_pytorch_in_float64(case: Case) -> None:
     else:
         inside = torch.nn.functional.avg_pool2d(padded(torch.ones_like(x), 0), **sizes)
         y = (torch.nn.functional.avg_pool2d(padded(x, 0), **sizes) / inside).permute(0, 2, 3, 1)
-        np.testing.assert_allclose(reference.average_pool2d(x.detach(), **case.settings), y.detach(), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            reference.average_pool2d(x.detach(), **case.settings), y.detach(), rtol=0, atol=1e-12
+        )
         wanted = torch.autograd.grad(y, x, torch.ones_like(y))
         got = (reference.average_pool2d_backward(np.ones(y.shape), x.shape, **case.settings),)
     for one, other in zip(got, wanted, strict=True):

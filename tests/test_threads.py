@@ -17,7 +17,6 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_same_bits, rejected
-
 from fastcnn import _core, ops
 
 SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
@@ -177,13 +176,18 @@ def test_a_caller_who_flushes_subnormals_still_does() -> None:
     assert_subnormals_survive()
 
 
-@pytest.mark.parametrize("case", [case for case in cases.EDGES if "x" in case.arrays], ids=str)
+@pytest.mark.parametrize(
+    "case", [case for case in cases.EDGES if "x" in case.arrays and "from_logits" not in case.settings], ids=str
+)
 def test_subnormal_inputs_count_as_themselves_or_as_zero(backend: str, case: Case) -> None:
+    """Probabilities are left out: a row that sums to zero has no shares."""
     arrays: dict[str, Any] = case.draw()
-    arrays["x"] = np.float32(arrays["x"] * SMALLEST_NORMAL / 8)
+    arrays["x"] = np.asarray(arrays["x"] * SMALLEST_NORMAL / 8, np.float32)
     for got, want in zip(case.run(ops, arrays), case.run(reference, arrays), strict=True):
         if want.dtype == np.float64 and want.size:
-            np.testing.assert_allclose(got, want, rtol=0, atol=case.allowed * np.abs(want).max() + 2000 * SMALLEST_NORMAL)
+            np.testing.assert_allclose(
+                got, want, rtol=0, atol=case.allowed * np.abs(want).max() + 2000 * SMALLEST_NORMAL
+            )
 
 
 # Ctrl-C
@@ -199,7 +203,9 @@ def interrupt_after() -> Iterator[Callable[[float], None]]:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_ctrl_c_stops_a_long_operation_within_half_a_second(threads: int, interrupt_after: Callable[[float], None]) -> None:
+def test_ctrl_c_stops_a_long_operation_within_half_a_second(
+    threads: int, interrupt_after: Callable[[float], None]
+) -> None:
     _core.set_threads(threads)
     x, w = np.ones((64, 64, 64, 64), np.float32), np.ones((31, 31, 64, 64), np.float32)  # tens of seconds
     begin = time.monotonic()

@@ -115,6 +115,13 @@ void run(const SlidingProduct& sliding, PixelClass* classes, const PanelRow& pan
   });
 }
 
+int64_t max_classes(const Window& win, int64_t height, int64_t width) {
+  return max_groups(height, win.R, win.stride_h) * max_groups(width, win.S, win.stride_w);
+}
+int64_t classes_bytes(const Window& win, int64_t height, int64_t width) {
+  return Carver::bytes_of<PixelClass>(max_classes(win, height, width));
+}
+
 int64_t panels_bytes(int64_t rows, int64_t channels) { return Carver::bytes_of<float>(rows * round_up(channels, lanes)); }
 
 // Copies rows [begin, end) of w, `channels` wide, into the panels; the lanes past the last channel become 0.
@@ -145,8 +152,7 @@ void pack_transposed(const float* w, int64_t begin, int64_t rows, int64_t block,
 
 int64_t conv2d_fprop_scratch(const Conv2d& conv, int) {
   const Window& win = conv.window;
-  return axis_scratch(win.P) + axis_scratch(win.Q) + Carver::bytes_of<PixelClass>(win.P * win.Q) +
-         panels_bytes(win.R * win.S * conv.C, conv.K);
+  return axis_scratch(win.P) + axis_scratch(win.Q) + classes_bytes(win, win.P, win.Q) + panels_bytes(win.R * win.S * conv.C, conv.K);
 }
 
 void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const float* b, float* y, void* scratch, const Parallel& parallel) {
@@ -156,7 +162,7 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const floa
                          y,      b,     w,      0,     conv.K};
   sliding.rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
   sliding.columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
-  PixelClass* classes = carver.take<PixelClass>(win.P * win.Q);
+  PixelClass* classes = carver.take<PixelClass>(max_classes(win, win.P, win.Q));
 
   // Packing pays when a panel is read often enough; it must be done where the last vector would reach past the end of w.
   const bool few_tiles = conv.N * win.P * win.Q < 8 * tile_rows;
@@ -176,8 +182,7 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const floa
 
 int64_t conv2d_dgrad_scratch(const Conv2d& conv, int) {
   const Window& win = conv.window;
-  return axis_scratch(win.H) + axis_scratch(win.W) + Carver::bytes_of<PixelClass>(win.H * win.W) +
-         panels_bytes(win.R * win.S * conv.K, conv.C);
+  return axis_scratch(win.H) + axis_scratch(win.W) + classes_bytes(win, win.H, win.W) + panels_bytes(win.R * win.S * conv.K, conv.C);
 }
 
 void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel) {
@@ -187,7 +192,7 @@ void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx
                          dx,     nullptr, nullptr, 0,     0};
   sliding.rows = backward_axis(carver, win.H, win.P, win.R, win.stride_h, win.top);
   sliding.columns = backward_axis(carver, win.W, win.Q, win.S, win.stride_w, win.left);
-  PixelClass* classes = carver.take<PixelClass>(win.H * win.W);
+  PixelClass* classes = carver.take<PixelClass>(max_classes(win, win.H, win.W));
 
   // The taps of a phase pair lie together in the panels: phase by phase, then falling r, then falling s.
   const auto first_tap = [&](int64_t phase_h, int64_t phase_w) {

@@ -78,6 +78,7 @@ struct Wgrad {
   Axis rows, columns;
   const float* x;
   const float* dy;
+  bool one_class;    // all pixels meet the whole filter: every element of dw is written by the first block already
   bool dy_in_place;  // the pixels of the one class follow each other in dy, in whole vectors
   Slabs slabs;
   int64_t tiles_per_row;  // each filter row's S*C inputs are cut into so many tiles
@@ -107,7 +108,7 @@ void run_task(const Wgrad& wgrad, int64_t first_image, int64_t end_image, int64_
   const Conv2d& conv = wgrad.conv;
   const Window& win = conv.window;
   const int64_t columns = wgrad.slabs.columns, row_inputs = win.S * conv.C;
-  const bool one_class = wgrad.rows.group_count == 1 && wgrad.columns.group_count == 1 && first_image < end_image;
+  const bool one_class = wgrad.one_class && first_image < end_image;
   if (!one_class) {
     for (int64_t tile = first_tile; tile < end_tile; ++tile) {
       const InputTile in = input_tile(wgrad, tile);
@@ -184,10 +185,12 @@ int64_t conv2d_wgrad_scratch(const Conv2d& conv, int workers) {
 void conv2d_wgrad(const Conv2d& conv, const float* x, const float* dy, float* dw, float* db, void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
   Carver carver(scratch);
-  Wgrad wgrad{conv, {}, {}, x, dy, false, slabs_of(conv), ceil_div(win.S * conv.C, tile_rows)};
+  Wgrad wgrad{conv, {}, {}, x, dy, false, false, slabs_of(conv), ceil_div(win.S * conv.C, tile_rows)};
   wgrad.rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
   wgrad.columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
-  wgrad.dy_in_place = wgrad.rows.group_count == 1 && wgrad.columns.group_count == 1 && wgrad.slabs.columns == conv.K;
+  wgrad.one_class = wgrad.rows.group_count == 1 && wgrad.columns.group_count == 1 && wgrad.rows.groups[0].count == win.R &&
+                    wgrad.columns.groups[0].count == win.S;
+  wgrad.dy_in_place = wgrad.one_class && wgrad.slabs.columns == conv.K;
 
   const Slabs& slabs = wgrad.slabs;
   const bool direct = slabs.count == 1 && slabs.columns == conv.K;

@@ -41,13 +41,12 @@ void rescale(int64_t n, const float* x, float scale, float offset, float* y, con
   for_each(n, [&](int64_t i) { store(y + i, load(x + i) * scale + offset); }, [&](int64_t i) { y[i] = x[i] * scale + offset; }, parallel);
 }
 
-void dropout(int64_t n, const float* x, float rate, const RandomKey& key, float* y, const Parallel& parallel) {
-  const float kept = 1 / (1 - rate);
+void dropout(int64_t n, const float* x, float rate, float scale, const RandomKey& key, float* y, const Parallel& parallel) {
   parallel_for(parallel, ceil_div(n, chunk), [&](int64_t task, int) {
     static_assert(chunk % 4 == 0);
     for (int64_t i = task * chunk; i < min((task + 1) * chunk, n); i += 4) {
       const PhiloxBlock random = random_block(key, static_cast<uint64_t>(i / 4));
-      for (int64_t j = i; j < min(i + 4, n); ++j) y[j] = to_unit_float(random.value[j - i]) < rate ? 0 : x[j] * kept;
+      for (int64_t j = i; j < min(i + 4, n); ++j) y[j] = to_unit_float(random.value[j - i]) < rate ? 0 : x[j] * scale;
     }
   });
 }

@@ -33,10 +33,11 @@ void softmax_backward(int64_t rows, int64_t K, const float* dy, const float* y, 
   const int64_t per_task = max(1, chunk / max(1, K));
   parallel_for(parallel, ceil_div(rows, per_task), [&](int64_t task, int) {
     for (int64_t row = task * per_task; row < min((task + 1) * per_task, rows); ++row) {
+      // In float64: where one probability is almost 1, its gradient is the difference of two almost equal numbers.
       const int64_t at = row * K;
-      float product = 0;
-      for (int64_t k = 0; k < K; ++k) product += dy[at + k] * y[at + k];
-      for (int64_t k = 0; k < K; ++k) dx[at + k] = y[at + k] * (dy[at + k] - product);
+      double product = 0;
+      for (int64_t k = 0; k < K; ++k) product += static_cast<double>(dy[at + k]) * y[at + k];
+      for (int64_t k = 0; k < K; ++k) dx[at + k] = static_cast<float>(y[at + k] * (dy[at + k] - product));
     }
   });
 }

@@ -30,6 +30,9 @@ struct Axis {
   int64_t size, group_count;
 };
 
+// At most so many groups: each phase has one inside, one beyond each border, and at most one for each tap on either side.
+FASTCNN_INLINE int64_t max_groups(int64_t size, int64_t taps, int64_t stride) { return min(size, 2 * taps + 3 * stride); }
+
 FASTCNN_INLINE int64_t axis_scratch(int64_t size) { return Carver::bytes_of<AxisEntry>(size) + Carver::bytes_of<AxisGroup>(size); }
 
 // The number of taps of a backward phase: those t in [0, taps) with t % stride == phase.

@@ -18,7 +18,7 @@ void rescale(Context&, int64_t n, const float* x, float scale, float offset, flo
 
 void dropout(Context&, int64_t n, const float* x, double rate, const RandomKey& key, float* y) {
   if (!(rate >= 0 && rate < 1)) reject("dropout", "rate must be in [0, 1), but is ", rate);
-  FASTCNN_DISPATCH(dropout)(n, x, static_cast<float>(rate), key, y, pool::parallel());
+  FASTCNN_DISPATCH(dropout)(n, x, static_cast<float>(rate), static_cast<float>(1 / (1 - rate)), key, y, pool::parallel());
 }
 
 namespace {

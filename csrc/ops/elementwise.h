@@ -25,4 +25,5 @@ void dropout(Context& context, int64_t n, const float* x, double rate, const Ran
 FASTCNN_KERNEL(void, relu_forward, (int64_t n, const float* x, float* y, const Parallel& parallel))
 FASTCNN_KERNEL(void, relu_backward, (int64_t n, const float* dy, const float* y, float* dx, const Parallel& parallel))
 FASTCNN_KERNEL(void, rescale, (int64_t n, const float* x, float scale, float offset, float* y, const Parallel& parallel))
-FASTCNN_KERNEL(void, dropout, (int64_t n, const float* x, float rate, const RandomKey& key, float* y, const Parallel& parallel))
+FASTCNN_KERNEL(void, dropout,
+               (int64_t n, const float* x, float rate, float scale, const RandomKey& key, float* y, const Parallel& parallel))

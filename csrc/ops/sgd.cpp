@@ -7,8 +7,8 @@
 namespace fastcnn {
 
 void sgd(Context&, int64_t n, double learning_rate, double momentum, bool nesterov, float* parameters, const float* gradients, float* m) {
-  if (!(momentum >= 0 && momentum <= 1)) reject("sgd", "momentum must be in [0, 1], but is ", momentum);
-  if (momentum > 0 && m == nullptr) reject("sgd", "a momentum of ", momentum, " needs the array of momenta");
+  if (!(momentum >= 0 && momentum <= 1)) reject("sgd", "momentum_rate must be in [0, 1], but is ", momentum);
+  if (momentum > 0 && m == nullptr) reject("sgd", "momentum must be an array, since momentum_rate is ", momentum, ", but is None");
   FASTCNN_DISPATCH(sgd)(n, static_cast<float>(learning_rate), static_cast<float>(momentum), nesterov, parameters, gradients, m,
                         pool::parallel());
 }

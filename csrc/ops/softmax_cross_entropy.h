@@ -8,7 +8,7 @@
 // Rows of probabilities that do not sum to 1 are taken as they are, and dx is the loss's gradient for them too (TensorFlow's assumes a sum
 // of 1). correct[n] is 1 where the largest x[n,k], the first of equals, is that of t[n]: Keras's accuracy. Errors (ArgumentError): ranks
 // and sizes that disagree, a class outside [0, K) with its row. Where x is not finite the loss is not either. Allowed error against
-// float64: 1e-5 relative. Source: Keras's SparseCategoricalCrossentropy and CategoricalCrossentropy.
+// float64: 1e-6 of the larger of the loss and 1. Source: Keras's SparseCategoricalCrossentropy and CategoricalCrossentropy.
 #pragma once
 
 #include "core/batch.h"

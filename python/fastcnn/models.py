@@ -40,8 +40,8 @@ class Sequential(Stack):
 
     All weights lie in one buffer. Two models may share layers, as in transfer learning, and so their weights.
 
-    Attributes: `name`, `layers`, `optimizer`, `loss`, `metrics`, `compiled`, `history` (that of the last `fit`; AttributeError before), and
-    `stop_training`, which a callback sets to end `fit`.
+    Attributes: `name`, `layers`, `optimizer`, `loss`, `metrics`, `compiled`, `history` (that of the last `fit`; AttributeError before),
+    `stop_training`, which a callback sets to end `fit`, and `seed`, of shuffling and dropout: from `set_seed`, or else from the system.
     """
 
     history: History
@@ -54,7 +54,7 @@ class Sequential(Stack):
         self.stop_training = False
         self._plan: Plan | None = None
         self._planned: tuple[Any, ...] = ()
-        self._seed: int | None = None
+        self.seed = config.draw_seed()
         super().__init__(layers, name)
 
     def save(self, filepath: str | os.PathLike[str]) -> None:
@@ -88,13 +88,6 @@ class Sequential(Stack):
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` and `train_on_batch` return, in that order."""
         return ["loss", *_distinct([metric.name for metric in self.metrics])]
-
-    @property
-    def seed(self) -> int:
-        """The seed of shuffling and dropout, drawn when it is first needed: it follows from `set_seed`, or comes from the system."""
-        if self._seed is None:
-            self._seed = config.draw_seed()
-        return self._seed
 
     def fit(
         self,
@@ -208,7 +201,7 @@ class Sequential(Stack):
         optimizer = self.optimizer
         assert optimizer is not None  # _data has seen that the model is compiled
         step = arrays.step_function(plan, data.x).train_step
-        loss, correct = step(*data, np.arange(len(data.x)), learning_rate=optimizer.learning_rate, step=optimizer.iterations + 1)
+        loss, correct = step(*data, np.arange(len(data.x)), learning_rate=training.step_size(optimizer), step=optimizer.iterations + 1)
         optimizer.iterations += 1
         logs = self._logs(loss, correct, len(data.x))
         return logs if return_dict else self._in_order(logs)

@@ -275,9 +275,13 @@ def dropout(x: Array, rate: float, *, seed: int, step: int = 0, purpose: int = 0
     """Sets each element to 0 with probability `rate` and divides the others by 1 - rate.
 
     Counter-based: element i of the flattened x is dropped where number i of the Philox stream (seed, step, purpose), a float32 in [0, 1), is
-    below `rate`. The gradient by x is dropout(dy) with the same arguments. rate : in [0, 1).
+    below `rate`. The gradient by x is dropout(dy) with the same arguments. 
+    rate : in [0, 1). seed, step : in [0, 2**64). purpose : in [0, 2**32).
     """
     of = _Arrays("dropout", x)
+    for name, value, bits in (("seed", seed, 64), ("step", step, 64), ("purpose", purpose, 32)):
+        if not 0 <= value < 2**bits:
+            raise ValueError(f"dropout: {name} must be in [0, 2**{bits}), but is {value}")
     return of.kind(_core.dropout(of("x", x), rate, seed, step, purpose))
 
 

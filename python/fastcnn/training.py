@@ -20,6 +20,7 @@ from fastcnn.progress import Progress, values
 
 if TYPE_CHECKING:
     from fastcnn.models import Sequential
+    from fastcnn.optimizers import Optimizer
     from fastcnn.plan import Plan
 
 __all__: list[str] = []
@@ -84,7 +85,7 @@ def _train_epoch(run: Run, epoch: int, progress: Progress, finite: bool) -> tupl
         for hook in begin:
             hook(batch)
         rows = order[start : start + run.batch_size]
-        loss, hits = train_step(x, y, rows, learning_rate=optimizer.learning_rate, step=optimizer.iterations + 1)
+        loss, hits = train_step(x, y, rows, learning_rate=step_size(optimizer), step=optimizer.iterations + 1)
         optimizer.iterations += 1
         total += loss
         correct += hits
@@ -104,6 +105,11 @@ def _train_epoch(run: Run, epoch: int, progress: Progress, finite: bool) -> tupl
         if model.stop_training:
             break
     return model._logs(total, correct, done), finite
+
+
+def step_size(optimizer: Optimizer) -> float:
+    """The learning rate as float32, as Keras and its files keep it: so a run that goes on from a file steps like the one that wrote it."""
+    return float(np.float32(optimizer.learning_rate))
 
 
 def _order(model: Sequential, count: int, shuffle: bool) -> NDArray[np.int64]:

@@ -10,11 +10,10 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_all_close, rejected
+from fastcnn import ops
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds
-
-from fastcnn import ops
 
 ARRAYS = ("parameters", "gradients", "momentum", "velocity")
 
@@ -52,7 +51,9 @@ def test_agrees_with_float64_for_any_shape_and_setting(
 def test_the_first_step_goes_by_the_learning_rate_against_the_gradient_whatever_its_size() -> None:
     arrays = zeros(4, gradients=np.float32([10, -1, 1e3, 0]))
     ops.adam(**arrays, step=1, learning_rate=0.5)
-    np.testing.assert_allclose(arrays["parameters"], [-0.5, 0.5, -0.5, 0], rtol=1e-5)  # epsilon is 3e-6 of sqrt(v) for a gradient of 1
+    np.testing.assert_allclose(
+        arrays["parameters"], [-0.5, 0.5, -0.5, 0], rtol=1e-5
+    )  # epsilon is 3e-6 of sqrt(v) for a gradient of 1
 
 
 def test_nan_comes_through() -> None:

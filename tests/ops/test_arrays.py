@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from cases import Case
 from checks import Array, assert_same_bits, layouts, rejected
-
 from fastcnn import ops
 
 IN_PLACE = {"adam": ("parameters", "momentum", "velocity"), "sgd": ("parameters", "momentum")}
@@ -95,7 +94,11 @@ def test_torch_tensors_may_be_permuted_or_want_a_gradient() -> None:
 @pytest.mark.peer
 def test_tensors_that_numpy_cannot_read_are_named() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch lends its tensors here, and is not installed")
-    for tensor, part in ((torch.ones(3, dtype=torch.bfloat16), "x"), (torch.ones(3, device="meta"), "x"), (torch.ones(3).double(), "float64")):
+    for tensor, part in (
+        (torch.ones(3, dtype=torch.bfloat16), "x"),
+        (torch.ones(3, device="meta"), "x"),
+        (torch.ones(3).double(), "float64"),
+    ):
         with rejected(TypeError, "relu", "x ", part, "float32"):
             ops.relu(tensor)
 

@@ -10,10 +10,9 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_all_close, assert_close, rejected
+from fastcnn import ops
 from hypothesis import given
 from strategies import Sliding, batches, channels, seeds, sizes, slidings, whole_numbers
-
-from fastcnn import ops
 
 X = np.ones((2, 6, 6, 3), np.float32)
 

@@ -10,10 +10,9 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_all_close, assert_close, rejected
+from fastcnn import ops
 from hypothesis import given
 from strategies import Sliding, batches, channels, seeds, slidings, whole_numbers
-
-from fastcnn import ops
 
 X, W, B = np.ones((8, 32, 32, 4), np.float32), np.ones((3, 3, 4, 16), np.float32), np.ones(16, np.float32)
 
@@ -31,7 +30,9 @@ def test_agrees_with_float64_for_any_shape(sliding: Sliding, n: int, c: int, k: 
     y = reference.conv2d(x, w, b, **settings)
     assert_close(ops.conv2d(x, w, b, **settings), y, cases.SUM)
     dy = whole_numbers(seed + 3, *y.shape)
-    assert_all_close(ops.conv2d_backward(dy, x, w, **settings), reference.conv2d_backward(dy, x, w, **settings), cases.SUM)
+    assert_all_close(
+        ops.conv2d_backward(dy, x, w, **settings), reference.conv2d_backward(dy, x, w, **settings), cases.SUM
+    )
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -10,11 +10,10 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_all_close, assert_close, rejected
+from fastcnn import ops
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds, whole_numbers
-
-from fastcnn import ops
 
 X, W, B = np.ones((5, 4), np.float32), np.ones((4, 3), np.float32), np.ones(3, np.float32)
 

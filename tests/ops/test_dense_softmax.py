@@ -8,11 +8,10 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_all_close, assert_close, rejected
+from fastcnn import ops
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds, whole_numbers
-
-from fastcnn import ops
 
 
 @pytest.mark.parametrize("case", cases.of("dense_softmax"), ids=str)

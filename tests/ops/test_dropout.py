@@ -10,11 +10,10 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_all_close, assert_close, rejected
+from fastcnn import ops
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds, whole_numbers
-
-from fastcnn import ops
 
 X = np.ones(1000, np.float32)
 
@@ -64,7 +63,8 @@ def test_a_rate_out_of_range_is_named(rate: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("seed", -1), ("seed", 2**64), ("step", -1), ("step", 2**64), ("purpose", -1), ("purpose", 2**32)]
+    ("name", "value"),
+    [("seed", -1), ("seed", 2**64), ("step", -1), ("step", 2**64), ("purpose", -1), ("purpose", 2**32)],
 )
 def test_a_stream_out_of_range_is_named(name: str, value: int) -> None:
     with rejected(ValueError, "dropout", name, value):

@@ -10,10 +10,9 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_all_close, assert_close, rejected
+from fastcnn import ops
 from hypothesis import given
 from strategies import Sliding, batches, channels, seeds, slidings, whole_numbers
-
-from fastcnn import ops
 
 X = np.ones((2, 6, 6, 3), np.float32)
 
@@ -80,7 +79,9 @@ def test_a_gradient_of_nan_reaches_the_winner_alone() -> None:
 
 def test_an_index_outside_its_window_goes_nowhere() -> None:
     index = np.full((2, 3, 3, 3), 65535, np.uint16)
-    np.testing.assert_array_equal(ops.max_pool2d_backward(np.ones((2, 3, 3, 3), np.float32), index, X.shape), np.zeros(X.shape))
+    np.testing.assert_array_equal(
+        ops.max_pool2d_backward(np.ones((2, 3, 3, 3), np.float32), index, X.shape), np.zeros(X.shape)
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,7 @@ def test_an_index_outside_its_window_goes_nowhere() -> None:
         ((X, 2), {"padding": ((2, 0), (0, 0))}, ["padding", "((2, 0), (0, 0))", "without a pixel"]),
         ((X, 2), {"padding": ((0, 0), (0, 3))}, ["padding", "((0, 0), (0, 3))", "without a pixel"]),
         ((np.ones((1, 300, 300, 1), np.float32), 256), {}, ["window", (256, 256), "65,535"]),
+        ((X, 2**40), {"padding": "same"}, ["window", (2**40, 2**40), "65,535"]),
     ],
 )
 def test_bad_input_is_named(arguments: tuple[Any, ...], settings: dict[str, Any], parts: list[object]) -> None:

@@ -8,11 +8,10 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_all_close, assert_close, rejected
+from fastcnn import ops
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds, whole_numbers
-
-from fastcnn import ops
 
 
 @pytest.mark.parametrize("case", cases.of("relu", "relu_backward"), ids=str)
@@ -39,7 +38,9 @@ def test_the_kink_and_what_is_not_finite(place: int, x: float, y: float, slope: 
     expected[place] = y
     result = ops.relu(values)
     np.testing.assert_array_equal(result, expected)
-    np.testing.assert_array_equal(ops.relu_backward(np.full(19, 3, np.float32), result) != 0, np.arange(19) == (place if slope else -1))
+    np.testing.assert_array_equal(
+        ops.relu_backward(np.full(19, 3, np.float32), result) != 0, np.arange(19) == (place if slope else -1)
+    )
 
 
 def test_a_gradient_of_nan_passes_where_y_is_positive_and_nowhere_else() -> None:

@@ -10,11 +10,10 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_all_close, rejected
+from fastcnn import ops
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds
-
-from fastcnn import ops
 
 
 def zeros(n: int = 3) -> dict[str, Any]:
@@ -28,7 +27,11 @@ def test_agrees_with_float64(case: Case) -> None:
 
 
 @given(
-    st.lists(st.integers(0, 12), min_size=1, max_size=4), st.floats(1e-5, 1), st.sampled_from([0.0, 0.5, 0.9, 1.0]), st.booleans(), seeds
+    st.lists(st.integers(0, 12), min_size=1, max_size=4),
+    st.floats(1e-5, 1),
+    st.sampled_from([0.0, 0.5, 0.9, 1.0]),
+    st.booleans(),
+    seeds,
 )
 def test_agrees_with_float64_for_any_shape_and_setting(
     shape: list[int], learning_rate: float, momentum_rate: float, nesterov: bool, seed: int

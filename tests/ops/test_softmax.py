@@ -8,11 +8,10 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_all_close, assert_close, rejected
+from fastcnn import ops
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds, whole_numbers
-
-from fastcnn import ops
 
 
 @pytest.mark.parametrize("case", cases.of("softmax", "softmax_backward"), ids=str)
@@ -39,7 +38,9 @@ def test_large_values_overflow_nothing(shift: float) -> None:
 def test_every_exponential_is_accurate_down_to_the_smallest_normal_number() -> None:
     x = np.float32(np.linspace(-87, 0, 100_001))
     y = ops.softmax(np.stack([np.zeros_like(x), x], axis=1))
-    np.testing.assert_allclose(y[:, 1], reference.softmax(np.stack([np.zeros_like(x), x], axis=1))[:, 1], rtol=cases.SHORT_SUM)
+    np.testing.assert_allclose(
+        y[:, 1], reference.softmax(np.stack([np.zeros_like(x), x], axis=1))[:, 1], rtol=cases.SHORT_SUM
+    )
 
 
 @pytest.mark.parametrize("place", [0, 15, 16, 18])
@@ -61,7 +62,9 @@ def test_minus_inf_has_no_share_unless_all_are() -> None:
 def test_a_gradient_of_nan_makes_its_row_nan_and_no_other() -> None:
     y, dy = np.full((3, 19), 1 / 19, np.float32), np.ones((3, 19), np.float32)
     dy[1, 3] = np.nan
-    np.testing.assert_array_equal(np.isnan(ops.softmax_backward(dy, y)), np.repeat([[False], [True], [False]], 19, axis=1))
+    np.testing.assert_array_equal(
+        np.isnan(ops.softmax_backward(dy, y)), np.repeat([[False], [True], [False]], 19, axis=1)
+    )
 
 
 @pytest.mark.parametrize("shape", [(3, 0), (0,), (2, 0, 5)])

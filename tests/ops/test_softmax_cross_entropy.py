@@ -10,11 +10,10 @@ import pytest
 import reference
 from cases import Case
 from checks import assert_all_close, rejected
+from fastcnn import ops
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds
-
-from fastcnn import ops
 
 X = np.zeros((4, 3), np.float32)
 CLASSES = np.array([0, 1, 2, 0])
@@ -70,7 +69,8 @@ def test_labels_need_not_sum_to_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "probabilities", [[0.2, 0.2, 0.2], [1, 0, 0], [3, 0, 1], [0, 0.5, 0.5], [0.99999999, 1e-8, 1e-9], [0.5, 0.25, 0.125]]
+    "probabilities",
+    [[0.2, 0.2, 0.2], [1, 0, 0], [3, 0, 1], [0, 0.5, 0.5], [0.99999999, 1e-8, 1e-9], [0.5, 0.25, 0.125]],
 )
 @pytest.mark.parametrize("rows", [False, True])
 def test_probabilities_are_clipped_and_divided_by_their_sum_as_in_keras(probabilities: list[float], rows: bool) -> None:

@@ -191,6 +191,8 @@ def _layer(file: hdf5.Node, index: int, entry: Any) -> Layer:
         raise file.error(f"Lambda {config.get('name')!r} holds code, and code from a file is never run", *place)
     if not isinstance(kind, str) or kind not in layers.KNOWN or entry.get("registered_name") not in (None, kind):
         raise FormatError(unknown(file.where(*place), "layer", kind, layers.KNOWN))
+    if kind == "InputLayer" and isinstance(config.get("batch_shape"), list):
+        config = {**config, "batch_shape": [None, *config["batch_shape"][1:]]}  # of a batch that was fixed; ours may have any size
     with _explained(file, *place):
         return layers.KNOWN[kind].from_config(config)
 
