@@ -73,7 +73,9 @@ TRAINED = ["accuracy", "loss"]
 
 def test_fit_calls_every_hook_in_its_place() -> None:
     recorder = Recorder()
-    compiled().fit(X, Y, batch_size=40, epochs=2, initial_epoch=1, validation_data=(X[:9], Y[:9]), callbacks=[recorder], verbose=0)
+    compiled().fit(
+        X, Y, batch_size=40, epochs=2, initial_epoch=1, validation_data=(X[:9], Y[:9]), callbacks=[recorder], verbose=0
+    )
     everything = [*TRAINED, "val_accuracy", "val_loss"]
     assert recorder.calls == [
         ("train_begin",),
@@ -236,7 +238,9 @@ def test_a_checkpoint_is_written_every_epoch_under_its_name(tmp_path: Path) -> N
         ({"initial_value_threshold": 2.5}, losses_of(3, 2, 2.2), [1]),
     ],
 )
-def test_only_the_best_is_saved(arguments: dict[str, Any], logs: list[dict[str, float]], saved: list[int], tmp_path: Path) -> None:
+def test_only_the_best_is_saved(
+    arguments: dict[str, Any], logs: list[dict[str, float]], saved: list[int], tmp_path: Path
+) -> None:
     checkpoint = callbacks.ModelCheckpoint(tmp_path / "{epoch}.h5", save_best_only=True, **arguments)
     assert fed(checkpoint, logs).saved == [f"{epoch + 1}.h5" for epoch in saved]
 
@@ -294,7 +298,9 @@ def test_early_stopping(arguments: dict[str, Any], values: tuple[float, ...], st
     assert fed(stopping, losses_of(*values)).weights == best  # a second training begins anew
 
 
-def test_early_stopping_leaves_the_weights_unless_asked_and_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_early_stopping_leaves_the_weights_unless_asked_and_says_what_it_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert fed(callbacks.EarlyStopping(), losses_of(1, 2)).weights == 1
     fed(callbacks.EarlyStopping(restore_best_weights=True, verbose=1), losses_of(1, 2))
     said = ["Epoch 2: early stopping", "Restoring model weights from the end of the best epoch: 1."]

@@ -22,7 +22,11 @@ def changed(y: Any, row: int, value: float) -> Any:
 
 
 IMAGES = [
-    (X.astype(np.float16), TypeError, "x has dtype float16, but wanted is uint8, float32 or float64 (or another integer)"),
+    (
+        X.astype(np.float16),
+        TypeError,
+        "x has dtype float16, but wanted is uint8, float32 or float64 (or another integer)",
+    ),
     (X.astype(object), TypeError, "x has dtype object, but wanted is uint8, float32 or float64"),
     (X.astype(np.complex64), TypeError, "x has dtype complex64"),
     (np.full(X.shape, "a"), TypeError, "x has dtype <U1"),
@@ -47,7 +51,11 @@ LABELS = [
     (changed(Y, 8, 2**40), ValueError, "y[8] is 1099511627776"),
     (changed(Y, 17, 3)[:, None], ValueError, "y[17] is 3, but the model has 3 outputs"),
     (np.full(75, 2**64 - 1, np.uint64), ValueError, "y[0] is 18446744073709551615"),
-    (np.eye(CLASSES)[Y], ValueError, "y has shape (75, 3), but wanted is one class number an image, (75,) or (75, 1); for one-hot labels"),
+    (
+        np.eye(CLASSES)[Y],
+        ValueError,
+        "y has shape (75, 3), but wanted is one class number an image, (75,) or (75, 1); for one-hot labels",
+    ),
     (Y.reshape(75, 1, 1), ValueError, "y has shape (75, 1, 1), but wanted is one class number an image"),
     (Y.astype(object), TypeError, "y has dtype object, but wanted are numbers: class numbers"),
     (Y.astype(str), TypeError, "y has dtype <U21, but wanted are numbers"),
@@ -87,12 +95,21 @@ def test_labels(method: str, y: Any, error: type[Exception], message: str) -> No
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (Y, "y has shape (75,), but wanted are one-hot rows, (75, 3); for class numbers use SparseCategoricalCrossentropy"),
+        (
+            Y,
+            "y has shape (75,), but wanted are one-hot rows, (75, 3); for class numbers use SparseCategoricalCrossentropy",
+        ),
         (Y[:, None], "y has shape (75, 1), but wanted are one-hot rows, (75, 3); for class numbers"),
         (np.eye(4)[Y], "y has shape (75, 4), but wanted are one-hot rows, (75, 3)"),
         (np.eye(3)[Y[:9]], "y has 9 labels, but there are 75 images"),
-        (np.eye(3)[Y] * np.where(np.arange(75) == 4, np.nan, 1)[:, None], "y[4] is [nan nan nan], but a probability is a finite number"),
-        (np.array([[0, 1, 0]] * 3 + [[-1, 2, 0]] + [[0, 0, 1]] * 71), "y[3] is [-1  2  0], but a probability is not negative"),
+        (
+            np.eye(3)[Y] * np.where(np.arange(75) == 4, np.nan, 1)[:, None],
+            "y[4] is [nan nan nan], but a probability is a finite number",
+        ),
+        (
+            np.array([[0, 1, 0]] * 3 + [[-1, 2, 0]] + [[0, 0, 1]] * 71),
+            "y[3] is [-1  2  0], but a probability is not negative",
+        ),
     ],
 )
 def test_one_hot_labels(y: Any, message: str) -> None:
@@ -140,7 +157,9 @@ def test_a_label_of_the_part_that_is_held_out_is_named_by_its_row_in_all() -> No
 
 @pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
 def test_an_empty_set(method: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(f"{method}: x is empty (shape (0, 8, 8, 1)), but at least one image is needed")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"{method}: x is empty (shape (0, 8, 8, 1)), but at least one image is needed")
+    ):
         getattr(compiled(), method)(X[:0], Y[:0])
 
 

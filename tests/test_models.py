@@ -1,10 +1,8 @@
-"""Sequential: the stack of layers, its weights, its summary, training and inference. Bad input is in test_fit_errors.py."""
+"""Sequential trained and used: fit, evaluate, predict, steps by hand, compile, files. Bad input is in test_fit_errors.py, the stack in test_stack.py."""
 
 from __future__ import annotations
 
-import io
 import re
-import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -14,206 +12,11 @@ import numpy as np
 import pytest
 from fastcnn import callbacks, layers, losses, models, optimizers
 from fastcnn.plan import Plan
-from fastcnn.tutorial import tutorial_model
-from small import CLASSES, SHAPE, compiled, data, network
+from small import CLASSES, compiled, data
 
 
 def same(a: models.Sequential, b: models.Sequential) -> bool:
     return all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights(), strict=True))
-
-
-# The stack.
-
-
-def test_a_model_knows_its_shapes_as_soon_as_the_input_is_known() -> None:
-    by_input = models.Sequential(network())
-    by_argument = models.Sequential([layers.Flatten(input_shape=SHAPE), layers.Dense(5)])
-    assert by_input.built
-    assert by_input.input_shape == (None, 8, 8, 1)
-    assert by_input.output_shape == (None, CLASSES)
-    assert by_argument.built
-    assert by_argument.input_shape == (None, 8, 8, 1)
-    assert by_argument.output_shape == (None, 5)
-    assert [type(layer).__name__ for layer in by_argument.layers] == ["Flatten", "Dense"]
-
-
-def test_a_model_without_an_input_is_built_by_what_it_first_sees() -> None:
-    x, y = data()
-    deferred = [models.Sequential([layers.Flatten(), layers.Dense(3)]) for _ in range(4)]
-    for model in deferred:
-        assert not model.built
-        assert model.weights == []
-        with pytest.raises(AttributeError, match="no defined input shape yet"):
-            _ = model.input_shape
-        model.compile(loss=losses.SparseCategoricalCrossentropy(from_logits=True))
-    deferred[0].build((None, 8, 8, 1))
-    deferred[1].predict(x, verbose=0)
-    deferred[2].fit(x, y, verbose=0)
-    deferred[3](x[:2])
-    assert all(model.input_shape == (None, 8, 8, 1) and len(model.weights) == 2 for model in deferred)
-
-
-def test_layers_are_added_and_taken_off_and_the_others_keep_their_weights() -> None:
-    model = models.Sequential()
-    for layer in network():
-        model.add(layer)
-    kernel = model.weights[0].numpy()
-    last = model.pop()
-    assert last.name.startswith("dense")
-    assert model.output_shape == (None, 36)
-    model.add(layers.Dense(7))
-    assert model.output_shape == (None, 7)
-    assert np.array_equal(model.weights[0].value, kernel)
-    assert model.predict(data()[0], verbose=0).shape == (75, 7)
-    assert model.get_layer(model.layers[1].name) is model.layers[1] is model.get_layer(index=1)
-
-
-@pytest.mark.parametrize(
-    ("layer", "message"),
-    [
-        (3, "must be an instance of fastcnn.layers.Layer, but is 3"),
-        (layers.Input((4,)), "an Input comes first, and once"),
-        (layers.Dense(2, name="mine"), "all layers must have different names, but 'mine' is taken"),
-        (layers.Conv2D(2, 3), "the input must be images"),
-        (models.Sequential(), "a model inside a model is not supported yet"),
-    ],
-)
-def test_a_layer_that_does_not_fit_is_an_error_and_changes_nothing(layer: Any, message: str) -> None:
-    model = models.Sequential([layers.Input((4,)), layers.Dense(3, name="mine")])
-    with pytest.raises(ValueError, match=message):
-        model.add(layer)
-    assert len(model.layers) == 1
-    assert model.output_shape == (None, 3)
-    with pytest.raises(ValueError, match="is in the model already"):
-        model.add(model.layers[0])
-
-
-def test_what_is_not_there_is_an_error_that_says_so() -> None:
-    model = compiled()
-    with pytest.raises(ValueError, match=r"there is no layer 'x', only 'rescaling"):
-        model.get_layer("x")
-    with pytest.raises(ValueError, match="index is 9, but the model has 5 layers"):
-        model.get_layer(index=9)
-    with pytest.raises(ValueError, match=r"takes \(None, 8, 8, 1\), so it cannot be built for \(None, 9, 9, 1\)"):
-        model.build((None, 9, 9, 1))
-    with pytest.raises(IndexError, match="has no layers"):
-        models.Sequential().pop()
-    with pytest.raises(ValueError, match="has no layers"):
-        models.Sequential().predict(data()[0])
-    with pytest.raises(ValueError, match="name must be a string without '/', but is 'a/b'"):
-        models.Sequential(name="a/b")
-    with pytest.raises(AttributeError):
-        _ = model.history
-
-
-# Weights.
-
-
-def test_weights_come_as_copies_and_go_back() -> None:
-    model = compiled()
-    weights = model.get_weights()
-    assert [weight.shape for weight in weights] == [(3, 3, 1, 4), (4,), (36, 3), (3,)]
-    assert model.count_params() == sum(weight.size for weight in weights) == 40 + 111
-    weights[0][...] = 7
-    assert model.weights[0].value.max() < 7
-    model.set_weights(weights)
-    assert np.all(model.weights[0].value == 7)
-
-
-def test_weights_that_do_not_fit_are_an_error_and_none_is_set() -> None:
-    model = compiled()
-    before = model.get_weights()
-    with pytest.raises(ValueError, match=r"1 arrays came, but the model '.*' has 4 weights"):
-        model.set_weights([np.zeros(3)])
-    with pytest.raises(ValueError, match=r"weights\[3\] has shape \(4,\), but 'bias' has \(3,\)"):
-        model.set_weights([np.zeros(shape.shape) for shape in before[:3]] + [np.zeros(4)])
-    with pytest.raises(TypeError, match=r"weights\[3\] has dtype object"):
-        model.set_weights([*before[:3], np.array([None] * 3)])
-    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
-    with pytest.raises(ValueError, match="is not built"):
-        models.Sequential([layers.Dense(2)]).count_params()
-
-
-def test_all_weights_lie_in_one_buffer() -> None:
-    model = compiled()
-    model.fit(*data(), verbose=0)
-    assert all(np.shares_memory(variable.value, model.store.buffer) for variable in model.weights)
-
-
-def test_models_that_share_layers_share_weights_and_both_can_be_trained_and_used() -> None:
-    x, y = data()
-    first = compiled()
-    first.fit(x, y, epochs=2, verbose=0)
-    expected = first.predict(x, verbose=0)
-    second = models.Sequential([layers.Input(SHAPE), *first.layers[:-1], layers.Dense(CLASSES)])
-    second.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True))
-    second.predict(x, verbose=0)
-    assert np.array_equal(first.predict(x, verbose=0), expected)
-    second.fit(x, y, verbose=0)
-    assert not np.array_equal(first.predict(x, verbose=0), expected)
-    assert first.weights[0] is second.weights[0]
-    first.fit(x, y, verbose=0)
-    second.fit(x, y, verbose=0)
-    layer = first.layers[1]
-    assert np.array_equal(layer.get_weights()[0], second.get_weights()[0])
-
-
-# The summary.
-
-
-def test_the_summary_is_keras_s_table_and_fits_into_80_columns(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    model = tutorial_model()
-    model.compile(loss=losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.summary()
-    text = capsys.readouterr().out
-    assert max(map(len, text.splitlines())) == 76
-    rows = re.findall(r"│ (\S+) \((\w+)\) +│ (\(.*\)) +│ +([\d,]+) │", text)
-    assert [(kind, shape, count) for _, kind, shape, count in rows] == [
-        ("Rescaling", "(None, 32, 32, 3)", "0"),
-        ("Conv2D", "(None, 30, 30, 32)", "896"),
-        ("MaxPooling2D", "(None, 15, 15, 32)", "0"),
-        ("Conv2D", "(None, 13, 13, 64)", "18,496"),
-        ("MaxPooling2D", "(None, 6, 6, 64)", "0"),
-        ("Conv2D", "(None, 4, 4, 64)", "36,928"),
-        ("Flatten", "(None, 1024)", "0"),
-        ("Dense", "(None, 64)", "65,600"),
-        ("Dense", "(None, 10)", "650"),
-    ]
-    assert " Total params: 122,570 (478.79 KB)" in text
-    assert "Optimizer" not in text
-    model.train_on_batch(np.zeros((2, 32, 32, 3), np.uint8), np.zeros(2))
-    model.summary()
-    text = capsys.readouterr().out
-    assert " Total params: 367,712 (1.40 MB)" in text
-    assert " Optimizer params: 245,142 (957.59 KB)" in text
-
-
-def test_the_summary_goes_where_it_is_sent_and_wraps_what_is_long() -> None:
-    model = models.Sequential([layers.Dense(3, name="a_name_that_is_much_longer_than_its_column")])
-    texts: list[str] = []
-    model.summary(line_length=70, print_fn=texts.append)
-    assert len(texts) == 1
-    assert {len(line) for line in texts[0].splitlines() if line[0] in "┃│"} == {70}
-    assert "a_name_that_is_much_longer_…" in texts[0]
-    assert "(Dense)" in texts[0]
-    assert "0 (unbuilt)" in texts[0]
-    assert "│ ? " in texts[0]
-    with pytest.raises(ValueError, match="line_length is 10, which is too narrow"):
-        model.summary(line_length=10)
-
-
-def test_the_summary_is_plain_where_the_output_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
-    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    monkeypatch.setattr(sys, "stdout", output)
-    models.Sequential(network()).summary()
-    output.flush()
-    assert b"| Layer (type) " in output.buffer.getvalue()  # type: ignore[attr-defined]
-
-
-# Training.
 
 
 def test_a_model_learns_and_the_history_says_so() -> None:
@@ -238,7 +41,9 @@ def test_what_evaluate_gives_agrees_with_the_predictions() -> None:
     loss = np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(y)), y])
     accuracy = np.mean(logits.argmax(axis=1) == y)
     assert model.evaluate(x, y, verbose=0) == pytest.approx([loss, accuracy], rel=1e-5)
-    assert model.evaluate(x, y, batch_size=7, verbose=0, return_dict=True) == pytest.approx({"loss": loss, "accuracy": accuracy}, rel=1e-5)
+    assert model.evaluate(x, y, batch_size=7, verbose=0, return_dict=True) == pytest.approx(
+        {"loss": loss, "accuracy": accuracy}, rel=1e-5
+    )
     assert model.test_on_batch(x, y) == pytest.approx([loss, accuracy], rel=1e-5)
     assert model.metrics_names == ["loss", "accuracy"]
     model.compile("adam", losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -376,7 +181,9 @@ def test_steps_by_hand_are_those_of_fit() -> None:
     history = fitted.fit(x, y, shuffle=False, verbose=0).history
     results = [by_hand.train_on_batch(x[i : i + 32], y[i : i + 32]) for i in range(0, 75, 32)]
     assert same(fitted, by_hand)
-    assert np.average(results, axis=0, weights=[32, 32, 11]) == pytest.approx([history["loss"][0], history["accuracy"][0]])
+    assert np.average(results, axis=0, weights=[32, 32, 11]) == pytest.approx(
+        [history["loss"][0], history["accuracy"][0]]
+    )
     assert by_hand.train_on_batch(x, y, return_dict=True).keys() == {"loss", "accuracy"}  # type: ignore[union-attr]
     assert by_hand.optimizer is not None
     assert by_hand.optimizer.iterations == 4
@@ -457,7 +264,10 @@ def test_the_learning_rate_can_change_on_the_way() -> None:
         ({"optimizer": "adaam"}, "compile: unknown optimizer 'adaam'; did you mean 'adam'?"),
         ({"loss": "sparse_categorical_crosentropy"}, "did you mean 'sparse_categorical_crossentropy'?"),
         ({"metrics": ["acuracy"]}, "compile: unknown metric 'acuracy'; did you mean 'accuracy'?"),
-        ({"metrics": ["categorical_accuracy"]}, "takes one-hot rows, but SparseCategoricalCrossentropy takes class numbers"),
+        (
+            {"metrics": ["categorical_accuracy"]},
+            "takes one-hot rows, but SparseCategoricalCrossentropy takes class numbers",
+        ),
         ({"metrics": "accuracy"}, "metrics must be a list"),
         ({"loss": None}, "metrics without a loss"),
     ],

@@ -119,12 +119,24 @@ def test_a_real_terminal_of_80_columns_holds_the_bar() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1.52512, "1.525"), (0.63123, "0.631"), (1.0, "1.000"), (0.0123456, "0.0123"), (1.234e-05, "1.2e-5"), (0.0, "0.000"), (123.456, "123.5"), (float("nan"), "nan"), (float("inf"), "inf")],
+    [
+        (1.52512, "1.525"),
+        (0.63123, "0.631"),
+        (1.0, "1.000"),
+        (0.0123456, "0.0123"),
+        (1.234e-05, "1.2e-5"),
+        (0.0, "0.000"),
+        (123.456, "123.5"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+    ],
 )
 def test_numbers_are_short(value: float, text: str) -> None:
     assert progress.number(value) == text
 
 
-@pytest.mark.parametrize(("duration", "text"), [(0.042, "0.04s"), (0.42, "0.4s"), (3.44, "3.4s"), (13.2, "13s"), (3765, "1:02:45")])
+@pytest.mark.parametrize(
+    ("duration", "text"), [(0.042, "0.04s"), (0.42, "0.4s"), (3.44, "3.4s"), (13.2, "13s"), (3765, "1:02:45")]
+)
 def test_durations_are_short(duration: float, text: str) -> None:
     assert progress.seconds(duration) == text

@@ -101,7 +101,9 @@ def test_a_run_that_is_there_is_not_written_over(
     assert (folder / "model.h5").read_bytes() == before
 
 
-def test_two_runs_that_begin_in_the_same_second_get_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_runs_that_begin_in_the_same_second_get_two_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
 
     class Still(tutorial.datetime):
@@ -134,7 +136,12 @@ def test_two_runs_that_begin_in_the_same_second_get_two_folders(tmp_path: Path, 
     ],
 )
 def test_what_a_user_can_get_wrong_is_one_sentence(
-    arguments: list[str], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a-file").touch()
@@ -163,7 +170,12 @@ def test_what_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_missing_cifar10_says_what_can_be_done_without_a_network(tmp_path: Path) -> None:
-    done = command(cwd=tmp_path, FASTCNN_DATA=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "cache"), https_proxy="http://127.0.0.1:9")
+    done = command(
+        cwd=tmp_path,
+        FASTCNN_DATA=str(tmp_path),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        https_proxy="http://127.0.0.1:9",
+    )
     assert done.returncode == 1
     assert "--dataset digits" in done.stderr
     assert "Traceback" not in done.stderr
@@ -199,7 +211,12 @@ def test_ctrl_c_keeps_the_model_as_it_is(tmp_path: Path) -> None:
         err,
     )
     assert said
-    assert int(said[1]) - 1 == int(said[3]) == finished == len((tmp_path / "run" / "history.csv").read_text().splitlines()) - 1
+    assert (
+        int(said[1]) - 1
+        == int(said[3])
+        == finished
+        == len((tmp_path / "run" / "history.csv").read_text().splitlines()) - 1
+    )
     model = models.load_model(tmp_path / "run" / "model.h5")
     assert model.optimizer is not None
     assert model.optimizer.iterations == int(said[2].replace(",", ""))
@@ -209,7 +226,9 @@ def test_ctrl_c_keeps_the_model_as_it_is(tmp_path: Path) -> None:
     assert results[1] > 0.7
 
 
-def test_ctrl_c_before_there_is_anything_leaves_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_before_there_is_anything_leaves_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def press() -> Any:
         raise KeyboardInterrupt
 
@@ -242,7 +261,10 @@ def test_args_json_tells_the_seed_that_was_drawn(tmp_path: Path) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(result.model.get_weights(), again.model.get_weights(), strict=True))
 
 
-@pytest.mark.parametrize(("arguments", "message"), [(("mnist",), "dataset must be one of 'cifar10', 'digits'"), (("digits",), "data_dir is for cifar10")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(("mnist",), "dataset must be one of 'cifar10', 'digits'"), (("digits",), "data_dir is for cifar10")],
+)
 def test_the_function_refuses_what_makes_no_sense(arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tutorial.train(*arguments, data_dir=".")
@@ -251,5 +273,10 @@ def test_the_function_refuses_what_makes_no_sense(arguments: tuple[str, ...], me
 def test_the_tutorials_network_is_the_tutorials() -> None:
     model = tutorial.tutorial_model(scale=None)
     assert model.count_params() == 122_570
-    assert [type(layer).__name__ for layer in model.layers] == ["Conv2D", "MaxPooling2D"] * 2 + ["Conv2D", "Flatten", "Dense", "Dense"]
+    assert [type(layer).__name__ for layer in model.layers] == ["Conv2D", "MaxPooling2D"] * 2 + [
+        "Conv2D",
+        "Flatten",
+        "Dense",
+        "Dense",
+    ]
     assert tutorial.tutorial_model((20, 24, 1), 4).output_shape == (None, 4)

@@ -1,9 +1,9 @@
 """What the command lines share: a parser whose errors are one sentence, and the exit codes. Private.
 
-    0    done
-    1    it could not be done: no data, no such device, a folder that cannot be written
-    2    the command was not understood
-    130  Ctrl-C
+0    done
+1    it could not be done: no data, no such device, a folder that cannot be written
+2    the command was not understood
+130  Ctrl-C
 """
 
 from __future__ import annotations

@@ -5,12 +5,13 @@ Reading looks names up in our own tables and never imports or runs what a file n
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
-from fastcnn._arguments import unknown
+from fastcnn._arguments import unknown, unrecognized
 
-__all__ = ["deserialize", "serialize"]
+__all__ = ["construct", "deserialize", "serialize"]
 
 T = TypeVar("T")
 
@@ -30,6 +31,13 @@ def serialize(thing: _Serializable) -> dict[str, Any]:
         "config": thing.get_config(),
         "registered_name": None,
     }
+
+
+def construct(kind: type[T], config: Mapping[str, Any]) -> T:
+    """kind(**config), but ValueError for a key that is not an argument."""
+    arguments = inspect.signature(kind).parameters
+    unrecognized(kind.__name__, {name: value for name, value in config.items() if name not in arguments}, arguments)
+    return kind(**config)
 
 
 def deserialize(owner: str, what: str, written: Mapping[str, Any], known: Mapping[str, type[T]]) -> T:

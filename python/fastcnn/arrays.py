@@ -25,7 +25,10 @@ def as_array(value: object, where: str, name: str) -> Array:
     if isinstance(value, np.ndarray):
         return value
     if hasattr(value, "__dlpack__"):
-        return np.from_dlpack(value.detach() if hasattr(value, "detach") else value)
+        try:
+            return np.from_dlpack(value.detach() if hasattr(value, "detach") else value)
+        except (BufferError, RuntimeError, TypeError) as error:
+            raise TypeError(f"{where}: {name} cannot be read, a {type(value).__name__}: {error}") from None
     if not hasattr(value, "__array__") and not isinstance(value, (list, tuple)):
         raise TypeError(f"{where}: {name} is a {type(value).__name__}, but wanted is an array")
     try:
@@ -34,7 +37,9 @@ def as_array(value: object, where: str, name: str) -> Array:
         raise ValueError(f"{where}: {name} cannot be made into one array: {error}") from None
 
 
-def images(x: object, input_shape: tuple[int, ...] | None, where: str, name: str = "x", *, empty: bool = False) -> Array:
+def images(
+    x: object, input_shape: tuple[int, ...] | None, where: str, name: str = "x", *, empty: bool = False
+) -> Array:
     """Checks a batch or a data set of images, and gives it the shape (N, *input_shape).
 
     An array that lacks a last axis of one channel gets it, and one that has an axis of one too many loses it, as in Keras.
@@ -45,9 +50,13 @@ def images(x: object, input_shape: tuple[int, ...] | None, where: str, name: str
     """
     array = as_array(x, where, name)
     if array.dtype.kind not in "biu" and array.dtype.newbyteorder("=") not in _DIRECT:
-        raise TypeError(f"{where}: {name} has dtype {array.dtype}, but wanted is uint8, float32 or float64 (or another integer)")
+        raise TypeError(
+            f"{where}: {name} has dtype {array.dtype}, but wanted is uint8, float32 or float64 (or another integer)"
+        )
     if array.ndim == 0:
-        raise ValueError(f"{where}: {name} is a single number, but wanted is an array whose first axis counts the images")
+        raise ValueError(
+            f"{where}: {name} is a single number, but wanted is an array whose first axis counts the images"
+        )
     if input_shape is not None:
         array = _fitted(array, input_shape, where, name)
     if len(array) == 0 and not empty:
@@ -76,7 +85,9 @@ def targets(y: object, count: int, classes: int, sparse: bool, where: str, name:
     """
     array = as_array(y, where, name)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{where}: {name} has dtype {array.dtype}, but wanted are numbers: {'class numbers' if sparse else 'one-hot rows'}")
+        raise TypeError(
+            f"{where}: {name} has dtype {array.dtype}, but wanted are numbers: {'class numbers' if sparse else 'one-hot rows'}"
+        )
     if array.ndim == 0 or len(array) != count:
         came = "is a single number" if array.ndim == 0 else f"has {len(array)} labels"
         raise ValueError(f"{where}: {name} {came}, but there are {count} images")
@@ -89,20 +100,33 @@ def _classes(array: Array, classes: int, where: str, name: str) -> NDArray[np.in
         if array.ndim == 2 and array.shape[1] == classes:
             hint = "; for one-hot labels use CategoricalCrossentropy"
         wanted = f"({len(array)},) or ({len(array)}, 1)"
-        raise ValueError(f"{where}: {name} has shape {array.shape}, but wanted is one class number an image, {wanted}{hint}")
+        raise ValueError(
+            f"{where}: {name} has shape {array.shape}, but wanted is one class number an image, {wanted}{hint}"
+        )
     flat = array.reshape(len(array))
     if flat.dtype.kind == "f":
         _refuse(flat, ~(flat == np.floor(flat)), f"{where}: {name}", "but a class is a whole number")
     if flat.dtype.kind != "b":
         outside = (flat < 0) | (flat >= classes)
-        _refuse(flat, outside, f"{where}: {name}", f"but the model has {classes} outputs, so classes run from 0 to {classes - 1}")
+        _refuse(
+            flat,
+            outside,
+            f"{where}: {name}",
+            f"but the model has {classes} outputs, so classes run from 0 to {classes - 1}",
+        )
     return flat.astype(np.int32)
 
 
 def _rows(array: Array, classes: int, where: str, name: str) -> NDArray[np.float32]:
     if array.shape != (len(array), classes):
-        hint = "; for class numbers use SparseCategoricalCrossentropy" if array.ndim == 1 or array.shape[1:] == (1,) else ""
-        raise ValueError(f"{where}: {name} has shape {array.shape}, but wanted are one-hot rows, ({len(array)}, {classes}){hint}")
+        hint = (
+            "; for class numbers use SparseCategoricalCrossentropy"
+            if array.ndim == 1 or array.shape[1:] == (1,)
+            else ""
+        )
+        raise ValueError(
+            f"{where}: {name} has shape {array.shape}, but wanted are one-hot rows, ({len(array)}, {classes}){hint}"
+        )
     if array.dtype.kind == "f":
         _refuse(array, ~np.isfinite(array).all(axis=1), f"{where}: {name}", "but a probability is a finite number")
     if array.dtype.kind in "if":
@@ -131,16 +155,18 @@ class Gathering:
     def _batch(self, x: Array, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         return np.ascontiguousarray(x[rows], dtype=np.float32), np.arange(len(rows))
 
-    def forward(self, x: Array, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
-        """As `Plan.forward`."""
-        return self._plan.forward(*self._batch(x, np.arange(len(x)) if rows is None else rows))
+    def forward(self, x: Array) -> NDArray[np.float32]:
+        """As `Plan.forward`, for all of x."""
+        return self._plan.forward(np.ascontiguousarray(x, dtype=np.float32))
 
     def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64]) -> tuple[float, int]:
         """As `Plan.evaluate_step`."""
         batch, order = self._batch(x, rows)
         return self._plan.evaluate_step(batch, y[rows], order)
 
-    def train_step(self, x: Array, y: Array, rows: NDArray[np.int64], *, learning_rate: float, step: int) -> tuple[float, int]:
+    def train_step(
+        self, x: Array, y: Array, rows: NDArray[np.int64], *, learning_rate: float, step: int
+    ) -> tuple[float, int]:
         """As `Plan.train_step`."""
         batch, order = self._batch(x, rows)
         return self._plan.train_step(batch, y[rows], order, learning_rate=learning_rate, step=step)

@@ -38,9 +38,13 @@ class Callback:
     @property
     def model(self) -> Sequential:
         """The model that is being trained. Raises RuntimeError outside `fit`, `evaluate` and `predict`."""
-        model: Sequential | None = getattr(self, "_model", None)  # a subclass may have left out super().__init__(), which Keras allows
+        model: Sequential | None = getattr(
+            self, "_model", None
+        )  # a subclass may have left out super().__init__(), which Keras allows
         if model is None:
-            raise RuntimeError(f"{type(self).__name__}: the callback has no model before fit, evaluate or predict gives it one")
+            raise RuntimeError(
+                f"{type(self).__name__}: the callback has no model before fit, evaluate or predict gives it one"
+            )
         return model
 
     def set_params(self, params: dict[str, Any]) -> None:
@@ -108,7 +112,9 @@ class CallbackList:
     The hooks of a batch are there as tuples of bound methods, so that a loop skips what nobody overrides.
     """
 
-    def __init__(self, callbacks: Callback | Sequence[Any] | None, model: Sequential, where: str, **params: Any) -> None:
+    def __init__(
+        self, callbacks: Callback | Sequence[Any] | None, model: Sequential, where: str, **params: Any
+    ) -> None:
         self.callbacks = list(_flatten(callbacks, where))
         if where == "fit":
             history = next((callback for callback in self.callbacks if isinstance(callback, History)), None)
@@ -149,7 +155,9 @@ def _flatten(callbacks: object, where: str) -> Iterator[Callback]:
         for entry in callbacks:
             yield from _flatten(entry, where)
     else:
-        raise TypeError(f"{where}: callbacks has a {type(callbacks).__name__}, but wanted are instances of fastcnn.callbacks.Callback")
+        raise TypeError(
+            f"{where}: callbacks has a {type(callbacks).__name__}, but wanted are instances of fastcnn.callbacks.Callback"
+        )
 
 
 class History(Callback):
@@ -241,7 +249,9 @@ class ModelCheckpoint(_Monitor):
         self.save_best_only = save_best_only
         self.best = initial_value_threshold
         if save_weights_only:
-            raise ValueError("ModelCheckpoint: save_weights_only=True is not supported yet; leave it False to save the whole model as .h5")
+            raise ValueError(
+                "ModelCheckpoint: save_weights_only=True is not supported yet; leave it False to save the whole model as .h5"
+            )
         if not self.filepath.endswith(".h5"):
             raise ValueError(f"ModelCheckpoint: filepath is '{self.filepath}', but wanted is one that ends in .h5")
 
@@ -251,7 +261,9 @@ class ModelCheckpoint(_Monitor):
         try:
             path = self.filepath.format(epoch=epoch + 1, **logs)
         except KeyError as error:
-            raise KeyError(f"ModelCheckpoint: filepath '{self.filepath}' names {error}, but the logs have {sorted(logs)}") from None
+            raise KeyError(
+                f"ModelCheckpoint: filepath '{self.filepath}' names {error}, but the logs have {sorted(logs)}"
+            ) from None
         if not self._wanted(epoch, logs, path):
             return
         if os.path.isdir(path):

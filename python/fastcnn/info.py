@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,9 @@ def _processor() -> str | None:
     if sys.platform == "darwin":
         import subprocess
 
-        asked = subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False)
+        asked = subprocess.run(
+            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False
+        )
         if asked.returncode == 0:
             return asked.stdout.strip()
     return platform.processor() or platform.machine() or None
@@ -86,7 +89,7 @@ def _text(value: Any) -> str:
     return str(value) if value not in (None, "") else "-"
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command: prints one line a fact. Returns the exit code."""
     import argparse
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from fastcnn import config as settings
 from fastcnn._arguments import float32_only, number, unknown
 from fastcnn._naming import snake_case
-from fastcnn._serialization import deserialize
+from fastcnn._serialization import construct, deserialize
 
 __all__ = [
     "KNOWN",
@@ -59,8 +59,8 @@ class Initializer:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Initializer:
-        """The initializer of that `get_config`. TypeError for a key that is not an argument."""
-        return cls(**config)
+        """The initializer of that `get_config`. ValueError for a key that is not an argument."""
+        return construct(cls, config)
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         raise NotImplementedError

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fastcnn._arguments import boolean, float32_only, only, unknown
 from fastcnn._naming import auto_name
-from fastcnn._serialization import deserialize
+from fastcnn._serialization import construct, deserialize
 
 __all__ = [
     "KNOWN",
@@ -55,8 +55,8 @@ class Loss:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Loss:
-        """The loss of that `get_config`. TypeError for a key that is not an argument."""
-        return cls(**config)
+        """The loss of that `get_config`. ValueError for a key that is not an argument."""
+        return construct(cls, config)
 
 
 class SparseCategoricalCrossentropy(Loss):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fastcnn._arguments import float32_only, unknown
 from fastcnn._naming import auto_name
-from fastcnn._serialization import deserialize
+from fastcnn._serialization import construct, deserialize
 from fastcnn.losses import Loss
 
 __all__ = ["KNOWN", "CategoricalAccuracy", "Metric", "SparseCategoricalAccuracy", "get", "resolve"]
@@ -67,8 +67,8 @@ class Metric:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Metric:
-        """The metric of that `get_config`. TypeError for a key that is not an argument."""
-        return cls(**config)
+        """The metric of that `get_config`. ValueError for a key that is not an argument."""
+        return construct(cls, config)
 
 
 class SparseCategoricalAccuracy(Metric):

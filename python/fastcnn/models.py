@@ -78,7 +78,9 @@ class Sequential(Stack):
         new_optimizer = optimizers.get(optimizer, owner="compile")
         new_loss = None if loss is None else losses.get(loss, owner="compile")
         if new_loss is None and metrics:
-            raise ValueError("compile: metrics without a loss are not possible: which labels they count follows from the loss")
+            raise ValueError(
+                "compile: metrics without a loss are not possible: which labels they count follows from the loss"
+            )
         self.metrics = [] if new_loss is None else _resolved(metrics, new_loss)
         self.optimizer, self.loss = new_optimizer, new_loss
         self.compiled = True
@@ -201,7 +203,9 @@ class Sequential(Stack):
         optimizer = self.optimizer
         assert optimizer is not None  # _data has seen that the model is compiled
         step = arrays.step_function(plan, data.x).train_step
-        loss, correct = step(*data, np.arange(len(data.x)), learning_rate=training.step_size(optimizer), step=optimizer.iterations + 1)
+        loss, correct = step(
+            *data, np.arange(len(data.x)), learning_rate=training.step_size(optimizer), step=optimizer.iterations + 1
+        )
         optimizer.iterations += 1
         logs = self._logs(loss, correct, len(data.x))
         return logs if return_dict else self._in_order(logs)
@@ -215,6 +219,12 @@ class Sequential(Stack):
         return logs if return_dict else self._in_order(logs)
 
     # What the methods above share.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            **self.__dict__,
+            "_plan": None,
+        }  # a plan cannot be copied or pickled, and is made again by the next call
 
     def _sample_shape(self) -> tuple[int, ...] | None:
         return self._input.input_shape if self._input is not None else None
@@ -235,7 +245,9 @@ class Sequential(Stack):
         _, *outputs = self.output_shape
         if len(outputs) != 1 or outputs[0] is None:
             shape = f"(N, {', '.join(map(str, outputs))})"
-            raise ValueError(f"{where}: the model's outputs have shape {shape}, but {type(self.loss).__name__} takes (N, classes)")
+            raise ValueError(
+                f"{where}: the model's outputs have shape {shape}, but {type(self.loss).__name__} takes (N, classes)"
+            )
         return Data(images, arrays.targets(y, len(images), outputs[0], self.loss.sparse, where, f"{of}y"))
 
     def _ready(self, images: arrays.Array, where: str, *, train: bool = False) -> Plan:
@@ -277,7 +289,9 @@ def load_model(filepath: str | os.PathLike[str], *, compile: bool = True) -> Seq
 
 def _format(filepath: str | os.PathLike[str], where: str) -> Any:
     if not os.fspath(filepath).endswith(".h5"):
-        raise ValueError(f"{where}: filepath is {os.fspath(filepath)!r}, but only files that end in .h5 (Keras's HDF5 format) are supported")
+        raise ValueError(
+            f"{where}: filepath is {os.fspath(filepath)!r}, but only files that end in .h5 (Keras's HDF5 format) are supported"
+        )
     from fastcnn.formats import keras_h5  # h5py takes a while to import
 
     return keras_h5
@@ -308,7 +322,11 @@ def _count(value: Any, argument: str) -> int:
 
 def _pair(validation_data: Any) -> tuple[Any, Any]:
     if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-        came = f"{len(validation_data)} entries" if isinstance(validation_data, (tuple, list)) else f"a {type(validation_data).__name__}"
+        came = (
+            f"{len(validation_data)} entries"
+            if isinstance(validation_data, (tuple, list))
+            else f"a {type(validation_data).__name__}"
+        )
         raise ValueError(f"fit: validation_data must be (x, y), but is {came}")
     return validation_data[0], validation_data[1]
 
@@ -318,5 +336,7 @@ def _split(data: Data, part: float) -> tuple[Data, Data]:
     count = len(data.x)
     kept = math.floor(count * (1 - part))
     if kept == 0 or kept == count:
-        raise ValueError(f"fit: validation_split={part} of {count} images leaves none for {'training' if kept == 0 else 'validation'}")
+        raise ValueError(
+            f"fit: validation_split={part} of {count} images leaves none for {'training' if kept == 0 else 'validation'}"
+        )
     return Data(data.x[:kept], data.y[:kept]), Data(data.x[kept:], data.y[kept:])

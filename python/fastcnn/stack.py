@@ -39,6 +39,11 @@ class Stack:
     def __repr__(self) -> str:
         return f"<Sequential name={self.name}, built={self.built}>"
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """After `copy.deepcopy` or unpickling: the weights are arrays of their own now, and get one buffer again."""
+        self.__dict__.update(state)
+        self._move(VariableStore(self.weights))
+
     @property
     def layers(self) -> list[Layer]:
         """The layers, without the Input; a copy of the list."""
@@ -99,13 +104,17 @@ class Stack:
         for layer in self._layers:
             if layer.name == name:
                 return layer
-        raise ValueError(f"get_layer: there is no layer {name!r}, only {', '.join(repr(layer.name) for layer in self._layers)}")
+        raise ValueError(
+            f"get_layer: there is no layer {name!r}, only {', '.join(repr(layer.name) for layer in self._layers)}"
+        )
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Makes the weights for batches of `input_shape`: (None, 32, 32, 3) for images of 32x32x3. Once built, only the same shape is allowed."""
         sample: Any = tuple(input_shape)[1:]
         if self._input is not None and sample != self._input.input_shape:
-            raise ValueError(f"build: the model '{self.name}' takes {self._input.batch_shape}, so it cannot be built for {tuple(input_shape)}")
+            raise ValueError(
+                f"build: the model '{self.name}' takes {self._input.batch_shape}, so it cannot be built for {tuple(input_shape)}"
+            )
         self._build(sample, "build")
 
     @property
@@ -122,12 +131,17 @@ class Stack:
     def store(self) -> VariableStore:
         """The one buffer with all weights. Another model that shares a layer takes that layer's weights over; here they are taken back."""
         variables = self.weights
-        if any(variable.store is not self._store for variable in variables) or len(variables) != len(self._store.variables):
-            before, self._store = self._store, VariableStore(variables)
-            optimizer = self.optimizer
-            if optimizer is not None and optimizer._store is before and before.variables == variables:
-                optimizer._store = self._store  # laid out as before, so the optimizer's slots still fit
+        if any(variable.store is not self._store for variable in variables) or len(variables) != len(
+            self._store.variables
+        ):
+            self._move(VariableStore(variables))
         return self._store
+
+    def _move(self, store: VariableStore) -> None:
+        before, self._store = self._store, store
+        optimizer = self.optimizer
+        if optimizer is not None and optimizer._store is before and before.variables == store.variables:
+            optimizer._store = store  # laid out as before, so the optimizer's slots still fit
 
     def get_weights(self) -> list[NDArray[np.float32]]:
         """Copies of all weights, layer by layer, each with its kernel before its bias."""
@@ -137,21 +151,31 @@ class Stack:
         """Sets all weights, in the order of `get_weights`; all of them or, where one does not fit (ValueError, TypeError), none."""
         variables = self.weights
         if len(weights) != len(variables):
-            hint = "" if self.built else "; it has none before it is built: give it an Input, or call build(input_shape)"
-            raise ValueError(f"set_weights: {len(weights)} arrays came, but the model '{self.name}' has {len(variables)} weights{hint}")
+            hint = (
+                "" if self.built else "; it has none before it is built: give it an Input, or call build(input_shape)"
+            )
+            raise ValueError(
+                f"set_weights: {len(weights)} arrays came, but the model '{self.name}' has {len(variables)} weights{hint}"
+            )
         arrays = [np.asarray(weight) for weight in weights]
         for index, (variable, array) in enumerate(zip(variables, arrays, strict=True)):
             if array.shape != variable.shape:
-                raise ValueError(f"set_weights: weights[{index}] has shape {array.shape}, but {variable.name!r} has {variable.shape}")
+                raise ValueError(
+                    f"set_weights: weights[{index}] has shape {array.shape}, but {variable.name!r} has {variable.shape}"
+                )
             if array.dtype.kind not in "biuf":
-                raise TypeError(f"set_weights: weights[{index}] has dtype {array.dtype}, but {variable.name!r} takes real numbers")
+                raise TypeError(
+                    f"set_weights: weights[{index}] has dtype {array.dtype}, but {variable.name!r} takes real numbers"
+                )
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
 
     def count_params(self) -> int:
         """The number of learnt values. ValueError before the model is built."""
         if not self.built:
-            raise ValueError(f"count_params: the model '{self.name}' is not built: give it an Input, or call build(input_shape)")
+            raise ValueError(
+                f"count_params: the model '{self.name}' is not built: give it an Input, or call build(input_shape)"
+            )
         return sum(variable.size for variable in self.weights)
 
     def summary(self, line_length: int | None = None, print_fn: Callable[[str], object] | None = None) -> None:
@@ -172,13 +196,19 @@ class Stack:
             raise ValueError(f"Sequential: a layer must be an instance of fastcnn.layers.Layer, but is {layer!r}")
         if isinstance(layer, InputLayer):
             if self._input is not None or self._layers:
-                raise ValueError(f"Sequential: an Input comes first, and once, but '{self.name}' has layers or an Input already")
+                raise ValueError(
+                    f"Sequential: an Input comes first, and once, but '{self.name}' has layers or an Input already"
+                )
             self._input = layer
             return
         if any(layer is other for other in self._layers):
-            raise ValueError(f"Sequential: {layer!r} is in the model already; a layer that is used twice is not supported")
+            raise ValueError(
+                f"Sequential: {layer!r} is in the model already; a layer that is used twice is not supported"
+            )
         if any(layer.name == other.name for other in self._layers):
-            raise ValueError(f"Sequential: all layers must have different names, but {layer.name!r} is taken; give name= another")
+            raise ValueError(
+                f"Sequential: all layers must have different names, but {layer.name!r} is taken; give name= another"
+            )
         if not self._layers and self._input is None and layer.declared_input_shape is not None:
             self._input = InputLayer(layer.declared_input_shape)
         self._layers.append(layer)

@@ -34,7 +34,10 @@ def table(model: Stack, line_length: int | None = None) -> str:
     inner = [widths[0] - 3, widths[1] - 4, widths[2] - 3]  # four bars, and a space at each side of a cell
     top, under, between, bottom, header_bar, bar = _LINES if _can_print("".join(_LINES)) else _ASCII_LINES
     rows = [_row([[cell] for cell in _HEADER], inner, header_bar)]
-    body = [_row([_wrap(cell, width) for cell, width in zip(_fields(layer), inner, strict=True)], inner, bar) for layer in model.layers]
+    body = [
+        _row([_wrap(cell, width) for cell, width in zip(_fields(layer), inner, strict=True)], inner, bar)
+        for layer in model.layers
+    ]
     text = [f'Model: "{model.name}"', _line(top, inner), *rows, _line(under, inner)]
     for index, row in enumerate(body):
         text += [row] if index == 0 else [_line(between, inner), row]
@@ -44,7 +47,11 @@ def table(model: Stack, line_length: int | None = None) -> str:
 
 def _fields(layer: Layer) -> tuple[str, str, str]:
     shape = "?" if layer.output_shape is None else "(" + ", ".join(map(str, (None, *layer.output_shape))) + ")"
-    return f"{layer.name} ({type(layer).__name__})", shape, f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+    return (
+        f"{layer.name} ({type(layer).__name__})",
+        shape,
+        f"{layer.count_params():,}" if layer.built else "0 (unbuilt)",
+    )
 
 
 def _counts(model: Stack) -> list[str]:

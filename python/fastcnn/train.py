@@ -61,11 +61,21 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("--dataset", choices=("cifar10", "digits"), default="cifar10", help="what to train on (default: cifar10)")
     add("--data-dir", metavar="DIR", help="the folder that holds CIFAR-10; nothing is downloaded into it")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute; auto takes a GPU that works (default: auto)")
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="where to compute; auto takes a GPU that works (default: auto)",
+    )
     add("--epochs", type=integer(1), default=10, metavar="N", help="passes over the training images (default: 10)")
     add("--batch-size", type=integer(1), default=32, metavar="N", help="images a step (default: 32)")
     add("--learning-rate", type=positive, default=0.001, metavar="X", help="Adam's step size (default: 0.001)")
-    add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the same seed gives the same model, bit for bit (default: a new one)")
+    add(
+        "--seed",
+        type=integer(0, 2**64 - 1),
+        metavar="N",
+        help="the same seed gives the same model, bit for bit (default: a new one)",
+    )
     add("--threads", type=integer(1), metavar="N", help="threads on the CPU (default: one a processor)")
     add("--out", metavar="DIR", help="the run folder (default: runs/<dataset>-<time>)")
     return parser

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-_SHUFFLE = 2  # of Philox's (seed, step, purpose): the order of an epoch. 1 is that of the initial weights, see initializers.py
+_SHUFFLE = (
+    2  # of Philox's (seed, step, purpose): the order of an epoch. 1 is that of the initial weights, see initializers.py
+)
 
 
 class Data(NamedTuple):
@@ -122,7 +124,12 @@ def _order(model: Sequential, count: int, shuffle: bool) -> NDArray[np.int64]:
 
 
 def evaluate(
-    model: Sequential, plan: Plan, data: Data, batch_size: int, callbacks: CallbackList, progress: Progress | None = None
+    model: Sequential,
+    plan: Plan,
+    data: Data,
+    batch_size: int,
+    callbacks: CallbackList,
+    progress: Progress | None = None,
 ) -> dict[str, float]:
     """The loss and the metrics over the data, by name."""
     x, y = data

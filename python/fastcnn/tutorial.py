@@ -44,7 +44,9 @@ class Result(NamedTuple):
     accuracy: float
 
 
-def tutorial_model(input_shape: Sequence[int] = (32, 32, 3), classes: int = 10, *, scale: float | None = 1 / 255) -> Sequential:
+def tutorial_model(
+    input_shape: Sequence[int] = (32, 32, 3), classes: int = 10, *, scale: float | None = 1 / 255
+) -> Sequential:
     """The tutorial's network, not compiled: three convolutions, two poolings, two dense layers, logits at the end.
 
     input_shape : height, width, channels; at least 18 x 18. scale : what pixels are multiplied with first, so that the model takes raw ones;
@@ -114,7 +116,9 @@ def train(
     facts = info()
     if verbose:
         chosen = f" (device {device!r})" if device == "auto" else ""
-        print(f"fastcnn {facts['version']} on {facts['device']}{chosen}, {facts['instruction_set']}, {facts['threads']} threads, seed {seed}")
+        print(
+            f"fastcnn {facts['version']} on {facts['device']}{chosen}, {facts['instruction_set']}, {facts['threads']} threads, seed {seed}"
+        )
         print(f"{dataset}: {len(x):,} images to train on, {len(test_x):,} to test, {'x'.join(map(str, x.shape[1:]))}")
         print(f"run folder: {folder}", flush=True)
     asked = {
@@ -172,7 +176,9 @@ def _run_folder(dataset: str, out: str | os.PathLike[str] | None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         taken = [name for name in _FILES if (folder / name).exists()]
         if taken:
-            raise FileExistsError(f"{folder} holds a run already ({', '.join(taken)}); name another folder, or move that run away")
+            raise FileExistsError(
+                f"{folder} holds a run already ({', '.join(taken)}); name another folder, or move that run away"
+            )
         return folder
     name = f"{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
@@ -191,7 +197,10 @@ def _write_arguments(path: Path, asked: dict[str, Any], classes: Sequence[str], 
         "classes": list(classes),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "versions": {"fastcnn": fastcnn.__version__, "python": platform.python_version(), "numpy": np.__version__},
-        "machine": {name: facts[name] for name in ("platform", "processor", "cores_usable", "instruction_set", "threads", "device")},
+        "machine": {
+            name: facts[name]
+            for name in ("platform", "processor", "cores_usable", "instruction_set", "threads", "device")
+        },
     }
     with replaced(path) as temporary:
         temporary.write_text(json.dumps(written, indent=2) + "\n")

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from fastcnn._arguments import boolean, float32_only, only, unrecognized
 from fastcnn._naming import auto_name
-from fastcnn.initializers import Initializer
 from fastcnn.stage import Stage
 from fastcnn.variables import Variable, VariableStore
 
@@ -46,7 +45,8 @@ class Layer:
 
     keras_module: ClassVar[str] = "keras.layers"
     _rank: ClassVar[int | None] = None  # that the input must have, without the batch; None for any
-    _input_means: ClassVar[str] = ""  # what that input is, for the error
+    _input_means: ClassVar[str] = ""  # what a sample of that rank is, for the error
+    _rank_hint: ClassVar[str] = ""  # what to do where it is of another
     _arguments: ClassVar[tuple[str, ...]] = ()  # those that the class has beside the common ones
     _learns: ClassVar[bool] = False
 
@@ -105,7 +105,7 @@ class Layer:
         shape = self._checked(input_shape)
         output_shape = self._output_shape(shape)
         if not self.built:
-            self._add_weights(shape)
+            self.weights = self._make_weights(shape)
         self._check_weights(shape)
         self.input_shape, self.output_shape, self.built = shape, output_shape, True
 
@@ -122,7 +122,7 @@ class Layer:
 
         if isinstance(x, Layer):
             raise TypeError(
-                f"{self!r}: layers are called on arrays; to put them one behind the other, list them in a Sequential"
+                f"{self._speaker}: layers are called on arrays; to put them one behind the other, list them in a Sequential"
             )
         array = self._batch(x)
         shape = array.shape[1:]
@@ -145,7 +145,7 @@ class Layer:
         """The number of learnt values. ValueError before the layer is built."""
         if not self.built:
             raise ValueError(
-                f"{self!r}: count_params: the layer has no weights before it is built: call build(input_shape)"
+                f"{self._speaker}: count_params: the layer has no weights before it is built: call build(input_shape)"
             )
         return sum(variable.size for variable in self.weights)
 
@@ -158,17 +158,17 @@ class Layer:
         if len(weights) != len(self.weights):
             hint = "" if self.built or not self._learns else "; it has none before it is built: call build(input_shape)"
             raise ValueError(
-                f"{self!r}: set_weights: {len(weights)} arrays came, but the layer has {len(self.weights)} weights{hint}"
+                f"{self._speaker}: set_weights: {len(weights)} arrays came, but the layer has {len(self.weights)} weights{hint}"
             )
         arrays = [np.asarray(weight) for weight in weights]
         for variable, array in zip(self.weights, arrays, strict=True):
             if array.shape != variable.shape:
                 raise ValueError(
-                    f"{self!r}: set_weights: {variable.name} has shape {variable.shape}, but {array.shape} came"
+                    f"{self._speaker}: set_weights: {variable.name} has shape {variable.shape}, but {array.shape} came"
                 )
             if array.dtype.kind not in "biuf":
                 raise TypeError(
-                    f"{self!r}: set_weights: {variable.name} takes real numbers, but dtype {array.dtype} came"
+                    f"{self._speaker}: set_weights: {variable.name} takes real numbers, but dtype {array.dtype} came"
                 )
         for variable, array in zip(self.weights, arrays, strict=True):
             variable.assign(array)
@@ -192,25 +192,28 @@ class Layer:
             "_plan": None,
         }  # a plan cannot be copied or pickled, and is made again by the next call
 
+    @property
+    def _speaker(self) -> str:
+        """Who speaks in an error."""
+        return f"{type(self).__name__} {self.name!r}"
+
     def _output_shape(self, shape: Shape) -> Shape:
         """`compute_output_shape` of a shape that has been checked."""
         return shape
 
-    def _add_weights(self, shape: Shape) -> None:
-        """Makes the weights of a layer that has any."""
+    def _make_weights(self, shape: Shape) -> list[Variable]:
+        """The weights for that input, of a layer that has any."""
+        return []
 
     def _check_weights(self, shape: Shape) -> None:
         """Refuses an input for which the weights do not fit."""
 
-    def _add_weight(self, name: str, shape: Shape, initializer: Initializer) -> Variable:
-        variable = Variable(name, initializer(shape))
-        self.weights.append(variable)
-        return variable
-
     def _checked(self, input_shape: Sequence[int]) -> Shape:
-        shape = _shape(repr(self), "input_shape", input_shape)
+        shape = _shape(self._speaker, "input_shape", input_shape)
         if self._rank is not None and len(shape) != self._rank:
-            raise ValueError(f"{self!r}: the input must be {self._input_means}, but a sample has shape {shape}")
+            raise ValueError(
+                f"{self._speaker}: a sample must be {self._input_means}, but has shape {shape}{self._rank_hint}"
+            )
         return shape
 
     def _batch(self, x: Any) -> npt.NDArray[Any]:
@@ -219,11 +222,11 @@ class Layer:
             x = np.from_dlpack(x.detach() if hasattr(x, "detach") else x)
         array = np.asarray(x)
         if array.ndim == 0:
-            raise ValueError(f"{self!r}: x is a single number, but must be a batch of samples")
+            raise ValueError(f"{self._speaker}: x is a single number, but must be a batch of samples")
         if array.dtype.kind in "biu" and array.dtype != np.uint8:
             array = array.astype(np.float32)
         if array.dtype not in (np.uint8, np.float32, np.float64):
-            raise TypeError(f"{self!r}: x has dtype {array.dtype}, but must be float32, float64 or integers")
+            raise TypeError(f"{self._speaker}: x has dtype {array.dtype}, but must be float32, float64 or integers")
         return np.ascontiguousarray(array)
 
 

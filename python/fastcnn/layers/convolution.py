@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastcnn import activations, initializers
-from fastcnn._arguments import boolean, only, pair, positive_integer
-from fastcnn._serialization import serialize
-from fastcnn.layers.base import Layer, Shape
+from fastcnn._arguments import only, pair, positive_integer
+from fastcnn.activations import Activation
+from fastcnn.layers.base import Shape
+from fastcnn.layers.kernel import KernelLayer
 from fastcnn.layers.windows import check_window, output_size, padding_name
 from fastcnn.stage import Stage
-from fastcnn.variables import Variable
 
 __all__ = ["Conv2D"]
 
 
-class Conv2D(Layer):
+class Conv2D(KernelLayer):
     """y = activation(convolution of x with kernel + bias), on images: (N, H, W, C) gives (N, P, Q, filters).
 
     kernel_size, strides : one integer or two. padding : "valid", P = (H - R) // stride + 1, or "same", P = ceil(H / stride).
@@ -25,24 +24,12 @@ class Conv2D(Layer):
     """
 
     _rank = 3
-    _input_means = "images, (height, width, channels)"
-    _learns = True
+    _input_means = "an image, (height, width, channels)"
+    _input_unit = "channels"
     _arguments = (
-        "filters",
-        "kernel_size",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "groups",
-        "activation",
-        "use_bias",
-        "kernel_initializer",
-        "bias_initializer",
+        *KernelLayer._arguments,
+        *("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups"),
     )
-
-    kernel: Variable
-    bias: Variable | None
 
     def __init__(
         self,
@@ -53,7 +40,7 @@ class Conv2D(Layer):
         data_format: str | None = None,
         dilation_rate: int | Sequence[int] = (1, 1),
         groups: int = 1,
-        activation: str | activations.Activation | None = None,
+        activation: str | Activation | None = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
@@ -71,24 +58,19 @@ class Conv2D(Layer):
         only("Conv2D", "data_format", data_format, "channels_last", None)
         only("Conv2D", "dilation_rate", pair("Conv2D", "dilation_rate", dilation_rate), (1, 1))
         only("Conv2D", "groups", groups, 1)
-        self.activation = activations.get(activation, "Conv2D")
-        self.use_bias = boolean("Conv2D", "use_bias", use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer, "Conv2D")
-        self.bias_initializer = initializers.get(bias_initializer, "Conv2D")
-        for argument, value in (
-            ("kernel_regularizer", kernel_regularizer),
-            ("bias_regularizer", bias_regularizer),
-            ("kernel_constraint", kernel_constraint),
-            ("bias_constraint", bias_constraint),
-            ("lora_rank", kwargs.pop("lora_rank", None)),
-            ("lora_alpha", kwargs.pop("lora_alpha", None)),
-        ):
-            only("Conv2D", argument, value, None)
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        unsupported = {
+            "kernel_regularizer": kernel_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "bias_constraint": bias_constraint,
+            "lora_rank": kwargs.pop("lora_rank", None),
+            "lora_alpha": kwargs.pop("lora_alpha", None),
+        }
+        kwargs["activity_regularizer"] = activity_regularizer
+        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, unsupported, **kwargs)
 
     def stages(self) -> list[Stage]:
-        convolution = Stage("conv2d", {"stride": self.strides, "padding": self.padding}, tuple(self.weights))
-        return [convolution, *activations.stages(self.activation)]
+        return self._stages("conv2d", {"stride": self.strides, "padding": self.padding})
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -100,26 +82,15 @@ class Conv2D(Layer):
             "data_format": "channels_last",
             "dilation_rate": (1, 1),
             "groups": 1,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": serialize(self.kernel_initializer),
-            "bias_initializer": serialize(self.bias_initializer),
-            "kernel_regularizer": None,
-            "bias_regularizer": None,
+            **self._kernel_config(),
             "activity_regularizer": None,
             "kernel_constraint": None,
             "bias_constraint": None,
         }
 
     def _output_shape(self, shape: Shape) -> Shape:
-        check_window(repr(self), "kernel_size", self.kernel_size, shape, self.padding)
+        check_window(self._speaker, "kernel_size", self.kernel_size, shape, self.padding)
         return (*output_size(shape, self.kernel_size, self.strides, self.padding), self.filters)
 
-    def _add_weights(self, shape: Shape) -> None:
-        self.kernel = self._add_weight("kernel", (*self.kernel_size, shape[-1], self.filters), self.kernel_initializer)
-        self.bias = self._add_weight("bias", (self.filters,), self.bias_initializer) if self.use_bias else None
-
-    def _check_weights(self, shape: Shape) -> None:
-        if shape[-1] != self.kernel.shape[2]:
-            wanted = f"kernel {self.kernel.shape} wants {self.kernel.shape[2]}"
-            raise ValueError(f"{self!r}: the input {shape} has {shape[-1]} channels, but {wanted}")
+    def _kernel_shape(self, shape: Shape) -> Shape:
+        return (*self.kernel_size, shape[-1], self.filters)

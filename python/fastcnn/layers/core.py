@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fastcnn import activations, initializers
-from fastcnn._arguments import boolean, float32_only, only, positive_integer
-from fastcnn._serialization import serialize
+from fastcnn._arguments import float32_only, only, positive_integer
+from fastcnn.activations import Activation
 from fastcnn.layers.base import Layer, Shape, _shape
+from fastcnn.layers.kernel import KernelLayer
 from fastcnn.stage import Stage
-from fastcnn.variables import Variable
 
 __all__ = ["Dense", "Flatten", "Input", "InputLayer"]
 
@@ -45,18 +44,11 @@ class InputLayer(Layer):
         float32_only("InputLayer", dtype)
         if (shape is None) == (batch_shape is None):
             raise ValueError("InputLayer: exactly one of shape and batch_shape must be given")
-        if batch_shape is not None:
-            batch, *rest = batch_shape
-            if batch is not None:
-                raise ValueError(
-                    f"InputLayer: batch_shape={tuple(batch_shape)} is not supported; its first entry must be None, any batch"
-                )
-            shape = rest  # type: ignore[assignment]
-        sizes = tuple(shape) if isinstance(shape, (tuple, list)) else shape
-        if isinstance(sizes, tuple) and None in sizes:
-            raise ValueError(f"InputLayer: shape={sizes} is not supported; every size must be given")
+        sample = shape if batch_shape is None else _without_batch(batch_shape)
+        if isinstance(sample, (tuple, list)) and None in sample:
+            raise ValueError(f"InputLayer: shape={tuple(sample)} is not supported; every size must be given")
         super().__init__(name=name, **kwargs)
-        self.build(_shape("InputLayer", "shape", sizes))
+        self.build(_shape("InputLayer", "shape", sample))
 
     @property
     def batch_shape(self) -> tuple[int | None, ...]:
@@ -79,7 +71,7 @@ class InputLayer(Layer):
 
     def _output_shape(self, shape: Shape) -> Shape:
         if self.input_shape is not None and shape != self.input_shape:
-            raise ValueError(f"{self!r}: the samples must have shape {self.input_shape}, but have {shape}")
+            raise ValueError(f"{self._speaker}: the samples must have shape {self.input_shape}, but have {shape}")
         return shape
 
 
@@ -117,7 +109,7 @@ class Flatten(Layer):
         return (math.prod(shape),)
 
 
-class Dense(Layer):
+class Dense(KernelLayer):
     """y = activation(x kernel + bias), on vectors: (N, in) gives (N, units).
 
     kernel : (in, units). bias : (units,), or None if not use_bias. Only the default of the arguments from `kernel_regularizer` on is
@@ -125,17 +117,15 @@ class Dense(Layer):
     """
 
     _rank = 1
-    _input_means = "vectors, (features,): put a Flatten before, or use Conv2D(units, 1) to work along the last axis"
-    _learns = True
-    _arguments = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
-
-    kernel: Variable
-    bias: Variable | None
+    _input_means = "a vector, (features,)"
+    _rank_hint = ": put a Flatten before, or use Conv2D(units, 1) to work along the last axis"
+    _input_unit = "features"
+    _arguments = (*KernelLayer._arguments, "units")
 
     def __init__(
         self,
         units: int,
-        activation: str | activations.Activation | None = None,
+        activation: str | Activation | None = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
@@ -150,35 +140,26 @@ class Dense(Layer):
         **kwargs: Any,
     ) -> None:
         self.units = positive_integer("Dense", "units", units)
-        self.activation = activations.get(activation, "Dense")
-        self.use_bias = boolean("Dense", "use_bias", use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer, "Dense")
-        self.bias_initializer = initializers.get(bias_initializer, "Dense")
-        for argument, value in (
-            ("kernel_regularizer", kernel_regularizer),
-            ("bias_regularizer", bias_regularizer),
-            ("kernel_constraint", kernel_constraint),
-            ("bias_constraint", bias_constraint),
-            ("lora_rank", lora_rank),
-            ("lora_alpha", lora_alpha),
-            ("quantization_config", quantization_config),
-        ):
-            only("Dense", argument, value, None)
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        unsupported = {
+            "kernel_regularizer": kernel_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "bias_constraint": bias_constraint,
+            "lora_rank": lora_rank,
+            "lora_alpha": lora_alpha,
+            "quantization_config": quantization_config,
+        }
+        kwargs["activity_regularizer"] = activity_regularizer
+        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, unsupported, **kwargs)
 
     def stages(self) -> list[Stage]:
-        return [Stage("dense", {}, tuple(self.weights)), *activations.stages(self.activation)]
+        return self._stages("dense", {})
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": serialize(self.kernel_initializer),
-            "bias_initializer": serialize(self.bias_initializer),
-            "kernel_regularizer": None,
-            "bias_regularizer": None,
+            **self._kernel_config(),
             "kernel_constraint": None,
             "bias_constraint": None,
             "quantization_config": None,
@@ -187,12 +168,12 @@ class Dense(Layer):
     def _output_shape(self, shape: Shape) -> Shape:
         return (self.units,)
 
-    def _add_weights(self, shape: Shape) -> None:
-        self.kernel = self._add_weight("kernel", (shape[0], self.units), self.kernel_initializer)
-        self.bias = self._add_weight("bias", (self.units,), self.bias_initializer) if self.use_bias else None
+    def _kernel_shape(self, shape: Shape) -> Shape:
+        return (shape[0], self.units)
 
-    def _check_weights(self, shape: Shape) -> None:
-        if shape[0] != self.kernel.shape[0]:
-            raise ValueError(
-                f"{self!r}: the input has {shape[0]} features, but kernel {self.kernel.shape} wants {self.kernel.shape[0]}"
-            )
+
+def _without_batch(batch_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+    shape = tuple(batch_shape)
+    if not shape or shape[0] is not None:
+        raise ValueError(f"InputLayer: batch_shape={shape} is not supported; its first entry must be None, any batch")
+    return shape[1:]

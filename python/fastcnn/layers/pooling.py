@@ -17,7 +17,7 @@ class _Pooling2D(Layer):
     """What maximum and average share: a window that slides over (N, H, W, C) and gives (N, P, Q, C)."""
 
     _rank = 3
-    _input_means = "images, (height, width, channels)"
+    _input_means = "an image, (height, width, channels)"
     _arguments = ("pool_size", "strides", "padding", "data_format")
     _operation: ClassVar[str]
 
@@ -50,7 +50,7 @@ class _Pooling2D(Layer):
         }
 
     def _output_shape(self, shape: Shape) -> Shape:
-        check_window(repr(self), "pool_size", self.pool_size, shape, self.padding)
+        check_window(self._speaker, "pool_size", self.pool_size, shape, self.padding)
         return (*output_size(shape, self.pool_size, self.strides, self.padding), shape[2])
 
 
@@ -99,7 +99,7 @@ class GlobalAveragePooling2D(Layer):
     """
 
     _rank = 3
-    _input_means = "images, (height, width, channels)"
+    _input_means = "an image, (height, width, channels)"
     _arguments = ("data_format", "keepdims")
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:

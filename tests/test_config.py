@@ -1,0 +1,83 @@
+"""The settings of the process, and the names at the top of the package. What `import fastcnn` may import is in test_house.py."""
+
+from __future__ import annotations
+
+import fastcnn
+import numpy as np
+import pytest
+from fastcnn import config
+
+
+@pytest.fixture(autouse=True)
+def seed_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_seed", config._seed)
+    monkeypatch.setattr(config, "_drawn", config._drawn)
+
+
+def test_seeds_follow_from_the_one_that_was_set() -> None:
+    fastcnn.set_seed(1)
+    first = [config.draw_seed() for _ in range(1000)]
+    fastcnn.set_seed(np.int64(1))
+    assert [config.draw_seed() for _ in range(1000)] == first
+    fastcnn.set_seed(2)
+    other = [config.draw_seed() for _ in range(1000)]
+    assert len({*first, *other}) == 2000
+    assert all(0 <= seed < 2**63 for seed in first)
+    fastcnn.set_seed(2**64 - 1)
+    assert 0 <= config.draw_seed() < 2**63
+
+
+def test_without_a_set_seed_the_system_gives_other_ones_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_seed", None)
+    seeds = [config.draw_seed() for _ in range(10)]
+    assert len(set(seeds)) == 10
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.0, "1", None, True])
+def test_a_seed_is_a_whole_number(seed: object) -> None:
+    with pytest.raises(ValueError, match="^set_seed: seed must be an integer with 0 <= seed < 2\\*\\*64, but is"):
+        fastcnn.set_seed(seed)  # type: ignore[arg-type]
+
+
+def test_threads_are_set_and_told() -> None:
+    before = fastcnn.get_threads()
+    try:
+        fastcnn.set_threads(3)
+        assert fastcnn.get_threads() == 3
+    finally:
+        fastcnn.set_threads(before)
+    with pytest.raises(ValueError, match="set_threads: count must be an integer of at least 1, but is 0"):
+        fastcnn.set_threads(0)
+    assert fastcnn.get_threads() == before
+
+
+def test_the_cpu_is_the_device_of_this_build_and_cuda_says_why_not() -> None:
+    for device in ("auto", "cpu"):
+        fastcnn.set_device(device)
+        assert fastcnn.get_device() == "cpu"
+    for device in ("cuda", "cuda:1"):
+        with pytest.raises(fastcnn.DeviceError, match=f"'{device}' cannot be used, because this build .* without CUDA; use 'cpu'"):
+            fastcnn.set_device(device)
+    for device in ("gpu", "cuda:", "cuda:x", "", None):
+        with pytest.raises(ValueError, match="device must be 'auto', 'cpu', 'cuda' or 'cuda:0'"):
+            fastcnn.set_device(device)  # type: ignore[arg-type]
+
+
+def test_tensorflow_s_words_with_fastcnn_for_tensorflow() -> None:
+    import fastcnn as tf
+    from fastcnn.keras import Sequential, datasets, layers, models
+    from fastcnn.keras.layers import Conv2D
+
+    assert (layers, models, datasets) == (fastcnn.layers, fastcnn.models, fastcnn.datasets)
+    assert Conv2D is tf.keras.layers.Conv2D is fastcnn.layers.Conv2D
+    assert Sequential is tf.keras.models.Sequential
+    assert tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True).from_logits
+
+
+def test_every_name_of_the_package_is_there_and_no_other() -> None:
+    for name in fastcnn.__all__:
+        assert getattr(fastcnn, name) is not None
+        assert name in dir(fastcnn)
+    with pytest.raises(AttributeError, match="module 'fastcnn' has no attribute 'layer'"):
+        fastcnn.layer  # noqa: B018

@@ -1,0 +1,119 @@
+"""Optimizers as objects: settings, state, configs, errors. Their arithmetic is tested in ops/, a real Keras in test_keras_surface.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from fastcnn import optimizers
+from fastcnn._naming import reset_names
+from fastcnn._serialization import serialize
+from fastcnn.variables import Variable, VariableStore
+
+
+def store() -> VariableStore:
+    return VariableStore([Variable("kernel", np.ones((3, 4))), Variable("bias", np.ones(4))])
+
+
+def test_the_defaults_are_keras_s() -> None:
+    adam, sgd = optimizers.Adam(), optimizers.SGD()
+    assert (adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon) == (0.001, 0.9, 0.999, 1e-7)
+    assert (sgd.learning_rate, sgd.momentum, sgd.nesterov) == (0.01, 0.0, False)
+    assert (adam.operation, adam.settings()) == ("adam", {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7})
+    assert (sgd.operation, sgd.settings()) == ("sgd", {"momentum": 0.0, "nesterov": False})
+
+
+def test_the_state_is_flat_and_as_long_as_the_store() -> None:
+    memory = store()
+    for optimizer, slots in [
+        (optimizers.Adam(), ["momentum", "velocity"]),
+        (optimizers.SGD(), []),
+        (optimizers.SGD(momentum=0.9), ["momentum"]),
+    ]:
+        assert (optimizer.built, optimizer.slots, optimizer.iterations) == (False, {}, 0)
+        optimizer.build(memory)
+        assert optimizer.built
+        assert list(optimizer.slots) == slots
+        for slot in optimizer.slots.values():
+            assert (slot.shape, slot.dtype) == (memory.buffer.shape, np.float32)
+            assert not slot.any()
+            assert slot.ctypes.data % 64 == 0
+
+
+def test_building_again_keeps_the_state_and_another_model_is_refused() -> None:
+    memory, adam = store(), optimizers.Adam(name="mine")
+    adam.build(memory)
+    adam.slots["momentum"][0] = 3
+    adam.build(memory)
+    assert adam.slots["momentum"][0] == 3
+    with pytest.raises(ValueError, match="Adam: 'mine' trains another model already"):
+        adam.build(store())
+
+
+def test_the_learning_rate_may_change_and_is_written_as_float32() -> None:
+    adam = optimizers.Adam(1e-3)
+    assert adam.get_config()["learning_rate"] == float(np.float32(0.001))
+    adam.learning_rate = 0.5
+    assert adam.get_config()["learning_rate"] == 0.5
+    with pytest.raises(ValueError, match="Adam: learning_rate must be finite and at least 0, but is -1"):
+        adam.learning_rate = -1
+    assert adam.learning_rate == 0.5
+
+
+def test_names_and_configs_are_ways_to_an_optimizer() -> None:
+    reset_names()
+    assert [optimizers.get(name).name for name in ("adam", "Adam", "ADAM", "sgd")] == ["adam", "adam_1", "adam_2", "sgd"]
+    mine = optimizers.SGD(0.1, momentum=0.9, nesterov=True, name="mine")
+    assert optimizers.get(mine) is mine
+    again = optimizers.get(serialize(mine))
+    assert type(again) is optimizers.SGD
+    assert again.get_config() == mine.get_config()
+    assert again.settings() == {"momentum": 0.9, "nesterov": True}
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("weight_decay", 0.004),
+        ("clipnorm", 1.0),
+        ("clipvalue", 0.5),
+        ("global_clipnorm", 1.0),
+        ("use_ema", True),
+        ("ema_momentum", 0.9),
+        ("ema_overwrite_frequency", 2),
+        ("loss_scale_factor", 2.0),
+        ("gradient_accumulation_steps", 4),
+    ],
+)
+@pytest.mark.parametrize("kind", list(optimizers.KNOWN.values()))
+def test_what_keras_has_and_we_do_not_is_refused_by_name(kind: Any, argument: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{kind.__name__}: {argument}={value} is not supported; only .* is$"):
+        kind(**{argument: value})
+    assert kind(**{argument: kind().get_config()[argument]})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: optimizers.get("adamm"), "optimizers.get: unknown optimizer 'adamm'; did you mean 'adam'?"),
+        (lambda: optimizers.get("rmsprop"), "optimizers.get: unknown optimizer 'rmsprop'; known: 'adam', 'sgd'"),
+        (lambda: optimizers.get(3), "optimizers.get: an optimizer must be a name, an Optimizer or its config, but is 3"),
+        (lambda: optimizers.Adam(amsgrad=True), "Adam: amsgrad=True is not supported; only False is"),
+        (lambda: optimizers.Adam(beta_3=0.9), "Adam: unknown argument 'beta_3'; did you mean 'beta_2'?"),
+        (lambda: optimizers.Adam(jit_compile=True), "Adam: unknown argument 'jit_compile'"),
+        (lambda: optimizers.Adam(beta_1=1), "Adam: beta_1 must be in [0, 1), but is 1"),
+        (lambda: optimizers.SGD(momentum=2), "SGD: momentum must be in [0, 1], but is 2"),
+        (lambda: optimizers.SGD(learning_rate=float("nan")), "SGD: learning_rate must be finite and at least 0, but is nan"),
+        (lambda: optimizers.SGD.from_config({"momentun": 0.9}), "SGD: unknown argument 'momentun'; did you mean 'momentum'?"),
+    ],
+)  # fmt: skip
+def test_what_will_not_do_is_named(make: Any, message: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        make()
+    assert str(raised.value).startswith(message)
+
+
+def test_a_schedule_is_refused() -> None:
+    with pytest.raises(TypeError, match="Adam: learning_rate must be a number, but is"):
+        optimizers.Adam(lambda: 0.1)  # type: ignore[arg-type, return-value]
