@@ -36,7 +36,7 @@ def test_without_a_set_seed_the_system_gives_other_ones_each_time(monkeypatch: p
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 1.0, "1", None, True])
 def test_a_seed_is_a_whole_number(seed: object) -> None:
-    with pytest.raises(ValueError, match="^set_seed: seed must be an integer with 0 <= seed < 2\\*\\*64, but is"):
+    with pytest.raises(ValueError, match=r"^set_seed: seed must be an integer with 0 <= seed < 2\*\*64, but is"):
         fastcnn.set_seed(seed)  # type: ignore[arg-type]
 
 
@@ -57,7 +57,9 @@ def test_the_cpu_is_the_device_of_this_build_and_cuda_says_why_not() -> None:
         fastcnn.set_device(device)
         assert fastcnn.get_device() == "cpu"
     for device in ("cuda", "cuda:1"):
-        with pytest.raises(fastcnn.DeviceError, match=f"'{device}' cannot be used, because this build .* without CUDA; use 'cpu'"):
+        with pytest.raises(
+            fastcnn.DeviceError, match=f"'{device}' cannot be used, because this build .* without CUDA; use 'cpu'"
+        ):
             fastcnn.set_device(device)
     for device in ("gpu", "cuda:", "cuda:x", "", None):
         with pytest.raises(ValueError, match="device must be 'auto', 'cpu', 'cuda' or 'cuda:0'"):

@@ -9,7 +9,7 @@ from typing import Any
 import fastcnn
 import numpy as np
 import pytest
-from fastcnn._naming import reset_names
+from fastcnn._naming import reset_names, snake_case
 from fastcnn._serialization import serialize
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,11 +128,28 @@ def test_names_are_numbered_as_keras_numbers_them(keras: Any) -> None:
             assert ours(**arguments).name == theirs(**arguments).name
 
 
+def test_every_class_of_keras_s_would_get_keras_s_name(keras: Any) -> None:
+    from keras.src.utils.naming import to_snake_case
+
+    names = [name for module in (keras.layers, keras.losses, keras.metrics, keras.optimizers) for name in dir(module)]
+    assert len(names) > 200
+    assert [snake_case(name) for name in names] == [to_snake_case(name) for name in names]
+
+
 def test_other_names_for_the_same(keras: Any) -> None:
     for name in ("MaxPool2D", "AvgPool2D", "GlobalAvgPool2D"):
         ours, theirs = both(keras, "layers", name)
         assert ours.__name__ == theirs.__name__
-    for name in ("zeros", "glorot_uniform", "he_normal", "uniform", "normal", "one", "truncated_normal", "RandomNormal"):
+    for name in (
+        "zeros",
+        "glorot_uniform",
+        "he_normal",
+        "uniform",
+        "normal",
+        "one",
+        "truncated_normal",
+        "RandomNormal",
+    ):
         ours, theirs = fastcnn.initializers.get(name), keras.initializers.get(name)
         assert type(ours).__name__ == type(theirs).__name__
 
@@ -193,15 +210,12 @@ def test_initial_values_have_the_distribution_of_keras_s(keras: Any, name: str, 
     assert distance < 2.47 * np.sqrt(2 / ours.size)
 
 
-def test_a_kept_shape_and_dtype_policy_are_read_in_all_of_keras_s_words(keras: Any) -> None:
-    for dtype in ("float32", keras.DTypePolicy("float32").get_config() and serialize_policy(keras, "float32")):
-        assert fastcnn.layers.Dense(3, dtype=dtype).get_config()["dtype"] == serialize_policy(keras, "float32")
-    with pytest.raises(ValueError, match="dtype='mixed_float16' is not supported"):
-        fastcnn.layers.Dense(3, dtype=serialize_policy(keras, "mixed_float16"))
-
-
-def serialize_policy(keras: Any, name: str) -> Any:
-    return keras.layers.Dense(3, dtype=name).get_config()["dtype"]
+def test_a_dtype_is_read_in_keras_s_words(keras: Any) -> None:
+    written = {name: keras.layers.Dense(3, dtype=name).get_config()["dtype"] for name in ("float32", "mixed_float16")}
+    for dtype in (None, "float32", np.float32, written["float32"]):
+        assert fastcnn.layers.Dense(3, dtype=dtype).get_config()["dtype"] == written["float32"]
+    with pytest.raises(ValueError, match="Dense: dtype='mixed_float16' is not supported; only 'float32' is"):
+        fastcnn.layers.Dense(3, dtype=written["mixed_float16"])
 
 
 @pytest.mark.parametrize("from_logits", [True, False])
@@ -218,7 +232,9 @@ def test_losses_and_accuracies_are_keras_s_on_arrays(keras: Any, from_logits: bo
         assert float(ours()(labels, rows)) == float(theirs()(labels, rows))
 
 
-@pytest.mark.parametrize("given", ["accuracy", "acc", "ACC", "sparse_categorical_accuracy", "SparseCategoricalAccuracy"])
+@pytest.mark.parametrize(
+    "given", ["accuracy", "acc", "ACC", "sparse_categorical_accuracy", "SparseCategoricalAccuracy"]
+)
 def test_the_history_calls_a_metric_as_keras_does(keras: Any, given: str) -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=[given])

@@ -120,7 +120,8 @@ class PyPlan {
     if (dtype == DType::float64 && !(kind == 'f' && size == 8)) reject("plan", "samples must be uint8, float32 or float64");
     py::ssize_t stride = size;
     for (py::ssize_t axis = data.ndim() - 1; axis > 0; --axis) {
-      if (data.shape(axis) != 1 && data.strides(axis) != stride) reject("plan", "samples must lie dense in memory, in C order");
+      if (data.size() > 0 && data.shape(axis) != 1 && data.strides(axis) != stride)
+        reject("plan", "samples must lie dense in memory, in C order");
       stride *= data.shape(axis);
     }
     if (data.ndim() < 1 || stride != size * plan_.input_elements())

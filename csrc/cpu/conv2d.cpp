@@ -9,75 +9,13 @@
 // = R = S = 1.
 #include "ops/conv2d.h"
 
-#include "cpu/simd.h"
-#include "cpu/taps.h"
-#include "cpu/tile.h"
+#include "cpu/sliding.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
 
 // About 4 microseconds of multiply-adds: enough to be worth handing out.
 constexpr int64_t task_work = 500'000;
-
-struct PixelClass {
-  const AxisGroup* rows;
-  const AxisGroup* columns;
-  int64_t pixels, tiles, tiles_per_task, first_task;
-  TileProduct product;  // all but the block of columns
-  int64_t panel_row;    // where its taps begin in a panel, in rows of tile_columns
-};
-
-struct SlidingProduct {
-  int64_t N, in_width, in_channels, out_width, out_channels;
-  int64_t in_image, out_image;  // floats in one image
-  Axis rows, columns;
-  const float* in;
-  float* out;
-  const float* bias;
-  const float* weights;  // panels, or w itself
-  int64_t panel_rows;    // rows in one panel
-  int64_t weight_step;   // floats between rows: 0 for packed panels, whose step is their width
-};
-
-int64_t blocks_of(int64_t channels) { return ceil_div(channels, tile_columns); }
-int64_t panel_width(int64_t channels, int64_t block) { return min(round_up(channels - block * tile_columns, lanes), tile_columns); }
-
-void run_task(const SlidingProduct& sliding, const PixelClass& cls, int64_t task) {
-  const int64_t blocks = blocks_of(sliding.out_channels), block = task % blocks;
-  const int64_t first_tile = task / blocks * cls.tiles_per_task, end_tile = min(first_tile + cls.tiles_per_task, cls.tiles);
-  const int64_t first_column = block * tile_columns, vectors = panel_width(sliding.out_channels, block) / lanes;
-
-  TileProduct product = cls.product;
-  product.columns = min(sliding.out_channels - first_column, tile_columns);
-  product.bias = sliding.bias == nullptr ? nullptr : sliding.bias + first_column;
-  if (sliding.weight_step == 0) {
-    product.w_step = vectors * lanes;
-    product.w = sliding.weights + first_column * sliding.panel_rows + cls.panel_row * product.w_step;
-  } else {
-    product.w_step = sliding.weight_step;
-    product.w = sliding.weights + first_column + cls.panel_row * product.w_step;
-  }
-  product.w_stride *= product.w_step;
-
-  const int64_t small = cls.pixels / cls.tiles;
-  const TileFunction tiles[2] = {tile_function(small, vectors), tile_function(min(small + 1, tile_rows), vectors)};
-  int64_t pixel = first_tile * cls.pixels / cls.tiles;
-  PixelWalk walk(sliding.rows, sliding.columns, *cls.rows, *cls.columns, pixel);
-  for (int64_t tile = first_tile; tile < end_tile; ++tile) {
-    const int64_t end = (tile + 1) * cls.pixels / cls.tiles, count = end - pixel;
-    const float* in[tile_rows];
-    float* out[tile_rows];
-    for (int64_t i = 0; i < count; ++i, walk.advance()) {
-      const AxisEntry& row = sliding.rows.entries[walk.row];
-      const AxisEntry& column = sliding.columns.entries[walk.column];
-      in[i] = sliding.in + walk.image * sliding.in_image + (row.in * sliding.in_width + column.in) * sliding.in_channels;
-      out[i] =
-          sliding.out + walk.image * sliding.out_image + (row.out * sliding.out_width + column.out) * sliding.out_channels + first_column;
-    }
-    tiles[count - small](product, in, out);
-    pixel = end;
-  }
-}
 
 // Runs all classes. panel_row_of(rows, columns) and tap_stride_of(columns) say where a class's weights begin, and the rows between two of
 // its filter rows.
@@ -89,13 +27,9 @@ void run(const SlidingProduct& sliding, PixelClass* classes, const PanelRow& pan
   for (int64_t i = 0; i < sliding.rows.group_count; ++i) {
     for (int64_t j = 0; j < sliding.columns.group_count; ++j) {
       const AxisGroup &rows = sliding.rows.groups[i], &columns = sliding.columns.groups[j];
-      PixelClass cls{&rows, &columns, sliding.N * pixels_of(rows, columns), 0, 0, tasks, {}, panel_row_of(rows, columns)};
+      PixelClass cls = pixel_class(sliding, rows, columns, panel_row_of(rows, columns), tap_stride_of(columns));
       if (cls.pixels == 0) continue;
-      cls.product.taps = rows.count;
-      cls.product.length = columns.count * sliding.in_channels;
-      cls.product.in_stride = sliding.in_width * sliding.in_channels;
-      cls.product.w_stride = tap_stride_of(columns);
-      cls.tiles = ceil_div(cls.pixels, tile_rows);
+      cls.first_task = tasks;
       const int64_t tile_work = max(cls.product.taps * cls.product.length, 16) * tile_rows * min(sliding.out_channels, tile_columns);
       cls.tiles_per_task = ceil_div(task_work, tile_work);
       tasks += ceil_div(cls.tiles, cls.tiles_per_task) * blocks;
@@ -111,7 +45,9 @@ void run(const SlidingProduct& sliding, PixelClass* classes, const PanelRow& pan
       else
         high = middle - 1;
     }
-    run_task(sliding, classes[low], task - classes[low].first_task);
+    const PixelClass& cls = classes[low];
+    const int64_t chunk = (task - cls.first_task) / blocks, first_tile = chunk * cls.tiles_per_task;
+    run_tiles(sliding, cls, (task - cls.first_task) % blocks, first_tile, min(first_tile + cls.tiles_per_task, cls.tiles));
   });
 }
 
@@ -120,22 +56,6 @@ int64_t max_classes(const Window& win, int64_t height, int64_t width) {
 }
 int64_t classes_bytes(const Window& win, int64_t height, int64_t width) {
   return Carver::bytes_of<PixelClass>(max_classes(win, height, width));
-}
-
-int64_t panels_bytes(int64_t rows, int64_t channels) { return Carver::bytes_of<float>(rows * round_up(channels, lanes)); }
-
-// Copies rows [begin, end) of w, `channels` wide, into the panels; the lanes past the last channel become 0.
-void pack_rows(const float* w, int64_t begin, int64_t end, int64_t rows, int64_t channels, float* panels) {
-  for (int64_t block = 0; block < blocks_of(channels); ++block) {
-    const int64_t width = panel_width(channels, block), first = block * tile_columns, columns = min(channels - first, width);
-    float* panel = panels + first * rows;
-    for (int64_t row = begin; row < end; ++row) {
-      float* to = panel + row * width;
-      const float* from = w + row * channels + first;
-      for (int64_t i = 0; i < columns; ++i) to[i] = from[i];
-      for (int64_t i = columns; i < width; ++i) to[i] = 0;
-    }
-  }
 }
 
 // One tap of the transposed weights, in the panel of one block of C: its rows [begin, begin + K) are w[tap][c][k] with c and k exchanged.

@@ -65,7 +65,10 @@ class RescaleStage : public ElementwiseStage {
 class DropoutStage : public ElementwiseStage {
  public:
   explicit DropoutStage(const Attributes& attributes)
-      : rate_(attributes.number("rate")), purpose_(static_cast<uint32_t>(attributes.number("purpose"))) {}
+      : rate_(attributes.number("rate")),
+        purpose_(static_cast<uint32_t>(attributes.number("purpose"))),
+        has_seed_(attributes.has("seed")),
+        seed_(has_seed_ ? static_cast<uint64_t>(attributes.integers("seed").at(0)) : 0) {}
   void forward(Context& context, const StageArguments& stage) const override {
     if (stage.training) {
       dropout(context, stage.n * elements_, stage.x, rate_, key_of(stage), stage.y);
@@ -78,10 +81,12 @@ class DropoutStage : public ElementwiseStage {
   }
 
  private:
-  RandomKey key_of(const StageArguments& stage) const { return {stage.key.seed, stage.key.step, purpose_}; }
+  RandomKey key_of(const StageArguments& stage) const { return {has_seed_ ? seed_ : stage.key.seed, stage.key.step, purpose_}; }
 
   double rate_;
   uint32_t purpose_;  // tells the dropouts of one model apart
+  bool has_seed_;     // of its own, instead of the model's
+  uint64_t seed_;
 };
 
 const registry::Operations<ReluStage> registered_relu("relu");

@@ -55,9 +55,9 @@ Padding parse_padding(const char* operation, const char* name) {
   reject(operation, "padding must be 'valid', 'same' or ((top, bottom), (left, right)), but is '", name, "'");
 }
 
-Padding padding_of(const char* operation, const Attributes& attributes) {
-  if (const auto* name = std::get_if<std::string>(&attributes["padding"])) return parse_padding(operation, name->c_str());
-  const std::vector<int64_t>& amounts = attributes.integers("padding");
+Padding padding_of(const char* operation, const Attributes& attributes, const char* attribute) {
+  if (const auto* name = std::get_if<std::string>(&attributes[attribute])) return parse_padding(operation, name->c_str());
+  const std::vector<int64_t>& amounts = attributes.integers(attribute);
   if (amounts.size() != 4) reject(operation, "padding must be ((top, bottom), (left, right)), but has ", amounts.size(), " numbers");
   return {Padding::Kind::explicit_, {amounts[0], amounts[1], amounts[2], amounts[3]}};
 }

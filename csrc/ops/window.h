@@ -34,7 +34,7 @@ Window resolve_window(const char* operation, const char* window_name, int64_t H,
 
 // The same from a stage's attributes: stride (2 integers) and padding ("valid", "same" or 4 integers).
 std::array<int64_t, 2> pair(const char* operation, const Attributes& attributes, const char* name);
-Padding padding_of(const char* operation, const Attributes& attributes);
+Padding padding_of(const char* operation, const Attributes& attributes, const char* name = "padding");
 Padding parse_padding(const char* operation, const char* name);
 
 }  // namespace fastcnn

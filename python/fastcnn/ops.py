@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias, Union
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,8 @@ __all__ = [
     "average_pool2d_backward",
     "conv2d",
     "conv2d_backward",
+    "conv2d_relu_max_pool2d",
+    "conv2d_relu_max_pool2d_backward",
     "dense",
     "dense_backward",
     "dense_softmax",
@@ -41,8 +43,8 @@ __all__ = [
 ]
 
 Array: TypeAlias = Any
-Size: TypeAlias = Union[int, Sequence[int]]
-Padding: TypeAlias = Union[Literal["valid", "same"], Sequence[Sequence[int]]]
+Size: TypeAlias = int | Sequence[int]
+Padding: TypeAlias = Literal["valid", "same"] | Sequence[Sequence[int]]
 
 
 def conv2d(x: Array, w: Array, b: Array | None = None, *, stride: Size = 1, padding: Padding = "valid") -> Array:
@@ -72,7 +74,11 @@ def conv2d(x: Array, w: Array, b: Array | None = None, *, stride: Size = 1, padd
     Source: Dumoulin and Visin 2016, relation 6. PyTorch's conv2d is the same on NCHW and KCRS.
     """
     of = _Arrays("conv2d", x)
-    return of.kind(_core.conv2d(of("x", x), of("w", w), of.optional("b", b), _pair("conv2d", "stride", stride), _padding("conv2d", padding)))
+    return of.kind(
+        _core.conv2d(
+            of("x", x), of("w", w), of.optional("b", b), _pair("conv2d", "stride", stride), _padding("conv2d", padding)
+        )
+    )
 
 
 def conv2d_backward(
@@ -94,6 +100,66 @@ def conv2d_backward(
     gradient, image, filters = of("dy", dy), of("x", x), of("w", w)
     dw, db = _core.conv2d_wgrad(image, gradient, filters.shape, step, border)
     return of.kind(_core.conv2d_dgrad(gradient, filters, image.shape, step, border)), of.kind(dw), of.kind(db)
+
+
+def conv2d_relu_max_pool2d(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: Size = 1,
+    padding: Padding = "valid",
+    pool_window: Size = 2,
+    pool_stride: Size | None = None,
+    pool_padding: Padding = "valid",
+) -> tuple[Array, Array]:
+    """max_pool2d(relu(conv2d(x, w, b))) as one operation: what the pooling drops is never stored, and the way back skips what it cannot reach.
+
+    Parameters
+    ----------
+    x, w, b, stride, padding : as for conv2d.
+    pool_window, pool_stride, pool_padding : as max_pool2d's window, stride and padding; the window of at most 255 pixels.
+
+    Returns
+    -------
+    y : (N, P, Q, K) float32, P x Q after the pooling.
+    index : (N, P, Q, K) uint8, r * S + s of the winner in its pooling window; 255 where it is not above 0, so that no gradient passes.
+    """
+    of = _Arrays("conv2d_relu_max_pool2d", x)
+    settings = _conv_and_pool(stride, padding, pool_window, pool_stride, pool_padding)
+    y, index = _core.conv2d_relu_max_pool2d(of("x", x), of("w", w), of.optional("b", b), *settings)
+    return of.kind(y), of.kind(index)
+
+
+def conv2d_relu_max_pool2d_backward(
+    dy: Array,
+    index: Array,
+    x: Array,
+    w: Array,
+    *,
+    stride: Size = 1,
+    padding: Padding = "valid",
+    pool_window: Size = 2,
+    pool_stride: Size | None = None,
+    pool_padding: Padding = "valid",
+) -> tuple[Array, Array, Array]:
+    """Gradients of conv2d_relu_max_pool2d.
+
+    Parameters
+    ----------
+    dy : (N, P, Q, K) float32, the gradient of the loss by y. index : (N, P, Q, K) uint8, as conv2d_relu_max_pool2d gave it.
+    x, w and the settings : as they were given to it.
+
+    Returns
+    -------
+    dx : (N, H, W, C), dw : (R, S, C, K), db : (K,) float32.
+    """
+    of = _Arrays("conv2d_relu_max_pool2d_backward", x)
+    settings = _conv_and_pool(stride, padding, pool_window, pool_stride, pool_padding)
+    gradient, winners, image, filters = of("dy", dy), of("index", index, np.uint8), of("x", x), of("w", w)
+    dw, db = _core.conv2d_relu_max_pool2d_wgrad(image, gradient, winners, filters.shape, *settings)
+    dx = _core.conv2d_relu_max_pool2d_dgrad(gradient, winners, filters, image.shape, *settings)
+    return of.kind(dx), of.kind(dw), of.kind(db)
 
 
 def max_pool2d(
@@ -146,7 +212,9 @@ def max_pool2d_backward(
     step = size if stride is None else _pair("max_pool2d", "stride", stride)
     positions = of("index", index, np.uint16)
     shape = tuple(int(extent) for extent in input_shape)
-    return of.kind(_core.max_pool2d_backward(of("dy", dy), positions, shape, size, step, _padding("max_pool2d", padding)))
+    return of.kind(
+        _core.max_pool2d_backward(of("dy", dy), positions, shape, size, step, _padding("max_pool2d", padding))
+    )
 
 
 def average_pool2d(x: Array, window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid") -> Array:
@@ -275,7 +343,7 @@ def dropout(x: Array, rate: float, *, seed: int, step: int = 0, purpose: int = 0
     """Sets each element to 0 with probability `rate` and divides the others by 1 - rate.
 
     Counter-based: element i of the flattened x is dropped where number i of the Philox stream (seed, step, purpose), a float32 in [0, 1), is
-    below `rate`. The gradient by x is dropout(dy) with the same arguments. 
+    below `rate`. The gradient by x is dropout(dy) with the same arguments.
     rate : in [0, 1). seed, step : in [0, 2**64). purpose : in [0, 2**32).
     """
     of = _Arrays("dropout", x)
@@ -355,11 +423,15 @@ class _Arrays:
         self.operation = operation
         self.kind = _converter_to_kind_of(first)
 
-    def __call__(self, name: str, value: Array, dtype: type[np.generic] = np.float32, inplace: bool = False) -> np.ndarray[Any, Any]:
+    def __call__(
+        self, name: str, value: Array, dtype: type[np.generic] = np.float32, inplace: bool = False
+    ) -> np.ndarray[Any, Any]:
         array = self._array(name, value)
         if array.dtype != dtype:
             wanted = np.dtype(dtype).name
-            raise TypeError(f"{self.operation}: {name} has dtype {array.dtype}, but must be {wanted}: {name}.astype('{wanted}') converts it")
+            raise TypeError(
+                f"{self.operation}: {name} has dtype {array.dtype}, but must be {wanted}: {name}.astype('{wanted}') converts it"
+            )
         if inplace and not (array.flags.c_contiguous and array.flags.writeable):
             raise ValueError(f"{self.operation}: {name} is updated in place, so it must be a writable array in C order")
         return np.ascontiguousarray(array) if array.ndim else array
@@ -384,7 +456,9 @@ class _Arrays:
                 return np.from_dlpack(value.detach() if hasattr(value, "detach") else value)
             except (BufferError, RuntimeError, TypeError) as error:
                 kind = type(value).__name__
-                raise TypeError(f"{self.operation}: {name} is a {kind} that numpy cannot read ({error}); it must be float32 on the CPU") from error
+                raise TypeError(
+                    f"{self.operation}: {name} is a {kind} that numpy cannot read ({error}); it must be float32 on the CPU"
+                ) from error
         raise TypeError(f"{self.operation}: {name} must be an array, but is a {type(value).__name__}")
 
 
@@ -412,6 +486,29 @@ def _pair(operation: str, name: str, value: Size) -> tuple[int, int]:
     raise ValueError(f"{operation}: {name} must be an integer or two integers, but is {value!r}")
 
 
+_Settings: TypeAlias = tuple[
+    tuple[int, int],
+    str | tuple[int, int, int, int],
+    tuple[int, int],
+    tuple[int, int],
+    str | tuple[int, int, int, int],
+]
+
+
+def _conv_and_pool(
+    stride: Size, padding: Padding, window: Size, pool_stride: Size | None, pool_padding: Padding
+) -> _Settings:
+    size = _pair("max_pool2d", "window", window)
+    step = size if pool_stride is None else _pair("max_pool2d", "stride", pool_stride)
+    return (
+        _pair("conv2d", "stride", stride),
+        _padding("conv2d", padding),
+        size,
+        step,
+        _padding("max_pool2d", pool_padding),
+    )
+
+
 def _padding(operation: str, value: Padding) -> str | tuple[int, int, int, int]:
     if isinstance(value, str):
         return value
@@ -421,4 +518,6 @@ def _padding(operation: str, value: Padding) -> str | tuple[int, int, int, int]:
             return int(top), int(bottom), int(left), int(right)
     except (TypeError, ValueError):
         pass
-    raise ValueError(f"{operation}: padding must be 'valid', 'same' or ((top, bottom), (left, right)), but is {value!r}")
+    raise ValueError(
+        f"{operation}: padding must be 'valid', 'same' or ((top, bottom), (left, right)), but is {value!r}"
+    )

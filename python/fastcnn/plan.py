@@ -9,6 +9,7 @@ The rewritings, all exact:
 - A Rescaling at the beginning happens while the batch is gathered and converted.
 - ReLU before a maximum pooling moves behind it: the maximum of the cut values is the cut maximum, and of a quarter of the values. The gradient
   agrees too: where the winner is above 0 it is the same pixel, elsewhere it is 0.
+- Convolution, maximum pooling and ReLU, in this order by now, become conv2d_relu_max_pool2d.
 - Softmax at the end disappears into the loss, as in Keras, which goes back to the logits as well; outside training it stays.
 - Dense and softmax become dense_softmax.
 - Flatten is nothing: the data lie in this order already.
@@ -40,7 +41,13 @@ Array = NDArray[Any]
 
 # Stages that can write where they read, and those whose backward pass looks at their own result, which must then not be overwritten.
 _IN_PLACE = {"relu", "dropout", "rescale", "softmax"}
-_NEED_THEIR_RESULT = {"relu": {"relu", "dropout"}, "softmax": set(), "dense_softmax": set()}  # but these may: they keep what is needed
+_NEED_THEIR_RESULT = {
+    "relu": {"relu", "dropout"},
+    "softmax": set(),
+    "dense_softmax": set(),
+}  # but these may: they keep what is needed
+
+_LARGEST_FUSED_WINDOW = 255  # pixels of a pooling window: the index of conv2d_relu_max_pool2d is one byte
 
 
 class Plan:
@@ -164,10 +171,12 @@ class _Buffers:
         return number
 
 
-def _describe(stages: list[Stage], input_shape: tuple[int, ...], store: VariableStore, loss: Loss | None) -> dict[str, Any]:
+def _describe(
+    stages: list[Stage], input_shape: tuple[int, ...], store: VariableStore, loss: Loss | None
+) -> dict[str, Any]:
     gather, rest = _take_rescaling(stages)
     rest, softmax = _split_softmax(_pool_before_relu(rest), loss)
-    planned = _with_shapes([gather, *_fuse_softmax(rest)], input_shape)
+    planned = _with_shapes([gather, *_fuse_pooling(_fuse_softmax(rest))], input_shape)
     output_shape = planned[-1].output_shape
     head = _with_shapes([softmax] if softmax else [], output_shape)
     losses = []
@@ -210,6 +219,21 @@ def _pool_before_relu(stages: list[Stage]) -> list[Stage]:
     return stages
 
 
+def _fuse_pooling(stages: list[Stage]) -> list[Stage]:
+    fused: list[Stage] = []
+    for stage in stages:
+        fused.append(stage)
+        operations = tuple(s.operation for s in fused[-3:])
+        if (
+            operations == ("conv2d", "max_pool2d", "relu")
+            and math.prod(fused[-2].attributes["window"]) <= _LARGEST_FUSED_WINDOW
+        ):
+            convolution, pooling = fused[-3:-1]
+            pool = {f"pool_{name}": value for name, value in pooling.attributes.items()}
+            fused[-3:] = [Stage("conv2d_relu_max_pool2d", convolution.attributes | pool, convolution.variables)]
+    return fused
+
+
 def _split_softmax(stages: list[Stage], loss: Loss | None) -> tuple[list[Stage], Stage | None]:
     """Takes a softmax off the end where a loss follows: the loss works on the logits."""
     if loss is None or not stages or stages[-1].operation != "softmax":
@@ -243,9 +267,13 @@ def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> list[_Pla
             shape = (math.prod(shape),)
             continue
         if stage.operation == "dropout":
-            stage = stage._replace(attributes={"rate": stage.attributes["rate"], "purpose": _DROPOUT_PURPOSE + purpose})
+            own_seed = stage.attributes.get("seed")
+            attributes = {"rate": stage.attributes["rate"], "purpose": _DROPOUT_PURPOSE + purpose}
+            stage = stage._replace(attributes=attributes if own_seed is None else attributes | {"seed": [own_seed]})
             purpose += 1
-        output = tuple(_core.output_shape(stage.operation, _plain_attributes(stage), shape, [v.shape for v in stage.variables]))
+        output = tuple(
+            _core.output_shape(stage.operation, _plain_attributes(stage), shape, [v.shape for v in stage.variables])
+        )
         planned.append(_Planned(stage, shape, output))
         shape = output
     return planned

@@ -77,6 +77,12 @@ class Variable:
             )
         return self._value.astype(dtype or np.float32, copy=copy is not False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        if self._store is not None:
+            del state["_value"]  # the copy's store gives the copy its view
+        return state
+
     def __repr__(self) -> str:
         return f"<Variable {self.name}, shape={self.shape}, dtype=float32>"
 
@@ -90,31 +96,41 @@ class VariableStore:
 
     def __init__(self, variables: Sequence[Variable]) -> None:
         self.variables = list(variables)
-        self._offsets: dict[int, int] = {}
+        self._places: list[tuple[int, tuple[int, ...]]] = []  # of each variable: its offset and shape
         size = 0
-        for variable in self.variables:
-            if id(variable) in self._offsets:
+        for i, variable in enumerate(self.variables):
+            if any(variable is other for other in self.variables[:i]):
                 raise ValueError(f"VariableStore: {variable!r} was given twice")
-            self._offsets[id(variable)] = size
+            self._places.append((size, variable.shape))
             size += math.ceil(variable.size / _ALIGNMENT) * _ALIGNMENT
         self.buffer = aligned_zeros(size)
-        for variable in self.variables:
-            offset = self._offsets[id(variable)]
-            view = self.buffer[offset : offset + variable.size].reshape(variable.shape)
+        for variable, view in zip(self.variables, self._views(), strict=True):
             view[...] = variable.value
-            variable._value = view
-            variable._store = self
+            variable._value, variable._store = view, self
 
     def offset(self, variable: Variable) -> int:
         """Where `variable` begins in `buffer`, in floats. ValueError if it is not here."""
-        if id(variable) not in self._offsets:
-            raise ValueError(f"VariableStore.offset: {variable!r} is not in this store")
-        return self._offsets[id(variable)]
+        for held, (offset, _) in zip(self.variables, self._places, strict=True):
+            if held is variable:
+                return offset
+        raise ValueError(f"VariableStore.offset: {variable!r} is not in this store")
 
     def view(self, flat: Array, variable: Variable) -> Array:
         """The part of `flat`, an array laid out as `buffer` is (an optimizer's slot, say), that belongs to `variable`, in its shape."""
         offset = self.offset(variable)
         return flat[offset : offset + variable.size].reshape(variable.shape)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, or what was pickled: the variables in it become views of its own buffer."""
+        self.__dict__.update(state)
+        self.buffer = aligned_zeros(state["buffer"].size)
+        self.buffer[...] = state["buffer"]
+        for variable, view in zip(self.variables, self._views(), strict=True):
+            if variable.__dict__.get("_store", self) is self:  # else it has moved to another store
+                variable._value = view
+
+    def _views(self) -> list[Array]:
+        return [self.buffer[offset : offset + math.prod(shape)].reshape(shape) for offset, shape in self._places]
 
 
 def aligned_zeros(size: int) -> Array:

@@ -192,7 +192,10 @@ def _layer(file: hdf5.Node, index: int, entry: Any) -> Layer:
     if not isinstance(kind, str) or kind not in layers.KNOWN or entry.get("registered_name") not in (None, kind):
         raise FormatError(unknown(file.where(*place), "layer", kind, layers.KNOWN))
     if kind == "InputLayer" and isinstance(config.get("batch_shape"), list):
-        config = {**config, "batch_shape": [None, *config["batch_shape"][1:]]}  # of a batch that was fixed; ours may have any size
+        config = {
+            **config,
+            "batch_shape": [None, *config["batch_shape"][1:]],
+        }  # of a batch that was fixed; ours may have any size
     with _explained(file, *place):
         return layers.KNOWN[kind].from_config(config)
 

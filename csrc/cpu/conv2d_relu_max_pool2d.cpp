@@ -1,0 +1,123 @@
+// conv2d_relu_max_pool2d forward (ops/conv2d_relu_max_pool2d.h).
+//
+// A task is a band of pooled rows of one image: the convolution's rows that they look at go into the worker's scratch memory (some 30 KB:
+// the L1 or L2 cache), tile by tile as in conv2d, and are pooled from there. What no pooling window looks at, a ragged last row or column,
+// is not computed.
+#include "ops/conv2d_relu_max_pool2d.h"
+
+#include "cpu/pool.h"
+#include "cpu/sliding.h"
+
+namespace fastcnn::cpu::FASTCNN_ISA {
+namespace {
+
+constexpr int64_t band_floats = 8192;
+
+// The convolution's rows, or columns, that pooled ones [first, end) look at.
+struct Range {
+  int64_t begin, end;
+};
+
+Range looked_at(int64_t first, int64_t end, int64_t stride, int64_t pad, int64_t window, int64_t inputs) {
+  return {max(0, first * stride - pad), min(inputs, (end - 1) * stride - pad + window)};
+}
+
+int64_t band_rows(const Conv2dReluMaxPool2d& op) {
+  return max(1, min(op.pool.P, band_floats / max(1, op.pool.stride_h * op.pool.W * op.conv.K)));
+}
+
+// Rows of the convolution in the scratch of one worker.
+int64_t scratch_rows(const Conv2dReluMaxPool2d& op) { return min(op.pool.H, (band_rows(op) - 1) * op.pool.stride_h + op.pool.R); }
+
+// The part of a group whose outputs lie in the range; they are in rising order.
+AxisGroup within(const Axis& axis, const AxisGroup& group, const Range& range) {
+  AxisGroup part = group;
+  while (part.begin < part.end && axis.entries[part.begin].out < range.begin) ++part.begin;
+  while (part.begin < part.end && axis.entries[part.end - 1].out >= range.end) --part.end;
+  return part;
+}
+
+// One band of the convolution, into out[row - rows.begin][column][k].
+void convolve(const SlidingProduct& image, const Window& win, int64_t C, const Range& rows, const Range& columns) {
+  for (int64_t i = 0; i < image.rows.group_count; ++i) {
+    for (int64_t j = 0; j < image.columns.group_count; ++j) {
+      const AxisGroup row_part = within(image.rows, image.rows.groups[i], rows),
+                      column_part = within(image.columns, image.columns.groups[j], columns);
+      if (row_part.begin == row_part.end || column_part.begin == column_part.end) continue;
+      const PixelClass cls = pixel_class(image, row_part, column_part, (row_part.first * win.S + column_part.first) * C, win.S * C);
+      for (int64_t block = 0; block < blocks_of(image.out_channels); ++block) run_tiles(image, cls, block, 0, cls.tiles);
+    }
+  }
+}
+
+// The largest of a window, cut at 0, and its place: `from` points to the window's element (0, 0).
+FASTCNN_INLINE void pool_window(const float* from, int64_t row, int64_t column, const Span& rows, const Span& columns, int64_t S,
+                                int64_t count, float* y, uint8_t* index) {
+  Vec best = load_lanes(from + rows.first * row + columns.first * column, count);
+  IntVec winner = IntVec{} + static_cast<int32_t>(rows.first * S + columns.first);
+  for (int64_t r = rows.first; r < rows.end; ++r) {
+    for (int64_t s = columns.first; s < columns.end; ++s) {
+      const Vec v = load_lanes(from + r * row + s * column, count);
+      const IntVec wins = ~(v <= best) & (best == best);  // larger, or the first NaN
+      best = select(wins, v, best);
+      winner = wins ? IntVec{} + static_cast<int32_t>(r * S + s) : winner;
+    }
+  }
+  const IntVec passes = best > Vec{};
+  winner = passes ? winner : IntVec{} + Conv2dReluMaxPool2d::cut;
+  store_lanes(y, select(best <= Vec{}, Vec{}, best), count);
+  typedef uint8_t ByteVec __attribute__((vector_size(lanes)));
+  const ByteVec narrow = __builtin_convertvector(winner, ByteVec);
+  if (count == lanes) {
+    __builtin_memcpy(index, &narrow, sizeof narrow);
+  } else {
+    for (int64_t lane = 0; lane < count; ++lane) index[lane] = narrow[lane];
+  }
+}
+
+}  // namespace
+
+int64_t conv2d_relu_max_pool2d_fprop_scratch(const Conv2dReluMaxPool2d& op, int workers) {
+  const Window& win = op.conv.window;
+  return axis_scratch(win.P) + axis_scratch(win.Q) + panels_bytes(win.R * win.S * op.conv.C, op.conv.K) +
+         workers * Carver::bytes_of<float>(scratch_rows(op) * win.Q * op.conv.K);
+}
+
+void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x, const float* w, const float* b, float* y, uint8_t* index,
+                                  void* scratch, const Parallel& parallel) {
+  const Conv2d& conv = op.conv;
+  const Window &win = conv.window, &pool = op.pool;
+  Carver carver(scratch);
+  const Axis rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
+  const Axis columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
+  const int64_t taps = win.R * win.S * conv.C, image_floats = win.H * win.W * conv.C;
+  float* const panels = carver.take<float>(taps * round_up(conv.K, lanes));
+  pack_rows(w, 0, taps, taps, conv.K, panels);
+  const int64_t worker_floats = Carver::bytes_of<float>(scratch_rows(op) * win.Q * conv.K) / static_cast<int64_t>(sizeof(float));
+  float* const worker_rows = carver.take<float>(parallel.workers * worker_floats);
+
+  const int64_t band = band_rows(op), bands = ceil_div(pool.P, band);
+  parallel_for(parallel, conv.N * bands, [&](int64_t task, int worker) {
+    const int64_t n = task / bands, first = task % bands * band, end = min(first + band, pool.P);
+    const Range conv_rows = looked_at(first, end, pool.stride_h, pool.top, pool.R, pool.H);
+    const Range conv_columns = looked_at(0, pool.Q, pool.stride_w, pool.left, pool.S, pool.W);
+    const int64_t row = win.Q * conv.K;
+    float* const origin = worker_rows + worker * worker_floats - conv_rows.begin * row;  // where row 0 would be
+    convolve({1, win.W, conv.C, win.Q, conv.K, image_floats, 0, rows, columns, x + n * image_floats, origin, b, panels, taps, 0}, win,
+             conv.C, conv_rows, conv_columns);
+    for (int64_t p = first; p < end; ++p) {
+      const Span row_span = span(p, pool.stride_h, pool.top, pool.R, pool.H);
+      for (int64_t q = 0; q < pool.Q; ++q) {
+        const Span column_span = span(q, pool.stride_w, pool.left, pool.S, pool.W);
+        const float* corner = origin + row_span.start * row + column_span.start * conv.K;
+        const int64_t output = ((n * pool.P + p) * pool.Q + q) * conv.K;
+        int64_t k = 0;
+        for (; k + lanes <= conv.K; k += lanes)
+          pool_window(corner + k, row, conv.K, row_span, column_span, pool.S, lanes, y + output + k, index + output + k);
+        if (k < conv.K) pool_window(corner + k, row, conv.K, row_span, column_span, pool.S, conv.K - k, y + output + k, index + output + k);
+      }
+    }
+  });
+}
+
+}  // namespace fastcnn::cpu::FASTCNN_ISA

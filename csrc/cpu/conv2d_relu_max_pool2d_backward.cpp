@@ -1,0 +1,330 @@
+// conv2d_relu_max_pool2d's gradients (ops/conv2d_relu_max_pool2d.h has the mathematics), from the winners alone.
+//
+// For one image and a vector's worth of channels, the winners of each channel are listed: where their R x S x C patch begins in the image,
+// and their gradient. Then channel by channel, over its list:
+//   wgrad   the patch's accumulators, R * S * C / lanes vectors (18 for 3x3x32 in AVX-512), stay in registers; an entry adds g * patch: one
+//   load
+//           and one multiply-add a vector, all contiguous in NHWC.
+//   dgrad   the channel's weights, laid out K x (R, S, C), stay in registers; an entry adds g * weights to the patch of dx.
+// The image (29 KB at 15x15x32) stays in the L1 cache while the channels pass. Where the convolution is padded, or a patch's rows are no
+// whole vectors, the image lies in scratch memory with its padding around it and a vector to spare behind.
+//
+// wgrad: a task is one slab of images and one vector of channels, with partial sums of its own, added in their order. dgrad: a task is one
+// image. The dense gradients of the same convolution, unpooled, took 5 times (wgrad) and 4 times (dgrad) as long (bench/ops.py).
+#include "ops/conv2d_relu_max_pool2d.h"
+
+#include "cpu/simd.h"
+
+namespace fastcnn::cpu::FASTCNN_ISA {
+namespace {
+
+constexpr int64_t max_slabs = 8;
+constexpr int max_vectors = registers == 32 ? 27 : 12;  // accumulators, or weights, in registers
+
+// The image as patches see it: with its padding, in rows of `row` floats.
+struct PaddedImage {
+  bool copied;  // false: the user's own memory
+  int64_t height, width, row, floats;
+};
+
+PaddedImage padded_image(const Conv2d& conv) {
+  const Window& win = conv.window;
+  const int64_t height = (win.P - 1) * win.stride_h + win.R, width = (win.Q - 1) * win.stride_w + win.S;
+  const bool inside = win.top == 0 && win.left == 0 && height <= win.H && width <= win.W;
+  if (inside && win.S * conv.C % lanes == 0) return {false, win.H, win.W, win.W * conv.C, 0};
+  return {true, height, width, width * conv.C, height * width * conv.C + lanes};
+}
+
+// The rows of the user's image that lie in the padded one, and likewise the columns.
+struct Overlap {
+  int64_t rows, columns;
+};
+
+Overlap overlap(const Conv2d& conv, const PaddedImage& padded) {
+  const Window& win = conv.window;
+  return {max(0, min(win.H, padded.height - win.top)), max(0, min(win.W, padded.width - win.left))};
+}
+
+void copy(const float* from, int64_t count, float* to) { __builtin_memcpy(to, from, static_cast<size_t>(count) * sizeof(float)); }
+void clear(float* to, int64_t count) { __builtin_memset(to, 0, static_cast<size_t>(count) * sizeof(float)); }
+
+struct Entry {
+  int32_t patch;  // where the patch begins, in floats
+  float gradient;
+};
+
+// The winners of `lanes` channels in one image; entries[lane * pixels + i], i < count[lane].
+struct Lists {
+  Entry* entries;
+  int64_t count[lanes];
+};
+
+// What both gradients share.
+struct Sparse {
+  const Conv2dReluMaxPool2d& op;
+  PaddedImage image;
+  int64_t pixels;         // pooled, in one image
+  int32_t* pooled;        // where the patch of a pooled pixel's window element (0, 0) begins
+  int32_t* element;       // what a window element adds to that; 256 of them, so that `cut` needs no branch
+  int64_t row_vectors;    // vectors in one row of a patch
+  int64_t rows_together;  // rows of a patch that are worked on at a time
+};
+
+int64_t sparse_bytes(const Conv2dReluMaxPool2d& op) {
+  return Carver::bytes_of<int32_t>(op.pool.P * op.pool.Q) + Carver::bytes_of<int32_t>(256);
+}
+
+Sparse prepare(const Conv2dReluMaxPool2d& op, Carver& carver) {
+  const Window &win = op.conv.window, &pool = op.pool;
+  Sparse sparse{op, padded_image(op.conv), pool.P * pool.Q, carver.take<int32_t>(pool.P * pool.Q), carver.take<int32_t>(pool.R * pool.S), 0,
+                0};
+  const int64_t down = win.stride_h * sparse.image.row, right = win.stride_w * op.conv.C;
+  for (int64_t p = 0; p < pool.P; ++p)
+    for (int64_t q = 0; q < pool.Q; ++q)
+      sparse.pooled[p * pool.Q + q] = static_cast<int32_t>((p * pool.stride_h - pool.top) * down + (q * pool.stride_w - pool.left) * right);
+  for (int64_t r = 0; r < pool.R; ++r)
+    for (int64_t s = 0; s < pool.S; ++s) sparse.element[r * pool.S + s] = static_cast<int32_t>(r * down + s * right);
+  sparse.element[Conv2dReluMaxPool2d::cut] = 0;
+  sparse.row_vectors = ceil_div(win.S * op.conv.C, lanes);
+  sparse.rows_together = sparse.row_vectors * 3 <= max_vectors ? 3 : 1;
+  return sparse;
+}
+
+// Lists the winners of channels [k, k + channels) in image n.
+void list_winners(const Sparse& sparse, const float* dy, const uint8_t* index, int64_t n, int64_t k, int64_t channels, Lists& lists) {
+  const int64_t K = sparse.op.conv.K;
+  const float* gradients = dy + n * sparse.pixels * K + k;
+  const uint8_t* winners = index + n * sparse.pixels * K + k;
+  for (int64_t lane = 0; lane < lanes; ++lane) lists.count[lane] = 0;
+  for (int64_t pixel = 0; pixel < sparse.pixels; ++pixel, gradients += K, winners += K) {
+    const int32_t corner = sparse.pooled[pixel];
+    Entry* list = lists.entries;
+    for (int64_t lane = 0; lane < channels; ++lane, list += sparse.pixels) {
+      const uint8_t winner = winners[lane];
+      const int64_t count = lists.count[lane];
+      list[count] = {corner + sparse.element[winner], gradients[lane]};
+      lists.count[lane] = count + (winner != Conv2dReluMaxPool2d::cut);
+    }
+  }
+}
+
+// sums[r][v] += sum over entries of gradient * image[patch + r * row + v * lanes].
+template <int Rows, int Vectors>
+void gather_patches(const Entry* entries, int64_t count, const float* image, int64_t row, int64_t sum_row, float* sums) {
+  Vec totals[Rows][Vectors];
+#pragma GCC unroll 32
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 32
+    for (int v = 0; v < Vectors; ++v) totals[r][v] = load(sums + r * sum_row + v * lanes);
+  for (int64_t i = 0; i < count; ++i) {
+    const float* line = image + entries[i].patch;
+    const Vec gradient = broadcast(entries[i].gradient);
+#pragma GCC unroll 32
+    for (int r = 0; r < Rows; ++r, line = opaque(line + row))
+#pragma GCC unroll 32
+      for (int v = 0; v < Vectors; ++v) totals[r][v] += gradient * load(line + v * lanes);
+  }
+#pragma GCC unroll 32
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 32
+    for (int v = 0; v < Vectors; ++v) store(sums + r * sum_row + v * lanes, totals[r][v]);
+}
+
+// image[patch + r * row + v * lanes] += gradient * weights[r][v] for each entry.
+template <int Rows, int Vectors>
+void scatter_patches(const Entry* entries, int64_t count, float* image, int64_t row, int64_t weight_row, float* weights) {
+  Vec w[Rows][Vectors];
+#pragma GCC unroll 32
+  for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 32
+    for (int v = 0; v < Vectors; ++v) w[r][v] = load(weights + r * weight_row + v * lanes);
+  for (int64_t i = 0; i < count; ++i) {
+    float* line = image + entries[i].patch;
+    const Vec gradient = broadcast(entries[i].gradient);
+#pragma GCC unroll 32
+    for (int r = 0; r < Rows; ++r, line = opaque(line + row))
+#pragma GCC unroll 32
+      for (int v = 0; v < Vectors; ++v) store(line + v * lanes, load(line + v * lanes) + gradient * w[r][v]);
+  }
+}
+
+using Gather = void (*)(const Entry*, int64_t, const float*, int64_t, int64_t, float*);
+using Scatter = void (*)(const Entry*, int64_t, float*, int64_t, int64_t, float*);
+
+template <int Vectors = max_vectors>
+Gather gather_function(int64_t rows, int64_t vectors) {
+  if constexpr (Vectors > 1) {
+    if (vectors < Vectors) return gather_function<Vectors - 1>(rows, vectors);
+  }
+  if constexpr (Vectors * 3 <= max_vectors) {
+    if (rows == 3) return gather_patches<3, Vectors>;
+  }
+  return gather_patches<1, Vectors>;
+}
+
+template <int Vectors = max_vectors>
+Scatter scatter_function(int64_t rows, int64_t vectors) {
+  if constexpr (Vectors > 1) {
+    if (vectors < Vectors) return scatter_function<Vectors - 1>(rows, vectors);
+  }
+  if constexpr (Vectors * 3 <= max_vectors) {
+    if (rows == 3) return scatter_patches<3, Vectors>;
+  }
+  return scatter_patches<1, Vectors>;
+}
+
+// Cuts a patch into pieces that fit the registers: visit(row, rows, first vector, vectors).
+template <class Visit>
+void for_each_piece(const Sparse& sparse, const Visit& visit) {
+  const int64_t R = sparse.op.conv.window.R;
+  for (int64_t row = 0; row < R;) {
+    const int64_t rows = row + sparse.rows_together <= R ? sparse.rows_together : 1;
+    for (int64_t v = 0; v < sparse.row_vectors; v += max_vectors) visit(row, rows, v, min(max_vectors, sparse.row_vectors - v));
+    row += rows;
+  }
+}
+
+int64_t patch_floats(const Sparse& sparse) { return sparse.op.conv.window.R * sparse.row_vectors * lanes; }
+int64_t patch_floats(const Conv2d& conv) { return conv.window.R * round_up(conv.window.S * conv.C, lanes); }
+
+struct Slabs {
+  int64_t count, channel_blocks;
+};
+
+// Enough tasks for a few threads, but few partial sums.
+Slabs slabs_of(const Conv2d& conv) {
+  const int64_t blocks = ceil_div(conv.K, lanes);
+  return {max(1, min(conv.N, min(max_slabs, ceil_div(16, blocks)))), blocks};
+}
+
+int64_t worker_floats(const Conv2dReluMaxPool2d& op) {
+  const int64_t entries = op.pool.P * op.pool.Q * lanes * static_cast<int64_t>(sizeof(Entry) / sizeof(float));
+  return round_up(entries, 16) + round_up(padded_image(op.conv).floats, 16);
+}
+
+}  // namespace
+
+int64_t conv2d_relu_max_pool2d_wgrad_scratch(const Conv2dReluMaxPool2d& op, int workers) {
+  const Slabs slabs = slabs_of(op.conv);
+  return sparse_bytes(op) + Carver::bytes_of<float>(slabs.count * slabs.channel_blocks * lanes * (patch_floats(op.conv) + 1)) +
+         Carver::bytes_of<float>(workers * worker_floats(op));
+}
+
+void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x, const float* dy, const uint8_t* index, float* dw,
+                                  float* db, void* scratch, const Parallel& parallel) {
+  const Conv2d& conv = op.conv;
+  const Window& win = conv.window;
+  Carver carver(scratch);
+  const Sparse sparse = prepare(op, carver);
+  const Slabs slabs = slabs_of(conv);
+  const int64_t patch = patch_floats(sparse), channels = slabs.channel_blocks * lanes, slab_floats = channels * (patch + 1);
+  float* const partials = carver.take<float>(slabs.count * slab_floats);  // of each slab: patches of all channels, then db
+  float* const workers = carver.take<float>(parallel.workers * worker_floats(op));
+
+  parallel_for(parallel, slabs.count * slabs.channel_blocks, [&](int64_t task, int worker) {
+    const int64_t slab = task / slabs.channel_blocks, k = task % slabs.channel_blocks * lanes, block = min(lanes, conv.K - k);
+    float* const sums = partials + slab * slab_floats + k * patch;
+    float* const bias_sums = partials + slab * slab_floats + channels * patch + k;
+    clear(sums, lanes * patch);
+    clear(bias_sums, lanes);
+    float* const memory = workers + worker * worker_floats(op);
+    Lists lists{reinterpret_cast<Entry*>(memory), {}};
+    float* const padded = memory + worker_floats(op) - round_up(sparse.image.floats, 16);
+    if (sparse.image.copied) clear(padded, sparse.image.floats);
+    for (int64_t n = slab * conv.N / slabs.count; n < (slab + 1) * conv.N / slabs.count; ++n) {
+      const float* image = x + n * win.H * win.W * conv.C;
+      if (sparse.image.copied) {
+        const Overlap part = overlap(conv, sparse.image);
+        for (int64_t h = 0; h < part.rows; ++h)
+          copy(image + h * win.W * conv.C, part.columns * conv.C, padded + (h + win.top) * sparse.image.row + win.left * conv.C);
+        image = padded;
+      }
+      list_winners(sparse, dy, index, n, k, block, lists);
+      for (int64_t lane = 0; lane < block; ++lane) {
+        const Entry* entries = lists.entries + lane * sparse.pixels;
+        for_each_piece(sparse, [&](int64_t row, int64_t rows, int64_t v, int64_t vectors) {
+          gather_function(rows, vectors)(entries, lists.count[lane], image + row * sparse.image.row + v * lanes, sparse.image.row,
+                                         sparse.row_vectors * lanes, sums + lane * patch + (row * sparse.row_vectors + v) * lanes);
+        });
+        float total = 0;
+        for (int64_t i = 0; i < lists.count[lane]; ++i) total += entries[i].gradient;
+        bias_sums[lane] += total;
+      }
+    }
+  });
+
+  // The partials in their order, and from K x (R, S, C) to (R, S, C) x K.
+  parallel_for(parallel, win.R * win.S, [&](int64_t task, int) {
+    const int64_t r = task / win.S, s = task % win.S;
+    constexpr int64_t together = 16;  // inputs at a time, so that a line of the partials is read once
+    for (int64_t first = 0; first < conv.C; first += together) {
+      const float* from = partials + r * sparse.row_vectors * lanes + s * conv.C;
+      for (int64_t k = 0; k < conv.K; ++k) {
+        for (int64_t c = first; c < min(first + together, conv.C); ++c) {
+          float total = from[k * patch + c];
+          for (int64_t slab = 1; slab < slabs.count; ++slab) total += from[slab * slab_floats + k * patch + c];
+          dw[(task * conv.C + c) * conv.K + k] = total;
+        }
+      }
+    }
+  });
+  if (db == nullptr) return;
+  for (int64_t k = 0; k < conv.K; ++k) {
+    float total = 0;
+    for (int64_t slab = 0; slab < slabs.count; ++slab) total += partials[slab * slab_floats + channels * patch + k];
+    db[k] = total;
+  }
+}
+
+int64_t conv2d_relu_max_pool2d_dgrad_scratch(const Conv2dReluMaxPool2d& op, int workers) {
+  return sparse_bytes(op) + Carver::bytes_of<float>(op.conv.K * patch_floats(op.conv)) +
+         Carver::bytes_of<float>(workers * worker_floats(op));
+}
+
+void conv2d_relu_max_pool2d_dgrad(const Conv2dReluMaxPool2d& op, const float* dy, const uint8_t* index, const float* w, float* dx,
+                                  void* scratch, const Parallel& parallel) {
+  const Conv2d& conv = op.conv;
+  const Window& win = conv.window;
+  Carver carver(scratch);
+  const Sparse sparse = prepare(op, carver);
+  const int64_t patch = patch_floats(sparse);
+  float* const weights = carver.take<float>(conv.K * patch);
+  float* const workers = carver.take<float>(parallel.workers * worker_floats(op));
+
+  // From (R, S, C) x K to K x (R, S, C), each row of a patch filled up with zeros.
+  constexpr int64_t together = 16;
+  parallel_for(parallel, ceil_div(conv.K, together), [&](int64_t task, int) {
+    const int64_t first = task * together, end = min(first + together, conv.K), inputs = win.S * conv.C, row = sparse.row_vectors * lanes;
+    clear(weights + first * patch, (end - first) * patch);
+    for (int64_t r = 0; r < win.R; ++r)
+      for (int64_t i = 0; i < inputs; ++i)
+        for (int64_t k = first; k < end; ++k) weights[k * patch + r * row + i] = w[(r * inputs + i) * conv.K + k];
+  });
+
+  parallel_for(parallel, conv.N, [&](int64_t n, int worker) {
+    float* const memory = workers + worker * worker_floats(op);
+    Lists lists{reinterpret_cast<Entry*>(memory), {}};
+    float* const target = dx + n * win.H * win.W * conv.C;
+    float* const image = sparse.image.copied ? memory + worker_floats(op) - round_up(sparse.image.floats, 16) : target;
+    clear(image, sparse.image.copied ? sparse.image.floats : win.H * win.W * conv.C);
+    for (int64_t k = 0; k < conv.K; k += lanes) {
+      const int64_t block = min(lanes, conv.K - k);
+      list_winners(sparse, dy, index, n, k, block, lists);
+      for (int64_t lane = 0; lane < block; ++lane) {
+        const Entry* entries = lists.entries + lane * sparse.pixels;
+        for_each_piece(sparse, [&](int64_t row, int64_t rows, int64_t v, int64_t vectors) {
+          scatter_function(rows, vectors)(entries, lists.count[lane], image + row * sparse.image.row + v * lanes, sparse.image.row,
+                                          sparse.row_vectors * lanes,
+                                          weights + (k + lane) * patch + (row * sparse.row_vectors + v) * lanes);
+        });
+      }
+    }
+    if (!sparse.image.copied) return;
+    const Overlap part = overlap(conv, sparse.image);
+    clear(target, win.H * win.W * conv.C);
+    for (int64_t h = 0; h < part.rows; ++h)
+      copy(image + (h + win.top) * sparse.image.row + win.left * conv.C, part.columns * conv.C, target + h * win.W * conv.C);
+  });
+}
+
+}  // namespace fastcnn::cpu::FASTCNN_ISA

@@ -1,0 +1,86 @@
+#include "ops/conv2d_relu_max_pool2d.h"
+
+#include "core/context.h"
+#include "core/errors.h"
+#include "ops/operation.h"
+
+namespace fastcnn {
+
+Conv2dReluMaxPool2d conv2d_relu_max_pool2d(const Conv2d& conv, std::array<int64_t, 2> window, std::array<int64_t, 2> stride,
+                                           const Padding& padding) {
+  const Pool2d pool = max_pool2d({conv.N, conv.window.P, conv.window.Q, conv.K}, window, stride, padding);
+  if (window[0] * window[1] > Conv2dReluMaxPool2d::cut)
+    reject("conv2d_relu_max_pool2d", "the pooling window ", Shape{window[0], window[1]}.str(), " has more than 255 pixels");
+  return {conv, pool.window};
+}
+
+void conv2d_relu_max_pool2d_fprop(Context& context, const Conv2dReluMaxPool2d& op, const float* x, const float* w, const float* b, float* y,
+                                  uint8_t* index) {
+  const Parallel parallel = pool::parallel();
+  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_relu_max_pool2d_fprop_scratch)(op, parallel.workers));
+  FASTCNN_DISPATCH(conv2d_relu_max_pool2d_fprop)(op, x, w, b, y, index, scratch, parallel);
+}
+
+void conv2d_relu_max_pool2d_dgrad(Context& context, const Conv2dReluMaxPool2d& op, const float* dy, const uint8_t* index, const float* w,
+                                  float* dx) {
+  const Parallel parallel = pool::parallel();
+  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_relu_max_pool2d_dgrad_scratch)(op, parallel.workers));
+  FASTCNN_DISPATCH(conv2d_relu_max_pool2d_dgrad)(op, dy, index, w, dx, scratch, parallel);
+}
+
+void conv2d_relu_max_pool2d_wgrad(Context& context, const Conv2dReluMaxPool2d& op, const float* x, const float* dy, const uint8_t* index,
+                                  float* dw, float* db) {
+  const Parallel parallel = pool::parallel();
+  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_relu_max_pool2d_wgrad_scratch)(op, parallel.workers));
+  FASTCNN_DISPATCH(conv2d_relu_max_pool2d_wgrad)(op, x, dy, index, dw, db, scratch, parallel);
+}
+
+namespace {
+
+// Attributes: conv2d's stride and padding, max_pool2d's as pool_window, pool_stride and pool_padding.
+class Conv2dReluMaxPool2dStage : public Operation {
+ public:
+  explicit Conv2dReluMaxPool2dStage(const Attributes& attributes)
+      : stride_(pair("conv2d", attributes, "stride")),
+        pool_window_(pair("max_pool2d", attributes, "pool_window")),
+        pool_stride_(pair("max_pool2d", attributes, "pool_stride")),
+        padding_(padding_of("conv2d", attributes, "padding")),
+        pool_padding_(padding_of("max_pool2d", attributes, "pool_padding")) {}
+
+  Shape bind(const Shape& sample, const std::vector<Shape>& parameters) override {
+    const Shape* b = parameters.size() > 1 ? &parameters[1] : nullptr;
+    const Conv2d conv = conv2d(with_batch(sample, 0), parameters.at(0), b, stride_, padding_);
+    op_ = conv2d_relu_max_pool2d(conv, pool_window_, pool_stride_, pool_padding_);
+    return {op_.pool.P, op_.pool.Q, conv.K};
+  }
+
+  int64_t saved_bytes(int64_t n) const override { return n * op_.pool.P * op_.pool.Q * op_.conv.K; }
+
+  void forward(Context& context, const StageArguments& stage) const override {
+    const float* b = stage.parameters.size() > 1 ? stage.parameters[1] : nullptr;
+    conv2d_relu_max_pool2d_fprop(context, batch_of(stage.n), stage.x, stage.parameters[0], b, stage.y, static_cast<uint8_t*>(stage.saved));
+  }
+
+  void backward(Context& context, const StageArguments& stage) const override {
+    float* db = stage.gradients.size() > 1 ? stage.gradients[1] : nullptr;
+    const auto* index = static_cast<const uint8_t*>(stage.saved);
+    conv2d_relu_max_pool2d_wgrad(context, batch_of(stage.n), stage.x, stage.dy, index, stage.gradients[0], db);
+    if (stage.dx != nullptr) conv2d_relu_max_pool2d_dgrad(context, batch_of(stage.n), stage.dy, index, stage.parameters[0], stage.dx);
+  }
+
+ private:
+  Conv2dReluMaxPool2d batch_of(int64_t n) const {
+    Conv2dReluMaxPool2d op = op_;
+    op.conv.N = n;
+    return op;
+  }
+
+  std::array<int64_t, 2> stride_, pool_window_, pool_stride_;
+  Padding padding_, pool_padding_;
+  Conv2dReluMaxPool2d op_{};
+};
+
+const registry::Operations<Conv2dReluMaxPool2dStage> registered("conv2d_relu_max_pool2d");
+
+}  // namespace
+}  // namespace fastcnn

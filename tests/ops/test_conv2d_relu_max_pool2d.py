@@ -1,0 +1,117 @@
+"""conv2d_relu_max_pool2d equals the three operations that it replaces, forward and backward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cases
+import numpy as np
+import pytest
+import reference
+from checks import assert_all_close, assert_close, rejected
+from fastcnn import ops
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from strategies import Sliding, batches, channels, seeds, slidings, whole_numbers
+
+CUT = 255
+X, W, B = np.ones((2, 8, 8, 3), np.float32), np.ones((3, 3, 3, 16), np.float32), np.ones(16, np.float32)
+
+windows = st.tuples(st.integers(1, 4), st.integers(1, 4))
+paddings = st.sampled_from(["valid", "same", ((1, 0), (0, 1))])
+
+
+def one_after_the_other(
+    module: Any, x: Any, w: Any, b: Any, convolution: dict[str, Any], pooling: dict[str, Any]
+) -> Any:
+    """The three operations, and their gradients as a function of dy."""
+    z = module.relu(module.conv2d(x, w, b, **convolution))
+    y, index = module.max_pool2d(z, **pooling)
+
+    def backward(dy: Any) -> Any:
+        dz = module.relu_backward(module.max_pool2d_backward(dy, index, z.shape, **pooling), z)
+        return module.conv2d_backward(dz, x, w, **convolution)
+
+    return y, index, backward
+
+
+def fused_settings(convolution: dict[str, Any], pooling: dict[str, Any]) -> dict[str, Any]:
+    return convolution | {f"pool_{name}": value for name, value in pooling.items()}
+
+
+@given(slidings(padding_beyond_window=True), windows, windows, paddings, batches, channels, channels, seeds)
+def test_equals_the_three_operations(
+    backend: str,
+    sliding: Sliding,
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Any,
+    n: int,
+    c: int,
+    k: int,
+    seed: int,
+) -> None:
+    """To the bit: sums of whole numbers are exact in any order, and have many equals for the maximum to choose the first of."""
+    x, w = whole_numbers(seed, n, *sliding.image, c), whole_numbers(seed + 1, *sliding.window, c, k)
+    b = whole_numbers(seed + 2, k)
+    convolution: dict[str, Any] = {"stride": sliding.stride, "padding": sliding.padding}
+    pooling: dict[str, Any] = {"window": window, "stride": stride, "padding": padding}
+    try:
+        want_y, _, backward = one_after_the_other(ops, x, w, b, convolution, pooling)
+    except ValueError:
+        assume(False)
+    settings = fused_settings(convolution, pooling)
+    y, index = ops.conv2d_relu_max_pool2d(x, w, b, **settings)
+    np.testing.assert_array_equal(y, want_y)
+    np.testing.assert_array_equal(index == CUT, y == 0)
+    dy = whole_numbers(seed + 3, *y.shape)
+    for got, want in zip(ops.conv2d_relu_max_pool2d_backward(dy, index, x, w, **settings), backward(dy), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    ("image", "c", "k"),
+    [((32, 32), 3, 32), ((15, 15), 32, 64), ((12, 9), 16, 33), ((9, 12), 5, 7), ((14, 14), 160, 8)],
+    ids=str,
+)
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_agrees_with_float64(backend: str, image: tuple[int, int], c: int, k: int, padding: str) -> None:
+    rng = np.random.default_rng(3)
+    x, w, b = (cases.normal(*shape)(rng) for shape in ((4, *image, c), (3, 3, c, k), (k,)))
+    convolution, pooling = {"padding": padding}, {"window": (2, 2), "stride": (2, 2), "padding": "valid"}
+    want_y, _, backward = one_after_the_other(reference, x, w, b, convolution, pooling)
+    settings = fused_settings(convolution, pooling)
+    y, index = ops.conv2d_relu_max_pool2d(x, w, b, **settings)
+    assert_close(y, want_y, cases.SUM)
+    dy = cases.normal(*y.shape)(rng)
+    assert_all_close(ops.conv2d_relu_max_pool2d_backward(dy, index, x, w, **settings), backward(dy), cases.SUM)
+
+
+def test_nan_comes_through_and_takes_no_gradient(backend: str) -> None:
+    x = X.copy()
+    x[1, 4, 4, 1] = np.nan
+    y, index = ops.conv2d_relu_max_pool2d(x, W, B)
+    want_y, _ = ops.max_pool2d(ops.relu(ops.conv2d(x, W, B)))
+    np.testing.assert_array_equal(y, want_y)
+    assert np.isnan(y).any()
+    np.testing.assert_array_equal(index[np.isnan(y)], CUT)
+
+
+def test_bad_input_is_named() -> None:
+    with rejected(ValueError, "conv2d", "w expects 3", "x has 4"):
+        ops.conv2d_relu_max_pool2d(np.ones((2, 8, 8, 4), np.float32), W, B)
+    with rejected(ValueError, "max_pool2d", "window", (7, 7), (6, 6)):
+        ops.conv2d_relu_max_pool2d(X, W, B, pool_window=7)
+    with rejected(ValueError, "conv2d_relu_max_pool2d", "window", (16, 16), "255"):
+        ops.conv2d_relu_max_pool2d(np.ones((1, 18, 18, 3), np.float32), W, B, pool_window=16)
+    with rejected(TypeError, "conv2d_relu_max_pool2d", "x", "float64", "float32"):
+        ops.conv2d_relu_max_pool2d(np.float64(X), W, B)
+
+
+def test_an_index_that_is_no_pixel_of_its_window_is_named() -> None:
+    y, index = ops.conv2d_relu_max_pool2d(X, W, B)
+    index[1, 2, 0, 5] = 4
+    with rejected(ValueError, "conv2d_relu_max_pool2d_backward", "index[1, 2, 0, 5]", 4):
+        ops.conv2d_relu_max_pool2d_backward(y, index, X, W)
+    with rejected(ValueError, "conv2d_relu_max_pool2d_backward", "dy", (2, 3, 3, 16), (2, 2, 3, 16)):
+        ops.conv2d_relu_max_pool2d_backward(y[:, :2], index, X, W)

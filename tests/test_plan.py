@@ -1,0 +1,198 @@
+"""A plan gives what its stages give one by one: whatever it fuses, moves or runs in place changes neither results nor gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import cases
+import numpy as np
+import pytest
+from checks import assert_close
+from fastcnn import layers, losses, ops, optimizers
+from fastcnn.plan import Plan
+from fastcnn.stage import Stage
+from fastcnn.variables import VariableStore
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+IMAGE = (12, 11, 3)
+SEED, STEP, CLASSES = 5, 3, 4
+DROPOUT_PURPOSE = 1 << 16
+
+MODELS: dict[str, Callable[[], list[layers.Layer]]] = {
+    "tutorial": lambda: [
+        layers.Rescaling(1 / 255, offset=-0.5),
+        layers.Conv2D(8, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(17, 3, activation="relu"),
+        layers.Flatten(),
+        layers.Dense(9, activation="relu"),
+        layers.Dense(CLASSES),
+    ],
+    "softmax at the end": lambda: [
+        layers.Flatten(),
+        layers.Dense(6, activation="softmax"),
+        layers.Dense(CLASSES, activation="softmax"),
+    ],
+    "every pooling": lambda: [
+        layers.Conv2D(4, 3, padding="same", strides=2, activation="relu"),
+        layers.MaxPooling2D(3, strides=2, padding="same"),
+        layers.Conv2D(5, 2, use_bias=False),
+        layers.MaxPooling2D(2, strides=1),
+        layers.AveragePooling2D(2, strides=1, padding="same"),
+        layers.ReLU(),
+        layers.Conv2D(CLASSES, 1),
+        layers.GlobalAveragePooling2D(),
+    ],
+    "dropout behind what keeps its result": lambda: [
+        layers.Dropout(0.2),
+        layers.Conv2D(8, 3, activation="relu"),
+        layers.Dropout(0.5, seed=11),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+        layers.Dense(8, activation="softmax"),
+        layers.Dropout(0.3),
+        layers.Rescaling(2.0, offset=0.1),
+        layers.ReLU(),
+        layers.Rescaling(-1.0),
+        layers.ReLU(),
+        layers.Dense(CLASSES),
+    ],
+    "softmax behind a softmax": lambda: [layers.Flatten(), layers.Softmax(), layers.Softmax(), layers.Dense(CLASSES)],
+    "nothing learns": lambda: [layers.GlobalAveragePooling2D(), layers.Softmax()],
+}
+
+
+def build(name: str) -> tuple[list[layers.Layer], VariableStore]:
+    stack, shape = MODELS[name](), IMAGE
+    for layer in stack:
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    store = VariableStore([variable for layer in stack for variable in layer.weights])
+    rng = np.random.default_rng(1)
+    for variable in store.variables:
+        variable.assign(rng.standard_normal(variable.shape) / math.sqrt(max(1, variable.size / variable.shape[-1])))
+    return stack, store
+
+
+def one_by_one(stages: list[Stage], x: Array, training: bool) -> tuple[Array, Callable[[Array], list[Array]]]:
+    """The stages as operations on arrays: the output, and a function from its gradient to those of all variables, in order."""
+    backwards: list[Callable[[Array], tuple[Array, list[Array]]]] = []
+    dropouts = 0
+    for stage in stages:
+        settings, values = dict(stage.attributes), [variable.value for variable in stage.variables]
+        if stage.operation == "flatten":
+            backwards.append(lambda dy, shape=x.shape: (dy.reshape(shape), []))
+            x = x.reshape(len(x), -1)
+        elif stage.operation in ("conv2d", "dense"):
+            backward = getattr(ops, stage.operation + "_backward")
+            backwards.append(
+                lambda dy, f=backward, x=x, v=values, s=settings: (lambda g: (g[0], list(g[1 : len(v) + 1])))(
+                    f(dy, x, v[0], **s)
+                )
+            )
+            x = getattr(ops, stage.operation)(x, *values, **settings)
+        elif stage.operation == "max_pool2d":
+            y, index = ops.max_pool2d(x, **settings)
+            backwards.append(
+                lambda dy, i=index, shape=x.shape, s=settings: (ops.max_pool2d_backward(dy, i, shape, **s), [])
+            )
+            x = y
+        elif stage.operation in ("average_pool2d", "global_average_pool2d"):
+            backward = getattr(ops, stage.operation + "_backward")
+            backwards.append(lambda dy, f=backward, shape=x.shape, s=settings: (f(dy, shape, **s), []))
+            x = getattr(ops, stage.operation)(x, **settings)
+        elif stage.operation in ("relu", "softmax"):
+            backward = getattr(ops, stage.operation + "_backward")
+            x = getattr(ops, stage.operation)(x)
+            backwards.append(lambda dy, f=backward, y=x: (f(dy, y), []))
+        elif stage.operation == "rescale":
+            backwards.append(lambda dy, scale=settings["scale"]: (ops.rescale(dy, scale), []))
+            x = ops.rescale(x, **settings)
+        else:
+            assert stage.operation == "dropout"
+            seed = SEED if settings.get("seed") is None else settings["seed"]
+            stream = {"seed": seed, "step": STEP, "purpose": DROPOUT_PURPOSE + dropouts}
+            dropouts += 1
+            drop = (lambda a, r=settings["rate"], s=stream: ops.dropout(a, r, **s)) if training else (lambda a: a)
+            backwards.append(lambda dy, drop=drop: (drop(dy), []))
+            x = drop(x)
+
+    def backward_all(dy: Array) -> list[Array]:
+        gradients: list[Array] = []
+        for step in reversed(backwards):
+            dy, of_variables = step(dy)
+            gradients = of_variables + gradients
+        return gradients
+
+    return x, backward_all
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_plan_gives_what_its_stages_give_one_by_one(name: str, backend: str) -> None:
+    stack, store = build(name)
+    stages = [stage for layer in stack for stage in layer.stages()]
+    rng = np.random.default_rng(2)
+    x = cases.normal(9, *IMAGE)(rng)
+    rows = np.array([7, 0, 8, 3, 3])
+    want, _ = one_by_one(stages, x[rows], training=False)
+    assert_close(Plan(stack, IMAGE).forward(x, rows), np.float64(want), cases.SUM)
+
+    classes = rng.integers(0, want.shape[1], len(x)).astype(np.int32)
+    ends_in_softmax = stages[-1].operation == "softmax"
+    loss = losses.SparseCategoricalCrossentropy(from_logits=not ends_in_softmax)
+    optimizer = optimizers.SGD(0.0)
+    optimizer.build(store)
+    plan = Plan(stack, IMAGE, loss, optimizer, SEED)
+    assert_close(plan.forward(x, rows), np.float64(want), cases.SUM)
+
+    logits, backward = one_by_one(stages[:-1] if ends_in_softmax else stages, x[rows], training=True)
+    each, dy = ops.softmax_cross_entropy(logits, classes[rows])
+    before = store.buffer.copy()
+    total, correct = plan.train_step(x, classes, rows, learning_rate=0.0, step=STEP)
+    np.testing.assert_array_equal(store.buffer, before)
+    assert total == pytest.approx(each.sum(dtype=np.float64), rel=1e-5)
+    assert correct == (logits.argmax(axis=1) == classes[rows]).sum()
+    for variable, gradient in zip(store.variables, backward(dy), strict=True):
+        assert_close(store.view(plan.gradients, variable), np.float64(gradient), 2 * cases.SUM)
+
+    inference, _ = one_by_one(stages[:-1] if ends_in_softmax else stages, x[rows], training=False)
+    assert plan.evaluate_step(x, classes, rows)[0] == pytest.approx(
+        ops.softmax_cross_entropy(inference, classes[rows])[0].sum(), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_samples_are_cast_as_they_are_gathered(dtype: type[np.generic]) -> None:
+    stack, _ = build("tutorial")
+    x = np.random.default_rng(4).integers(0, 256, (6, *IMAGE)).astype(dtype)
+    plan = Plan(stack, IMAGE)
+    np.testing.assert_array_equal(plan.forward(x), plan.forward(x.astype(np.float32)))
+    np.testing.assert_array_equal(plan.forward(x[::2]), plan.forward(x)[::2])  # any stride of the first axis
+
+
+def test_batches_of_any_size_follow_each_other() -> None:
+    stack, _ = build("tutorial")
+    x = np.random.default_rng(4).integers(0, 256, (70, *IMAGE)).astype(np.uint8)
+    plan = Plan(stack, IMAGE)
+    alone = np.concatenate([Plan(stack, IMAGE).forward(x, np.array([i])) for i in range(70)])
+    for n in (1, 0, 32, 7, 70, 33):
+        np.testing.assert_array_equal(plan.forward(x, np.arange(n)), alone[:n])
+
+
+@pytest.mark.parametrize(
+    ("x", "rows", "message"),
+    [
+        (np.zeros((2, 12, 11, 4), np.float32), [0], "elements each"),
+        (np.zeros((2, *IMAGE), np.float32).transpose(0, 2, 1, 3), [0], "dense"),
+        (np.zeros((2, *IMAGE), np.float16), [0], "uint8, float32 or float64"),
+        (np.zeros((2, *IMAGE), np.float32), [2], r"rows must be in \[0, 2\)"),
+        (np.zeros((2, *IMAGE), np.float32), [-1], r"rows must be in \[0, 2\)"),
+    ],
+)
+def test_what_would_read_wild_memory_is_refused(x: Array, rows: list[int], message: str) -> None:
+    stack, _ = build("tutorial")
+    with pytest.raises(ValueError, match=message):
+        Plan(stack, IMAGE).forward(x, np.array(rows))
