@@ -14,6 +14,23 @@ Conv2dReluMaxPool2d conv2d_relu_max_pool2d(const Conv2d& conv, std::array<int64_
   return {conv, pool.window};
 }
 
+void check_index(const Conv2dReluMaxPool2d& op, const uint8_t* index) {
+  const Window& pool = op.pool;
+  for (int64_t n = 0; n < op.conv.N; ++n) {
+    for (int64_t p = 0; p < pool.P; ++p) {
+      for (int64_t q = 0; q < pool.Q; ++q) {
+        for (int64_t k = 0; k < op.conv.K; ++k, ++index) {
+          if (*index == Conv2dReluMaxPool2d::cut) continue;
+          const int64_t row = p * pool.stride_h - pool.top + *index / pool.S, column = q * pool.stride_w - pool.left + *index % pool.S;
+          if (*index < pool.R * pool.S && row >= 0 && row < pool.H && column >= 0 && column < pool.W) continue;
+          reject("conv2d_relu_max_pool2d_backward", "index[", n, ", ", p, ", ", q, ", ", k, "] is ", static_cast<int>(*index),
+                 ", which is no pixel of its pooling window");
+        }
+      }
+    }
+  }
+}
+
 void conv2d_relu_max_pool2d_fprop(Context& context, const Conv2dReluMaxPool2d& op, const float* x, const float* w, const float* b, float* y,
                                   uint8_t* index) {
   const Parallel parallel = pool::parallel();

@@ -35,6 +35,10 @@ struct Conv2dReluMaxPool2d {
 Conv2dReluMaxPool2d conv2d_relu_max_pool2d(const Conv2d& conv, std::array<int64_t, 2> window, std::array<int64_t, 2> stride,
                                            const Padding& padding);
 
+// The kernels trust an index. Throws ArgumentError for one, of (N, pool.P, pool.Q, K), that points out of its pooling window or into the
+// padding.
+void check_index(const Conv2dReluMaxPool2d& op, const uint8_t* index);
+
 // y, index: (N, pool.P, pool.Q, K). b may be null.
 void conv2d_relu_max_pool2d_fprop(Context& context, const Conv2dReluMaxPool2d& op, const float* x, const float* w, const float* b, float* y,
                                   uint8_t* index);

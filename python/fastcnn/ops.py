@@ -9,13 +9,12 @@ The checks and the mathematics are in the C++ core (csrc/ops/x.h states each ope
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
 
 from fastcnn import _core
+from fastcnn._operands import Array, Arrays, Padding, Size, conv_and_pool, padding_of, pair
 
 __all__ = [
     "adam",
@@ -41,10 +40,6 @@ __all__ = [
     "softmax_backward",
     "softmax_cross_entropy",
 ]
-
-Array: TypeAlias = Any
-Size: TypeAlias = int | Sequence[int]
-Padding: TypeAlias = Literal["valid", "same"] | Sequence[Sequence[int]]
 
 
 def conv2d(x: Array, w: Array, b: Array | None = None, *, stride: Size = 1, padding: Padding = "valid") -> Array:
@@ -73,10 +68,10 @@ def conv2d(x: Array, w: Array, b: Array | None = None, *, stride: Size = 1, padd
     -----
     Source: Dumoulin and Visin 2016, relation 6. PyTorch's conv2d is the same on NCHW and KCRS.
     """
-    of = _Arrays("conv2d", x)
+    of = Arrays("conv2d", x)
     return of.kind(
         _core.conv2d(
-            of("x", x), of("w", w), of.optional("b", b), _pair("conv2d", "stride", stride), _padding("conv2d", padding)
+            of("x", x), of("w", w), of.optional("b", b), pair("conv2d", "stride", stride), padding_of("conv2d", padding)
         )
     )
 
@@ -95,8 +90,8 @@ def conv2d_backward(
     -------
     dx : (N, H, W, C), dw : (R, S, C, K), db : (K,) float32, the gradients by x, w and b.
     """
-    of = _Arrays("conv2d_backward", x)
-    step, border = _pair("conv2d_backward", "stride", stride), _padding("conv2d_backward", padding)
+    of = Arrays("conv2d_backward", x)
+    step, border = pair("conv2d_backward", "stride", stride), padding_of("conv2d_backward", padding)
     gradient, image, filters = of("dy", dy), of("x", x), of("w", w)
     dw, db = _core.conv2d_wgrad(image, gradient, filters.shape, step, border)
     return of.kind(_core.conv2d_dgrad(gradient, filters, image.shape, step, border)), of.kind(dw), of.kind(db)
@@ -125,8 +120,8 @@ def conv2d_relu_max_pool2d(
     y : (N, P, Q, K) float32, P x Q after the pooling.
     index : (N, P, Q, K) uint8, r * S + s of the winner in its pooling window; 255 where it is not above 0, so that no gradient passes.
     """
-    of = _Arrays("conv2d_relu_max_pool2d", x)
-    settings = _conv_and_pool(stride, padding, pool_window, pool_stride, pool_padding)
+    of = Arrays("conv2d_relu_max_pool2d", x)
+    settings = conv_and_pool(stride, padding, pool_window, pool_stride, pool_padding)
     y, index = _core.conv2d_relu_max_pool2d(of("x", x), of("w", w), of.optional("b", b), *settings)
     return of.kind(y), of.kind(index)
 
@@ -154,8 +149,8 @@ def conv2d_relu_max_pool2d_backward(
     -------
     dx : (N, H, W, C), dw : (R, S, C, K), db : (K,) float32.
     """
-    of = _Arrays("conv2d_relu_max_pool2d_backward", x)
-    settings = _conv_and_pool(stride, padding, pool_window, pool_stride, pool_padding)
+    of = Arrays("conv2d_relu_max_pool2d_backward", x)
+    settings = conv_and_pool(stride, padding, pool_window, pool_stride, pool_padding)
     gradient, winners, image, filters = of("dy", dy), of("index", index, np.uint8), of("x", x), of("w", w)
     dw, db = _core.conv2d_relu_max_pool2d_wgrad(image, gradient, winners, filters.shape, *settings)
     dx = _core.conv2d_relu_max_pool2d_dgrad(gradient, winners, filters, image.shape, *settings)
@@ -180,10 +175,10 @@ def max_pool2d(
     y : (N, P, Q, C) float32. NaN, if the window holds one, as in PyTorch (Keras on TensorFlow loses it).
     index : (N, P, Q, C) uint16, r * S + s of the winner in its window: the first of equals, or the first NaN.
     """
-    of = _Arrays("max_pool2d", x)
-    size = _pair("max_pool2d", "window", window)
-    step = size if stride is None else _pair("max_pool2d", "stride", stride)
-    y, index = _core.max_pool2d(of("x", x), size, step, _padding("max_pool2d", padding))
+    of = Arrays("max_pool2d", x)
+    size = pair("max_pool2d", "window", window)
+    step = size if stride is None else pair("max_pool2d", "stride", stride)
+    y, index = _core.max_pool2d(of("x", x), size, step, padding_of("max_pool2d", padding))
     return of.kind(y), of.kind(index)
 
 
@@ -207,13 +202,13 @@ def max_pool2d_backward(
     -------
     dx : (N, H, W, C) float32
     """
-    of = _Arrays("max_pool2d_backward", dy)
-    size = _pair("max_pool2d", "window", window)
-    step = size if stride is None else _pair("max_pool2d", "stride", stride)
+    of = Arrays("max_pool2d_backward", dy)
+    size = pair("max_pool2d", "window", window)
+    step = size if stride is None else pair("max_pool2d", "stride", stride)
     positions = of("index", index, np.uint16)
     shape = tuple(int(extent) for extent in input_shape)
     return of.kind(
-        _core.max_pool2d_backward(of("dy", dy), positions, shape, size, step, _padding("max_pool2d", padding))
+        _core.max_pool2d_backward(of("dy", dy), positions, shape, size, step, padding_of("max_pool2d", padding))
     )
 
 
@@ -226,32 +221,34 @@ def average_pool2d(x: Array, window: Size = 2, *, stride: Size | None = None, pa
     -------
     y : (N, P, Q, C) float32. (PyTorch counts the padding unless told `count_include_pad=False`.)
     """
-    of = _Arrays("average_pool2d", x)
-    size = _pair("average_pool2d", "window", window)
-    step = size if stride is None else _pair("average_pool2d", "stride", stride)
-    return of.kind(_core.average_pool2d(of("x", x), size, step, _padding("average_pool2d", padding)))
+    of = Arrays("average_pool2d", x)
+    size = pair("average_pool2d", "window", window)
+    step = size if stride is None else pair("average_pool2d", "stride", stride)
+    return of.kind(_core.average_pool2d(of("x", x), size, step, padding_of("average_pool2d", padding)))
 
 
 def average_pool2d_backward(
     dy: Array, input_shape: Sequence[int], window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid"
 ) -> Array:
     """Gradient of average_pool2d: dx (N, H, W, C) float32, for dy (N, P, Q, C) and x's shape."""
-    of = _Arrays("average_pool2d_backward", dy)
-    size = _pair("average_pool2d", "window", window)
-    step = size if stride is None else _pair("average_pool2d", "stride", stride)
+    of = Arrays("average_pool2d_backward", dy)
+    size = pair("average_pool2d", "window", window)
+    step = size if stride is None else pair("average_pool2d", "stride", stride)
     shape = tuple(int(extent) for extent in input_shape)
-    return of.kind(_core.average_pool2d_backward(of("dy", dy), shape, size, step, _padding("average_pool2d", padding)))
+    return of.kind(
+        _core.average_pool2d_backward(of("dy", dy), shape, size, step, padding_of("average_pool2d", padding))
+    )
 
 
 def global_average_pool2d(x: Array) -> Array:
     """The mean over each image's pixels: x (N, H, W, C) float32 gives y (N, C) float32."""
-    of = _Arrays("global_average_pool2d", x)
+    of = Arrays("global_average_pool2d", x)
     return of.kind(_core.global_average_pool2d(of("x", x)))
 
 
 def global_average_pool2d_backward(dy: Array, input_shape: Sequence[int]) -> Array:
     """Gradient of global_average_pool2d: dx (N, H, W, C) float32, for dy (N, C) and x's shape."""
-    of = _Arrays("global_average_pool2d_backward", dy)
+    of = Arrays("global_average_pool2d_backward", dy)
     return of.kind(_core.global_average_pool2d_backward(of("dy", dy), tuple(int(extent) for extent in input_shape)))
 
 
@@ -271,44 +268,44 @@ def dense(x: Array, w: Array, b: Array | None = None) -> Array:
     ValueError
         Where shapes disagree, naming both.
     """
-    of = _Arrays("dense", x)
+    of = Arrays("dense", x)
     return of.kind(_core.dense(of("x", x), of("w", w), of.optional("b", b)))
 
 
 def dense_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
     """Gradients of dense: dx (N, in), dw (in, out) and db (out,) float32, for dy (N, out), x and w."""
-    of = _Arrays("dense_backward", x)
+    of = Arrays("dense_backward", x)
     dx, dw, db = _core.dense_backward(of("dy", dy), of("x", x), of("w", w))
     return of.kind(dx), of.kind(dw), of.kind(db)
 
 
 def relu(x: Array) -> Array:
     """max(x, 0), elementwise, any shape; NaN stays NaN."""
-    of = _Arrays("relu", x)
+    of = Arrays("relu", x)
     return of.kind(_core.relu(of("x", x)))
 
 
 def relu_backward(dy: Array, y: Array) -> Array:
     """Gradient of relu: dy where its result y is above 0, else 0 (also at 0 and where y is NaN); dy and y of one shape."""
-    of = _Arrays("relu_backward", dy)
+    of = Arrays("relu_backward", dy)
     return of.kind(_core.relu_backward(of("dy", dy), of("y", y)))
 
 
 def softmax(x: Array) -> Array:
     """exp(x) / sum(exp(x)) over the last axis; any number of axes, at least one. Shifted by the largest value, so nothing overflows."""
-    of = _Arrays("softmax", x)
+    of = Arrays("softmax", x)
     return of.kind(_core.softmax(of("x", x)))
 
 
 def softmax_backward(dy: Array, y: Array) -> Array:
     """Gradient of softmax: y * (dy - sum(dy * y)) over the last axis, from its result y; dy and y of one shape."""
-    of = _Arrays("softmax_backward", dy)
+    of = Arrays("softmax_backward", dy)
     return of.kind(_core.softmax_backward(of("dy", dy), of("y", y)))
 
 
 def dense_softmax(x: Array, w: Array, b: Array | None = None) -> Array:
     """softmax(dense(x, w, b)) as one operation: each row's softmax is taken while the row is in the cache. Shapes as for dense."""
-    of = _Arrays("dense_softmax", x)
+    of = Arrays("dense_softmax", x)
     return of.kind(_core.dense_softmax(of("x", x), of("w", w), of.optional("b", b)))
 
 
@@ -333,7 +330,7 @@ def softmax_cross_entropy(x: Array, labels: Array, *, from_logits: bool = True) 
     TypeError
         Where labels are neither integers nor float32.
     """
-    of = _Arrays("softmax_cross_entropy", x)
+    of = Arrays("softmax_cross_entropy", x)
     targets = of.labels("labels", labels)
     loss, dx = _core.softmax_cross_entropy(of("x", x), targets, from_logits)
     return of.kind(loss), of.kind(dx)
@@ -346,7 +343,7 @@ def dropout(x: Array, rate: float, *, seed: int, step: int = 0, purpose: int = 0
     below `rate`. The gradient by x is dropout(dy) with the same arguments.
     rate : in [0, 1). seed, step : in [0, 2**64). purpose : in [0, 2**32).
     """
-    of = _Arrays("dropout", x)
+    of = Arrays("dropout", x)
     for name, value, bits in (("seed", seed, 64), ("step", step, 64), ("purpose", purpose, 32)):
         if not 0 <= value < 2**bits:
             raise ValueError(f"dropout: {name} must be in [0, 2**{bits}), but is {value}")
@@ -355,7 +352,7 @@ def dropout(x: Array, rate: float, *, seed: int, step: int = 0, purpose: int = 0
 
 def rescale(x: Array, scale: float, offset: float = 0.0) -> Array:
     """x * scale + offset, elementwise, as Keras's Rescaling."""
-    of = _Arrays("rescale", x)
+    of = Arrays("rescale", x)
     return of.kind(_core.rescale(of("x", x), scale, offset))
 
 
@@ -383,7 +380,7 @@ def adam(
     m += (1 - beta_1) (g - m);  v += (1 - beta_2) (g^2 - v);  p -= lr * sqrt(1 - beta_2^step) / (1 - beta_1^step) * m / (sqrt(v) + epsilon).
     Source: Kingma and Ba 2015, the order of section 2's last paragraph (epsilon is not corrected for bias; PyTorch's is).
     """
-    of = _Arrays("adam", parameters)
+    of = Arrays("adam", parameters)
     p, g = of("parameters", parameters, inplace=True), of("gradients", gradients)
     m, v = of("momentum", momentum, inplace=True), of("velocity", velocity, inplace=True)
     _core.adam(p, g, m, v, step, learning_rate, beta_1, beta_2, epsilon)
@@ -410,114 +407,7 @@ def sgd(
     Without momentum p -= lr g. With it m = momentum_rate m - lr g, then p += m, or p += momentum_rate m - lr g with Nesterov's.
     Source: Sutskever, Martens, Dahl and Hinton 2013. (PyTorch keeps m without the learning rate in it.)
     """
-    of = _Arrays("sgd", parameters)
+    of = Arrays("sgd", parameters)
     state = None if momentum is None else of("momentum", momentum, inplace=True)
     p, g = of("parameters", parameters, inplace=True), of("gradients", gradients)
     _core.sgd(p, g, state, learning_rate, momentum_rate, nesterov)
-
-
-class _Arrays:
-    """Turns the arguments of one call into numpy arrays, and its results into the kind of the first argument."""
-
-    def __init__(self, operation: str, first: Array) -> None:
-        self.operation = operation
-        self.kind = _converter_to_kind_of(first)
-
-    def __call__(
-        self, name: str, value: Array, dtype: type[np.generic] = np.float32, inplace: bool = False
-    ) -> np.ndarray[Any, Any]:
-        array = self._array(name, value)
-        if array.dtype != dtype:
-            wanted = np.dtype(dtype).name
-            raise TypeError(
-                f"{self.operation}: {name} has dtype {array.dtype}, but must be {wanted}: {name}.astype('{wanted}') converts it"
-            )
-        if inplace and not (array.flags.c_contiguous and array.flags.writeable):
-            raise ValueError(f"{self.operation}: {name} is updated in place, so it must be a writable array in C order")
-        return np.ascontiguousarray(array) if array.ndim else array
-
-    def optional(self, name: str, value: Array | None) -> np.ndarray[Any, Any] | None:
-        return None if value is None else self(name, value)
-
-    def labels(self, name: str, value: Array) -> np.ndarray[Any, Any]:
-        array = self._array(name, value)
-        if array.dtype.kind in "iu":
-            return np.ascontiguousarray(array, dtype=np.int64)
-        if array.dtype != np.float32:
-            wanted = "integers (the classes) or float32 (a row of probabilities each)"
-            raise TypeError(f"{self.operation}: {name} has dtype {array.dtype}, but must be {wanted}")
-        return np.ascontiguousarray(array)
-
-    def _array(self, name: str, value: Array) -> np.ndarray[Any, Any]:
-        if isinstance(value, np.ndarray):
-            return value
-        if hasattr(value, "__dlpack__"):
-            try:
-                return np.from_dlpack(value.detach() if hasattr(value, "detach") else value)
-            except (BufferError, RuntimeError, TypeError) as error:
-                kind = type(value).__name__
-                raise TypeError(
-                    f"{self.operation}: {name} is a {kind} that numpy cannot read ({error}); it must be float32 on the CPU"
-                ) from error
-        raise TypeError(f"{self.operation}: {name} must be an array, but is a {type(value).__name__}")
-
-
-def _converter_to_kind_of(first: Array) -> Callable[[np.ndarray[Any, Any]], Array]:
-    """numpy for numpy; else the from_dlpack of the library that the array comes from, and numpy where that has none."""
-    if isinstance(first, np.ndarray) or not hasattr(first, "__dlpack__"):
-        return lambda array: array
-    if hasattr(first, "__array_namespace__"):
-        namespace = first.__array_namespace__()
-    else:
-        namespace = sys.modules[type(first).__module__.partition(".")[0]]
-    from_dlpack: Callable[[np.ndarray[Any, Any]], Array] = getattr(namespace, "from_dlpack", lambda array: array)
-    return from_dlpack
-
-
-def _pair(operation: str, name: str, value: Size) -> tuple[int, int]:
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        return int(value), int(value)
-    try:
-        first, second = value  # type: ignore[misc]
-        if all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in (first, second)):
-            return int(first), int(second)
-    except (TypeError, ValueError):
-        pass
-    raise ValueError(f"{operation}: {name} must be an integer or two integers, but is {value!r}")
-
-
-_Settings: TypeAlias = tuple[
-    tuple[int, int],
-    str | tuple[int, int, int, int],
-    tuple[int, int],
-    tuple[int, int],
-    str | tuple[int, int, int, int],
-]
-
-
-def _conv_and_pool(
-    stride: Size, padding: Padding, window: Size, pool_stride: Size | None, pool_padding: Padding
-) -> _Settings:
-    size = _pair("max_pool2d", "window", window)
-    step = size if pool_stride is None else _pair("max_pool2d", "stride", pool_stride)
-    return (
-        _pair("conv2d", "stride", stride),
-        _padding("conv2d", padding),
-        size,
-        step,
-        _padding("max_pool2d", pool_padding),
-    )
-
-
-def _padding(operation: str, value: Padding) -> str | tuple[int, int, int, int]:
-    if isinstance(value, str):
-        return value
-    try:
-        (top, bottom), (left, right) = value
-        if all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in (top, bottom, left, right)):
-            return int(top), int(bottom), int(left), int(right)
-    except (TypeError, ValueError):
-        pass
-    raise ValueError(
-        f"{operation}: padding must be 'valid', 'same' or ((top, bottom), (left, right)), but is {value!r}"
-    )

@@ -1,0 +1,122 @@
+"""How the arguments of `ops.py` become what the core takes, and its results what the caller gave: arrays, sizes, padding. Private."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+__all__: list[str] = []
+
+Array: TypeAlias = Any
+Size: TypeAlias = int | Sequence[int]
+Padding: TypeAlias = Literal["valid", "same"] | Sequence[Sequence[int]]
+
+
+class Arrays:
+    """Turns the arguments of one call into numpy arrays, and its results into the kind of the first argument."""
+
+    def __init__(self, operation: str, first: Array) -> None:
+        self.operation = operation
+        self.kind = converter_to_kind_of(first)
+
+    def __call__(
+        self, name: str, value: Array, dtype: type[np.generic] = np.float32, inplace: bool = False
+    ) -> np.ndarray[Any, Any]:
+        array = self._array(name, value)
+        if array.dtype != dtype:
+            wanted = np.dtype(dtype).name
+            raise TypeError(
+                f"{self.operation}: {name} has dtype {array.dtype}, but must be {wanted}: {name}.astype('{wanted}') converts it"
+            )
+        if inplace and not (array.flags.c_contiguous and array.flags.writeable):
+            raise ValueError(f"{self.operation}: {name} is updated in place, so it must be a writable array in C order")
+        return np.ascontiguousarray(array) if array.ndim else array
+
+    def optional(self, name: str, value: Array | None) -> np.ndarray[Any, Any] | None:
+        return None if value is None else self(name, value)
+
+    def labels(self, name: str, value: Array) -> np.ndarray[Any, Any]:
+        array = self._array(name, value)
+        if array.dtype.kind in "iu":
+            return np.ascontiguousarray(array, dtype=np.int64)
+        if array.dtype != np.float32:
+            wanted = "integers (the classes) or float32 (a row of probabilities each)"
+            raise TypeError(f"{self.operation}: {name} has dtype {array.dtype}, but must be {wanted}")
+        return np.ascontiguousarray(array)
+
+    def _array(self, name: str, value: Array) -> np.ndarray[Any, Any]:
+        if isinstance(value, np.ndarray):
+            return value
+        if hasattr(value, "__dlpack__"):
+            try:
+                return np.from_dlpack(value.detach() if hasattr(value, "detach") else value)
+            except (BufferError, RuntimeError, TypeError) as error:
+                kind = type(value).__name__
+                raise TypeError(
+                    f"{self.operation}: {name} is a {kind} that numpy cannot read ({error}); it must be float32 on the CPU"
+                ) from error
+        raise TypeError(f"{self.operation}: {name} must be an array, but is a {type(value).__name__}")
+
+
+def converter_to_kind_of(first: Array) -> Callable[[np.ndarray[Any, Any]], Array]:
+    """numpy for numpy; else the from_dlpack of the library that the array comes from, and numpy where that has none."""
+    if isinstance(first, np.ndarray) or not hasattr(first, "__dlpack__"):
+        return lambda array: array
+    if hasattr(first, "__array_namespace__"):
+        namespace = first.__array_namespace__()
+    else:
+        namespace = sys.modules[type(first).__module__.partition(".")[0]]
+    from_dlpack: Callable[[np.ndarray[Any, Any]], Array] = getattr(namespace, "from_dlpack", lambda array: array)
+    return from_dlpack
+
+
+def pair(operation: str, name: str, value: Size) -> tuple[int, int]:
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value), int(value)
+    try:
+        first, second = value  # type: ignore[misc]
+        if all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in (first, second)):
+            return int(first), int(second)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"{operation}: {name} must be an integer or two integers, but is {value!r}")
+
+
+Settings: TypeAlias = tuple[
+    tuple[int, int],
+    str | tuple[int, int, int, int],
+    tuple[int, int],
+    tuple[int, int],
+    str | tuple[int, int, int, int],
+]
+
+
+def conv_and_pool(
+    stride: Size, padding: Padding, window: Size, pool_stride: Size | None, pool_padding: Padding
+) -> Settings:
+    size = pair("max_pool2d", "window", window)
+    step = size if pool_stride is None else pair("max_pool2d", "stride", pool_stride)
+    return (
+        pair("conv2d", "stride", stride),
+        padding_of("conv2d", padding),
+        size,
+        step,
+        padding_of("max_pool2d", pool_padding),
+    )
+
+
+def padding_of(operation: str, value: Padding) -> str | tuple[int, int, int, int]:
+    if isinstance(value, str):
+        return value
+    try:
+        (top, bottom), (left, right) = value
+        if all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in (top, bottom, left, right)):
+            return int(top), int(bottom), int(left), int(right)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(
+        f"{operation}: padding must be 'valid', 'same' or ((top, bottom), (left, right)), but is {value!r}"
+    )
