@@ -40,12 +40,12 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 
 class Summary(NamedTuple):
-    """Of several measurements of one thing: the median, the quartiles, and how many there were."""
+    """Of several measurements of one thing: the median, the quartiles, and how many rounds there were."""
 
     median: float
     lower: float
     upper: float
-    count: int
+    rounds: int
 
     @classmethod
     def of(cls, samples: Sequence[float]) -> Summary:
@@ -208,6 +208,8 @@ def save(name: str, results: Mapping[str, Any]) -> Path:
     }
     path.write_text(json.dumps({**facts, **results}, indent=1, default=_plain) + "\n")
     print(f"written: {path.relative_to(machine.ROOT)}")
+    if (busy := _MACHINE["load_average_at_start"]) > 0.5:
+        print(f"note: the machine was busy at the start (load average {busy:.1f}), so these figures are rough")
     return path
 
 
@@ -220,7 +222,3 @@ def _plain(value: Any) -> Any:
 
 
 _MACHINE = machine.machine()  # when the module is imported, so that the load is that of the others
-if (_busy := _MACHINE["load_average_at_start"]) > 0.5 and multiprocessing.parent_process() is None:
-    print(
-        f"note: the machine was busy at the start (load average {_busy:.1f}); these figures are rough", file=sys.stderr
-    )

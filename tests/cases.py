@@ -109,6 +109,25 @@ def pool2d(
     yield Case("average_pool2d_backward", name, {"dy": normal(*y)}, backward, flops, SHORT_SUM)
 
 
+def conv2d_relu_max_pool2d(
+    name: str, x: Sequence[int], w: Sequence[int], stride: Pair = 1, padding: Padding = "valid", pool_window: Pair = 2
+) -> Iterator[Case]:
+    """FLOPs as conv2d's, those that the pooling makes superfluous included."""
+    R, S, C, K = w
+    vertical, horizontal = reference.axes(x, (R, S), stride, padding)
+    z = (x[0], vertical.outputs, horizontal.outputs, K)
+    down, across = reference.axes(z, pool_window, None, "valid")
+    y = (x[0], down.outputs, across.outputs, K)
+    flops = 2 * int(np.prod(z)) * R * S * C
+    settings = {"stride": stride, "padding": padding, "pool_window": pool_window}
+    arrays = {"x": normal(*x), "w": normal(*w, scale=(R * S * C) ** -0.5)}
+    index = integers(down.window * across.window, np.uint8, *y)
+    yield Case("conv2d_relu_max_pool2d", name, arrays | {"b": normal(K)}, settings, flops, SUM)
+    yield Case(
+        "conv2d_relu_max_pool2d_backward", name, {"dy": normal(*y), "index": index} | arrays, settings, 2 * flops, SUM
+    )
+
+
 def global_average_pool2d(name: str, x: Sequence[int]) -> Iterator[Case]:
     flops = int(np.prod(x))
     yield Case("global_average_pool2d", name, {"x": normal(*x)}, {}, flops, SHORT_SUM)
@@ -167,6 +186,8 @@ def optimizers(name: str, n: int) -> Iterator[Case]:
 TIMED: tuple[Case, ...] = (
     *conv2d("first layer", (32, 32, 32, 3), (3, 3, 3, 32)),
     *conv2d("second layer", (32, 15, 15, 32), (3, 3, 32, 64)),
+    *conv2d_relu_max_pool2d("first layer", (32, 32, 32, 3), (3, 3, 3, 32)),
+    *conv2d_relu_max_pool2d("second layer", (32, 15, 15, 32), (3, 3, 32, 64)),
     *conv2d("third layer", (32, 6, 6, 64), (3, 3, 64, 64)),
     *pool2d("first layer", (32, 30, 30, 32)),
     *pool2d("second layer", (32, 13, 13, 64)),
@@ -186,6 +207,8 @@ EDGES: tuple[Case, ...] = (
     *conv2d("filter as large as the image", (3, 5, 4, 3), (5, 4, 3, 17)),
     *conv2d("ragged strides", (3, 11, 10, 17), (3, 3, 17, 33), (2, 3)),
     *conv2d("same strided", (2, 9, 8, 16), (3, 5, 16, 33), (2, 3), "same"),
+    *conv2d_relu_max_pool2d("same strided", (2, 9, 8, 16), (3, 5, 16, 33), (1, 2), "same"),
+    *conv2d_relu_max_pool2d("no images", (0, 8, 8, 3), (3, 3, 3, 16)),
     *conv2d("same even", (2, 8, 7, 33), (2, 4, 33, 16), 1, "same", bias=False),
     *conv2d("stride beyond filter", (2, 10, 11, 3), (2, 2, 3, 16), (4, 3)),
     *conv2d("uneven padding", (2, 6, 5, 16), (3, 3, 16, 32), 1, ((2, 0), (1, 3))),

@@ -152,6 +152,40 @@ def max_pool2d_backward(
     return unpadded(dx, vertical, horizontal)
 
 
+def conv2d_relu_max_pool2d(
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    stride: Size = 1,
+    padding: Padding = "valid",
+    pool_window: Size = 2,
+    pool_stride: Size | None = None,
+    pool_padding: Padding = "valid",
+) -> tuple[Float64, NDArray[np.uint8]]:
+    z = relu(conv2d(x, w, b, stride=stride, padding=padding))
+    y, index = max_pool2d(z, pool_window, stride=pool_stride, padding=pool_padding)
+    return y, np.where(y > 0, index, 255).astype(np.uint8)
+
+
+def conv2d_relu_max_pool2d_backward(
+    dy: ArrayLike,
+    index: ArrayLike,
+    x: ArrayLike,
+    w: ArrayLike,
+    *,
+    stride: Size = 1,
+    padding: Padding = "valid",
+    pool_window: Size = 2,
+    pool_stride: Size | None = None,
+    pool_padding: Padding = "valid",
+) -> tuple[Float64, Float64, Float64]:
+    z = conv2d(x, w, stride=stride, padding=padding)
+    dy = np.where(np.asarray(index) == 255, 0, as_float64(dy))
+    dz = max_pool2d_backward(dy, index, z.shape, pool_window, stride=pool_stride, padding=pool_padding)
+    return conv2d_backward(dz, x, w, stride=stride, padding=padding)
+
+
 def average_pool2d(
     x: ArrayLike, window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid"
 ) -> Float64:

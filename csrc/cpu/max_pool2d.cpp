@@ -63,7 +63,8 @@ void max_pool2d_forward(const Pool2d& pool, const float* x, float* y, uint16_t* 
 void max_pool2d_backward(const Pool2d& pool, const float* dy, const uint16_t* index, float* dx, const Parallel& parallel) {
   const Window& win = pool.window;
   const bool apart = win.stride_h >= win.R && win.stride_w >= win.S;
-  const bool covered = apart && win.stride_h == win.R && win.stride_w == win.S && win.P * win.R == win.H && win.Q * win.S == win.W;
+  const bool covered = apart && win.top == 0 && win.left == 0 && win.stride_h == win.R && win.stride_w == win.S && win.P * win.R == win.H &&
+                       win.Q * win.S == win.W;
   const int64_t image = win.H * win.W * pool.C;
   parallel_for(parallel, pool.N, [&](int64_t n, int) {
     if (!covered) __builtin_memset(dx + n * image, 0, static_cast<size_t>(image) * sizeof(float));

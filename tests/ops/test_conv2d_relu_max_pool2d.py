@@ -8,7 +8,8 @@ import cases
 import numpy as np
 import pytest
 import reference
-from checks import assert_all_close, assert_close, rejected
+from cases import Case
+from checks import assert_all_close, rejected
 from fastcnn import ops
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -69,22 +70,9 @@ def test_equals_the_three_operations(
         np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize(
-    ("image", "c", "k"),
-    [((32, 32), 3, 32), ((15, 15), 32, 64), ((12, 9), 16, 33), ((9, 12), 5, 7), ((14, 14), 160, 8)],
-    ids=str,
-)
-@pytest.mark.parametrize("padding", ["valid", "same"])
-def test_agrees_with_float64(backend: str, image: tuple[int, int], c: int, k: int, padding: str) -> None:
-    rng = np.random.default_rng(3)
-    x, w, b = (cases.normal(*shape)(rng) for shape in ((4, *image, c), (3, 3, c, k), (k,)))
-    convolution, pooling = {"padding": padding}, {"window": (2, 2), "stride": (2, 2), "padding": "valid"}
-    want_y, _, backward = one_after_the_other(reference, x, w, b, convolution, pooling)
-    settings = fused_settings(convolution, pooling)
-    y, index = ops.conv2d_relu_max_pool2d(x, w, b, **settings)
-    assert_close(y, want_y, cases.SUM)
-    dy = cases.normal(*y.shape)(rng)
-    assert_all_close(ops.conv2d_relu_max_pool2d_backward(dy, index, x, w, **settings), backward(dy), cases.SUM)
+@pytest.mark.parametrize("case", cases.of("conv2d_relu_max_pool2d", "conv2d_relu_max_pool2d_backward"), ids=str)
+def test_agrees_with_float64(case: Case, backend: str) -> None:
+    assert_all_close(case.run(ops), case.run(reference), case.allowed)
 
 
 def test_nan_comes_through_and_takes_no_gradient(backend: str) -> None:
