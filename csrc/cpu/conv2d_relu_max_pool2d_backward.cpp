@@ -19,6 +19,7 @@ namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
 
 constexpr int64_t max_slabs = 8;
+constexpr int64_t element_count = Conv2dReluMaxPool2d::cut + 1;
 constexpr int max_vectors = registers == 32 ? 27 : 12;  // accumulators, or weights, in registers
 
 // The image as patches see it: with its padding, in rows of `row` floats.
@@ -65,18 +66,18 @@ struct Sparse {
   PaddedImage image;
   int64_t pixels;         // pooled, in one image
   int32_t* pooled;        // where the patch of a pooled pixel's window element (0, 0) begins
-  int32_t* element;       // what a window element adds to that; 256 of them, so that `cut` needs no branch
+  int32_t* element;       // what a window element adds to that; `cut` has one too, and needs no branch
   int64_t row_vectors;    // vectors in one row of a patch
   int64_t rows_together;  // rows of a patch that are worked on at a time
 };
 
 int64_t sparse_bytes(const Conv2dReluMaxPool2d& op) {
-  return Carver::bytes_of<int32_t>(op.pool.P * op.pool.Q) + Carver::bytes_of<int32_t>(256);
+  return Carver::bytes_of<int32_t>(op.pool.P * op.pool.Q) + Carver::bytes_of<int32_t>(element_count);
 }
 
 Sparse prepare(const Conv2dReluMaxPool2d& op, Carver& carver) {
   const Window &win = op.conv.window, &pool = op.pool;
-  Sparse sparse{op, padded_image(op.conv), pool.P * pool.Q, carver.take<int32_t>(pool.P * pool.Q), carver.take<int32_t>(pool.R * pool.S), 0,
+  Sparse sparse{op, padded_image(op.conv), pool.P * pool.Q, carver.take<int32_t>(pool.P * pool.Q), carver.take<int32_t>(element_count), 0,
                 0};
   const int64_t down = win.stride_h * sparse.image.row, right = win.stride_w * op.conv.C;
   for (int64_t p = 0; p < pool.P; ++p)

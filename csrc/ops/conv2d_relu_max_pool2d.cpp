@@ -1,5 +1,8 @@
 #include "ops/conv2d_relu_max_pool2d.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "core/context.h"
 #include "core/errors.h"
 #include "ops/operation.h"
@@ -11,6 +14,11 @@ Conv2dReluMaxPool2d conv2d_relu_max_pool2d(const Conv2d& conv, std::array<int64_
   const Pool2d pool = max_pool2d({conv.N, conv.window.P, conv.window.Q, conv.K}, window, stride, padding);
   if (window[0] * window[1] > Conv2dReluMaxPool2d::cut)
     reject("conv2d_relu_max_pool2d", "the pooling window ", Shape{window[0], window[1]}.str(), " has more than 255 pixels");
+  const Window& win = conv.window;
+  const int64_t height = std::max(win.H, (win.P - 1) * win.stride_h + win.R), width = std::max(win.W, (win.Q - 1) * win.stride_w + win.S);
+  if (height * width * conv.C > std::numeric_limits<int32_t>::max())
+    reject("conv2d_relu_max_pool2d", "x's images ", Shape{win.H, win.W, conv.C}.str(),
+           " have more than 2^31 - 1 elements with their padding");
   return {conv, pool.window};
 }
 
