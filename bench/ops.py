@@ -46,7 +46,7 @@ class Call(NamedTuple):
 
     @property
     def title(self) -> str:
-        return f"{self.function} {self.name}"
+        return f"{self.function} {self.name}".replace(" layer", "")
 
 
 class Row(NamedTuple):
@@ -207,23 +207,20 @@ def print_head(unit: str, isas: list[str], threads: int, peak: dict[str, float])
         else "memcpy's GB/s, of as many bytes"
     )
     print(f"\n{unit}, {threads} thread{'s' * (threads > 1)}. Peak: {what}")
-    print(
-        f"{'':<37}{'µs':>8}{'':5}{isas[0]:>8}{'':6}"
-        + "".join(f"{isa:>8}{'':6}" for isa in isas[1:])
-        + f"{'torch µs':>9}{'ratio':>7}"
-    )
+    columns = "".join(f"{isa:>11}" for isa in isas)
+    print(f"{'':37}{'µs':>8}{'':5}{columns}{'torch µs':>9}{'ratio':>7}")
 
 
 def print_row(row: Row, isas: list[str], threads: int, peak: dict[str, float]) -> None:
     best = Summary.of(row.ours[isas[0]])
-    text = f"{row.call.title[:37]:<37}{best.median * 1e6:8.1f} ±{best.spread:3.0%}".ljust(50)
+    text = f"{row.call.title[:37]:<37}{best.median * 1e6:8.1f} ±{best.spread:<3.0%}"
     for isa in isas:
         achieved, share = rate(row.call, Summary.of(row.ours[isa]).median, row.bytes, threads, peak[isa])
-        text += f"{achieved:8.1f} {share:4.0%} "
+        text += f"{achieved:6.1f} {share:4.0%}"
     if row.peer:
         theirs = Summary.of(row.peer[1])
         text += f"{theirs.median * 1e6:9.1f}{theirs.median / best.median:6.2f}x"
-    print(text.rstrip())
+    print(text, flush=True)
 
 
 def record(row: Row, threads: int, peak: dict[str, float]) -> dict[str, Any]:
@@ -269,7 +266,7 @@ def main() -> None:
         "--isa", nargs="+", choices=_core.available_isas(), help="instruction sets (default: all of this machine)"
     )
     parser.add_argument(
-        "--only", default="", metavar="WORD", help="only calls whose line holds this word: conv2d_wgrad, 'second layer'"
+        "--only", default="", metavar="WORD", help="only calls whose line holds this word: conv2d_wgrad, 'second'"
     )
     parser.add_argument("--no-torch", action="store_true", help="without PyTorch")
     options = parser.parse_args()
