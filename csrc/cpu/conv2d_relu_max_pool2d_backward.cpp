@@ -54,61 +54,6 @@ struct Entry {
   float gradient;
 };
 
-// The winners of `lanes` channels in one image; entries[lane * pixels + i], i < count[lane].
-struct Lists {
-  Entry* entries;
-  int64_t count[lanes];
-};
-
-// What both gradients share.
-struct Sparse {
-  const Conv2dReluMaxPool2d& op;
-  PaddedImage image;
-  int64_t pixels;         // pooled, in one image
-  int32_t* pooled;        // where the patch of a pooled pixel's window element (0, 0) begins
-  int32_t* element;       // what a window element adds to that; `cut` has one too, and needs no branch
-  int64_t row_vectors;    // vectors in one row of a patch
-  int64_t rows_together;  // rows of a patch that are worked on at a time
-};
-
-int64_t sparse_bytes(const Conv2dReluMaxPool2d& op) {
-  return Carver::bytes_of<int32_t>(op.pool.P * op.pool.Q) + Carver::bytes_of<int32_t>(element_count);
-}
-
-Sparse prepare(const Conv2dReluMaxPool2d& op, Carver& carver) {
-  const Window &win = op.conv.window, &pool = op.pool;
-  Sparse sparse{op, padded_image(op.conv), pool.P * pool.Q, carver.take<int32_t>(pool.P * pool.Q), carver.take<int32_t>(element_count), 0,
-                0};
-  const int64_t down = win.stride_h * sparse.image.row, right = win.stride_w * op.conv.C;
-  for (int64_t p = 0; p < pool.P; ++p)
-    for (int64_t q = 0; q < pool.Q; ++q)
-      sparse.pooled[p * pool.Q + q] = static_cast<int32_t>((p * pool.stride_h - pool.top) * down + (q * pool.stride_w - pool.left) * right);
-  for (int64_t r = 0; r < pool.R; ++r)
-    for (int64_t s = 0; s < pool.S; ++s) sparse.element[r * pool.S + s] = static_cast<int32_t>(r * down + s * right);
-  sparse.element[Conv2dReluMaxPool2d::cut] = 0;
-  sparse.row_vectors = ceil_div(win.S * op.conv.C, lanes);
-  sparse.rows_together = sparse.row_vectors * 3 <= max_vectors ? 3 : 1;
-  return sparse;
-}
-
-// Lists the winners of channels [k, k + channels) in image n.
-void list_winners(const Sparse& sparse, const float* dy, const uint8_t* index, int64_t n, int64_t k, int64_t channels, Lists& lists) {
-  const int64_t K = sparse.op.conv.K;
-  const float* gradients = dy + n * sparse.pixels * K + k;
-  const uint8_t* winners = index + n * sparse.pixels * K + k;
-  for (int64_t lane = 0; lane < lanes; ++lane) lists.count[lane] = 0;
-  for (int64_t pixel = 0; pixel < sparse.pixels; ++pixel, gradients += K, winners += K) {
-    const int32_t corner = sparse.pooled[pixel];
-    Entry* list = lists.entries;
-    for (int64_t lane = 0; lane < channels; ++lane, list += sparse.pixels) {
-      const uint8_t winner = winners[lane];
-      const int64_t count = lists.count[lane];
-      list[count] = {corner + sparse.element[winner], gradients[lane]};
-      lists.count[lane] = count + (winner != Conv2dReluMaxPool2d::cut);
-    }
-  }
-}
-
 // sums[r][v] += sum over entries of gradient * image[patch + r * row + v * lanes].
 template <int Rows, int Vectors>
 void gather_patches(const Entry* entries, int64_t count, const float* image, int64_t row, int64_t sum_row, float* sums) {
@@ -174,14 +119,80 @@ Scatter scatter_function(int64_t rows, int64_t vectors) {
   return scatter_patches<1, Vectors>;
 }
 
-// Cuts a patch into pieces that fit the registers: visit(row, rows, first vector, vectors).
-template <class Visit>
-void for_each_piece(const Sparse& sparse, const Visit& visit) {
-  const int64_t R = sparse.op.conv.window.R;
-  for (int64_t row = 0; row < R;) {
-    const int64_t rows = row + sparse.rows_together <= R ? sparse.rows_together : 1;
-    for (int64_t v = 0; v < sparse.row_vectors; v += max_vectors) visit(row, rows, v, min(max_vectors, sparse.row_vectors - v));
+// A part of a patch that fits the registers: some rows, some vectors of each.
+struct Piece {
+  int64_t image_offset, patch_offset;  // where it begins in an image's patch, and in the sums or weights of a channel
+  Gather gather;
+  Scatter scatter;
+};
+
+// The winners of `lanes` channels in one image; entries[lane * pixels + i], i < count[lane].
+struct Lists {
+  Entry* entries;
+  int64_t count[lanes];
+};
+
+// What both gradients share.
+struct Sparse {
+  const Conv2dReluMaxPool2d& op;
+  PaddedImage image;
+  int64_t pixels;       // pooled, in one image
+  int32_t* pooled;      // where the patch of a pooled pixel's window element (0, 0) begins
+  int32_t* element;     // what a window element adds to that; `cut` has one too, and needs no branch
+  int64_t row_vectors;  // vectors in one row of a patch
+  Piece* pieces;        // of a patch
+  int64_t piece_count;
+};
+
+int64_t max_pieces(const Conv2d& conv) { return conv.window.R * ceil_div(ceil_div(conv.window.S * conv.C, lanes), max_vectors); }
+
+int64_t sparse_bytes(const Conv2dReluMaxPool2d& op) {
+  return Carver::bytes_of<int32_t>(op.pool.P * op.pool.Q) + Carver::bytes_of<int32_t>(element_count) +
+         Carver::bytes_of<Piece>(max_pieces(op.conv));
+}
+
+Sparse prepare(const Conv2dReluMaxPool2d& op, Carver& carver) {
+  const Window &win = op.conv.window, &pool = op.pool;
+  Sparse sparse{
+      op, padded_image(op.conv), pool.P * pool.Q, carver.take<int32_t>(pool.P * pool.Q), carver.take<int32_t>(element_count), 0, nullptr,
+      0};
+  const int64_t down = win.stride_h * sparse.image.row, right = win.stride_w * op.conv.C;
+  for (int64_t p = 0; p < pool.P; ++p)
+    for (int64_t q = 0; q < pool.Q; ++q)
+      sparse.pooled[p * pool.Q + q] = static_cast<int32_t>((p * pool.stride_h - pool.top) * down + (q * pool.stride_w - pool.left) * right);
+  for (int64_t r = 0; r < pool.R; ++r)
+    for (int64_t s = 0; s < pool.S; ++s) sparse.element[r * pool.S + s] = static_cast<int32_t>(r * down + s * right);
+  sparse.element[Conv2dReluMaxPool2d::cut] = 0;
+  sparse.row_vectors = ceil_div(win.S * op.conv.C, lanes);
+  sparse.pieces = carver.take<Piece>(max_pieces(op.conv));
+  const int64_t together = sparse.row_vectors * 3 <= max_vectors ? 3 : 1;
+  for (int64_t row = 0; row < win.R;) {
+    const int64_t rows = row + together <= win.R ? together : 1;
+    for (int64_t v = 0; v < sparse.row_vectors; v += max_vectors) {
+      const int64_t vectors = min(max_vectors, sparse.row_vectors - v);
+      sparse.pieces[sparse.piece_count++] = {row * sparse.image.row + v * lanes, (row * sparse.row_vectors + v) * lanes,
+                                             gather_function(rows, vectors), scatter_function(rows, vectors)};
+    }
     row += rows;
+  }
+  return sparse;
+}
+
+// Lists the winners of channels [k, k + channels) in image n.
+void list_winners(const Sparse& sparse, const float* dy, const uint8_t* index, int64_t n, int64_t k, int64_t channels, Lists& lists) {
+  const int64_t K = sparse.op.conv.K;
+  const float* gradients = dy + n * sparse.pixels * K + k;
+  const uint8_t* winners = index + n * sparse.pixels * K + k;
+  for (int64_t lane = 0; lane < lanes; ++lane) lists.count[lane] = 0;
+  for (int64_t pixel = 0; pixel < sparse.pixels; ++pixel, gradients += K, winners += K) {
+    const int32_t corner = sparse.pooled[pixel];
+    Entry* list = lists.entries;
+    for (int64_t lane = 0; lane < channels; ++lane, list += sparse.pixels) {
+      const uint8_t winner = winners[lane];
+      const int64_t count = lists.count[lane];
+      list[count] = {corner + sparse.element[winner], gradients[lane]};
+      lists.count[lane] = count + (winner != Conv2dReluMaxPool2d::cut);
+    }
   }
 }
 
@@ -243,10 +254,11 @@ void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x,
       list_winners(sparse, dy, index, n, k, block, lists);
       for (int64_t lane = 0; lane < block; ++lane) {
         const Entry* entries = lists.entries + lane * sparse.pixels;
-        for_each_piece(sparse, [&](int64_t row, int64_t rows, int64_t v, int64_t vectors) {
-          gather_function(rows, vectors)(entries, lists.count[lane], image + row * sparse.image.row + v * lanes, sparse.image.row,
-                                         sparse.row_vectors * lanes, sums + lane * patch + (row * sparse.row_vectors + v) * lanes);
-        });
+        for (int64_t i = 0; i < sparse.piece_count; ++i) {
+          const Piece& piece = sparse.pieces[i];
+          piece.gather(entries, lists.count[lane], image + piece.image_offset, sparse.image.row, sparse.row_vectors * lanes,
+                       sums + lane * patch + piece.patch_offset);
+        }
         float total = 0;
         for (int64_t i = 0; i < lists.count[lane]; ++i) total += entries[i].gradient;
         bias_sums[lane] += total;
@@ -313,11 +325,11 @@ void conv2d_relu_max_pool2d_dgrad(const Conv2dReluMaxPool2d& op, const float* dy
       list_winners(sparse, dy, index, n, k, block, lists);
       for (int64_t lane = 0; lane < block; ++lane) {
         const Entry* entries = lists.entries + lane * sparse.pixels;
-        for_each_piece(sparse, [&](int64_t row, int64_t rows, int64_t v, int64_t vectors) {
-          scatter_function(rows, vectors)(entries, lists.count[lane], image + row * sparse.image.row + v * lanes, sparse.image.row,
-                                          sparse.row_vectors * lanes,
-                                          weights + (k + lane) * patch + (row * sparse.row_vectors + v) * lanes);
-        });
+        for (int64_t i = 0; i < sparse.piece_count; ++i) {
+          const Piece& piece = sparse.pieces[i];
+          piece.scatter(entries, lists.count[lane], image + piece.image_offset, sparse.image.row, sparse.row_vectors * lanes,
+                        weights + (k + lane) * patch + piece.patch_offset);
+        }
       }
     }
     if (!sparse.image.copied) return;
