@@ -150,11 +150,11 @@ class Keras:
                 model.train_on_batch(self._x[batch], self._y[batch])
             return (time.perf_counter() - begin) / len(rows)
         clock = self._clock()
-        more = rows[: 10 if "10 steps" in variant else 2]  # the first of fit's calls also begins its pipeline, and is not counted
+        more = rows[
+            : 10 if "10 steps" in variant else 2
+        ]  # the first of fit's calls also begins its pipeline, and is not counted
         order = np.concatenate([more, rows]).ravel()
-        model.fit(
-            self._x[order], self._y[order], batch_size=rows.shape[1], shuffle=False, verbose=0, callbacks=[clock]
-        )
+        model.fit(self._x[order], self._y[order], batch_size=rows.shape[1], shuffle=False, verbose=0, callbacks=[clock])
         return float(clock.seconds / clock.steps)
 
     def _prepared(self, variant: str) -> Any:
