@@ -1,92 +1,147 @@
-"""Training of the tutorial's network: fastcnn against PyTorch and Keras, in turn, each in a process of its own.
+"""Training the tutorial's network: fastcnn against PyTorch and Keras, `python bench/train.py`. What each does is in trainers.py.
 
-    python bench/train.py [--batch-sizes 32] [--threads 2] [--rounds 9] [--steps 100]
-
-Prints the time of a step, images a second, GFLOP/s in dense terms (25.74 MFLOP an image, as if nothing were skipped) with their share of the peak measured in the
-same run, and how much longer each peer takes; trainers.py says what each competitor does and which of its settings were tried.
+Every competitor does the same number of steps a round, in its framework's own process, while the others sleep. The ratio is that of the fastest peer to the
+slower of fastcnn's two ways. GFLOP/s are those of the dense network (25.74 MFLOP an image and step), so fastcnn, which leaves out what pooling makes
+zero, does fewer. The data are CIFAR-10's first epoch, from FASTCNN_DATA or shared/data beside the clone; random images, if they are not there.
 """
 
 from __future__ import annotations
 
 import argparse
-from functools import partial
+import functools
+import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from harness import Summary, Worker, compare, interleave, save
-from machine import images
 from peak import measured_peak
 
-FLOPS_AN_IMAGE = 25.74e6
-COMPETITORS = ("Fastcnn", "Torch", "Keras")
-PAUSE = 0.05  # seconds between two competitors: spinning threads have gone to sleep by then
+__all__ = ["main"]
+
+FLOPS = (
+    25.74e6  # of an image in a step: 9.10 forward, as much again for each gradient, but none by the first layer's input
+)
+IMAGES = 50_000
+PAUSE = 0.05  # OpenMP's threads spin for some milliseconds after their work, and TensorFlow's for a moment
+FRAMEWORKS = {"fastcnn": "Fastcnn", "torch": "Torch", "keras": "Keras"}
+
+
+def measure(batch: int, steps: int, rounds: int, workers: dict[str, Worker], variants: dict[str, list[str]]) -> Any:
+    """Seconds a step in each round, by "framework variant"."""
+    rng = np.random.default_rng(0)
+    batches = np.concatenate([rng.permutation(IMAGES)[: IMAGES // batch * batch] for _ in range(2)]).reshape(-1, batch)
+    done: dict[str, int] = {}
+
+    def train(framework: str, variant: str) -> float:
+        """Goes on where this competitor has stopped, so that all see the same batches in the same order."""
+        begin = done.get(f"{framework} {variant}", 0)
+        done[f"{framework} {variant}"] = begin + steps
+        rows = batches[np.arange(begin, begin + steps) % len(batches)]
+        return float(workers[framework].call(variant, rows))
+
+    competitors: dict[str, Callable[[], float]] = {
+        f"{framework} {variant}": functools.partial(train, framework, variant)
+        for framework, names in variants.items()
+        for variant in names
+    }
+    return interleave(competitors, rounds, warmup=2, pause=PAUSE)
+
+
+def report(seconds: dict[str, list[float]], batch: int, threads: int, peak: float) -> dict[str, Any]:
+    """Prints the table and returns it for the record."""
+    print(f"\nbatch {batch}, {threads} threads; measured peak {peak:.0f} GFLOP/s")
+    print(f"{'':<34}{'ms a step':>10}{'quartiles':>17}{'images/s':>11}{'GFLOP/s':>9}{'of peak':>9}")
+    table: dict[str, Any] = {}
+    for name, samples in sorted(seconds.items(), key=lambda item: Summary.of(item[1]).median):
+        s = Summary.of(samples)
+        rate, flops = batch / s.median, batch * FLOPS / s.median * 1e-9
+        quartiles = f"{s.lower * 1e3:.3f}..{s.upper * 1e3:.3f}"
+        print(f"{name:<34}{s.median * 1e3:10.3f}{quartiles:>17}{rate:11,.0f}{flops:9.1f}{flops / peak:9.0%}")
+        table[name] = {
+            "seconds_a_step": s._asdict(),
+            "rounds": samples,
+            "images_a_second": rate,
+            "gflops": flops,
+            "share_of_peak": flops / peak,
+        }
+    ours, theirs = slowest_and_fastest(seconds)
+    outcome: dict[str, Any] = {"batch": batch, "threads": threads, "peak_gflops": peak, "competitors": table}
+    if theirs:
+        ratio = compare(seconds[ours], seconds[theirs])
+        r = ratio.of_rounds
+        print(
+            f"{theirs} / {ours}: {ratio.of_medians:.2f} by the medians, {r.median:.2f} ({r.lower:.2f}..{r.upper:.2f}) within the rounds"
+        )
+        outcome |= {
+            "ours": ours,
+            "best_peer": theirs,
+            "ratio_of_medians": ratio.of_medians,
+            "ratio_within_rounds": r._asdict(),
+        }
+    return outcome
+
+
+def slowest_and_fastest(seconds: dict[str, list[float]]) -> tuple[str, str | None]:
+    """The slower of fastcnn's ways, and the fastest of all peers', if there are any."""
+
+    def median(name: str) -> float:
+        return Summary.of(seconds[name]).median
+
+    ours = [name for name in seconds if name.startswith("fastcnn ")]
+    theirs = [name for name in seconds if name not in ours]
+    return max(ours, key=median), min(theirs, key=median) if theirs else None
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser = argparse.ArgumentParser(description="Training the tutorial's network: fastcnn against PyTorch and Keras.")
+    parser.add_argument("--batch", type=int, nargs="+", default=[32], help="batch sizes (default: 32)")
+    parser.add_argument("--threads", type=int, default=2, help="of every framework (default: 2)")
+    parser.add_argument("--rounds", type=int, default=20, help="measurements of each competitor (default: 20)")
     parser.add_argument(
-        "--steps", type=int, default=100, help="of each competitor in a round, at batch 32; fewer at larger ones"
+        "--steps", type=int, help="in a round (default: 50 at batch 32, and as many images at others, but 4 or more)"
+    )
+    parser.add_argument(
+        "--peers", nargs="*", choices=("torch", "keras"), default=["torch", "keras"], help="default: both"
     )
     options = parser.parse_args()
-
-    import trainers
-
-    peak = measured_peak(options.threads, _best_isa())
-    workers = {name: Worker("trainers", name, options.threads) for name in COMPETITORS}
-    results: list[dict[str, Any]] = []
-    rng = np.random.default_rng(0)
-    for batch_size in options.batch_sizes:
-        steps = max(10, options.steps * 32 // batch_size)
-        rows = rng.permutation(len(images().y))[: steps * batch_size].reshape(steps, batch_size)
-        runs = {
-            f"{name} {variant}": partial(workers[name].call, variant, rows)
-            for name in COMPETITORS
-            for variant in getattr(trainers, name).variants
-        }
-        times = interleave(runs, options.rounds, pause=PAUSE)
-        ours = min(
-            (name for name in times if name.startswith("Fastcnn")), key=lambda name: Summary.of(times[name]).median
-        )
-        print(f"\nbatch {batch_size}, {options.threads} threads, peak {peak:.0f} GFLOP/s, {steps} steps a round")
-        print(f"{'':32}{'ms a step':>10}{'quartiles':>16}{'images/s':>10}{'GFLOP/s':>9}{'of peak':>9}{'takes':>8}")
-        for name, seconds in times.items():
-            step, ratio = Summary.of(seconds), compare(times[ours], seconds)
-            rate = FLOPS_AN_IMAGE * batch_size / step.median
-            quartiles = f"{step.lower * 1e3:.2f}-{step.upper * 1e3:.2f}"
-            print(
-                f"{name:32}{step.median * 1e3:10.2f}{quartiles:>16}{batch_size / step.median:10,.0f}{rate / 1e9:9.0f}{rate / 1e9 / peak:9.0%}"
-                f"{ratio.of_rounds.median:7.2f}x"
-            )
-            results.append(
-                {
-                    "batch_size": batch_size,
-                    "competitor": name,
-                    "seconds_a_step": step._asdict(),
-                    "ratio": ratio,
-                    "rounds": seconds,
-                }
-            )
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    workers = {
+        framework: Worker("trainers", FRAMEWORKS[framework], options.threads)
+        for framework in ("fastcnn", *options.peers)
+    }
+    variants = {framework: list(_variants(framework)) for framework in workers}
+    about = workers["fastcnn"].about
+    print(f"images: {about['images']}; fastcnn uses {about['instruction_set']}")
+    outcomes = []
+    for batch in options.batch:
+        steps = options.steps or max(4, 1600 // batch)
+        before = measured_peak(options.threads, about["instruction_set"])
+        seconds = measure(batch, steps, options.rounds, workers, variants)
+        peak = max(before, measured_peak(options.threads, about["instruction_set"]))
+        outcomes.append({**report(seconds, batch, options.threads, peak), "steps_a_round": steps})
+    spun = {name: Summary.of(worker.idle[1:]).median for name, worker in workers.items()}
+    print("spun in a pause: " + ", ".join(f"{name} {seconds * 1e3:.2f} ms" for name, seconds in spun.items()))
     save(
         "train",
         {
-            "threads": options.threads,
-            "peak_gflops": peak,
-            "about": {name: worker.about for name, worker in workers.items()},
-            "seconds_spun_in_a_pause": {name: Summary.of(worker.idle).median for name, worker in workers.items()},
-            "results": results,
+            "images": about["images"],
+            "frameworks": {name: worker.about for name, worker in workers.items()},
+            "rounds": options.rounds,
+            "mflop_an_image": FLOPS / 1e6,
+            "seconds_spun_in_a_pause": spun,
+            "outcomes": outcomes,
         },
     )
     for worker in workers.values():
         worker.close()
 
 
-def _best_isa() -> str:
-    from fastcnn import _core
+def _variants(framework: str) -> tuple[str, ...]:
+    import trainers
 
-    return str(_core.available_isas()[-1])
+    variants: tuple[str, ...] = getattr(trainers, FRAMEWORKS[framework]).variants
+    return variants
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Each class answers `(variant, rows)` with the seconds a step of the batches that `rows` (steps, batch) names, and `variants` are all that were tried. All train from
 the same images in the same order with Adam's defaults and fetch each batch from memory; what differs is always in the peers' favour:
 fastcnn takes uint8 and scales it in the step, the peers have float32 that is scaled already; fastcnn counts loss and accuracy, the peers are spared the accuracy,
-and PyTorch the sum of the losses as well; Keras's fit is given each round's images in order, one after the other, and its first steps in a round are not counted.
+and PyTorch the sum of the losses as well; Keras's fit is given each round's images one after the other as they are trained, and its first call is not counted.
 """
 
 from __future__ import annotations
@@ -65,13 +65,16 @@ class Fastcnn:
 
 
 class Torch:
-    """Eager and compiled, in both layouts; Adam is PyTorch's fused one.
+    """Eager and compiled, in both layouts; compiled also in mode "max-autotune" and with the backend "aot_eager". Adam is PyTorch's fused one.
 
-    Tried and slower or no faster on two cores, so left out: compile's mode "max-autotune"; compiling the backward pass and the optimizer together with the
-    forward pass (compiled autograd). Lower precision is not used: fastcnn computes in float32 as well.
+    Tried once and no faster, so left out: compiled autograd; a compiled optimizer; compiling without inductor's own choice of layout. Lower precision
+    is not used: fastcnn computes in float32 as well.
     """
 
-    variants = ("nchw", "channels_last", "compiled nchw", "compiled channels_last")
+    variants = (
+        *("nchw", "channels_last", "compiled nchw", "compiled channels_last"),
+        *("max-autotune channels_last", "aot_eager channels_last"),
+    )
 
     def __init__(self, threads: int) -> None:
         import torch
@@ -98,7 +101,7 @@ class Torch:
 
     def _prepared(self, variant: str) -> Callable[[Any], None]:
         torch, nn = self._torch, self._torch.nn
-        layout = variant.removeprefix("compiled ")
+        how, _, layout = variant.rpartition(" ")
         model = nn.Sequential(
             *(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
             *(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 10)),
@@ -111,7 +114,12 @@ class Torch:
         def loss_of(batch: Any, labels: Any) -> Any:
             return nn.functional.cross_entropy(model(batch), labels)
 
-        compute = torch.compile(loss_of) if variant.startswith("compiled") else loss_of
+        compute = {
+            "": lambda: loss_of,
+            "compiled": lambda: torch.compile(loss_of),
+            "max-autotune": lambda: torch.compile(loss_of, mode="max-autotune"),
+            "aot_eager": lambda: torch.compile(loss_of, backend="aot_eager"),
+        }[how]()
 
         def step(rows: Any) -> None:
             batch = x.index_select(0, rows)
@@ -124,9 +132,21 @@ class Torch:
 
 
 class Keras:
-    """On TensorFlow: fit and train_on_batch, with XLA (jit_compile) and without; fit also with ten steps a call of the graph (steps_per_execution)."""
+    """On TensorFlow: fit and train_on_batch, with XLA (jit_compile) and without; fit also with ten steps a call of the graph (steps_per_execution); and, as nobody
+    writes it who follows a tutorial, the model's and the optimizer's own functions in a tf.function that loops over the steps, with the images in a tensor.
 
-    variants = ("fit", "fit xla", "fit 10 steps", "fit 10 steps xla", "train_on_batch", "train_on_batch xla")
+    oneDNN is on, as it is by default; without it everything was slower.
+    """
+
+    variants = (
+        "fit",
+        "fit xla",
+        "fit 10 steps",
+        "fit 10 steps xla",
+        "train_on_batch",
+        "train_on_batch xla",
+        "tf.function",
+    )
 
     def __init__(self, threads: int) -> None:
         import keras
@@ -134,30 +154,18 @@ class Keras:
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         keras.utils.set_random_seed(0)
-        self._keras = keras
+        self._keras, self._tf = keras, tf
         data = images()
         self._x, self._y = data.x.astype(np.float32) / np.float32(255), data.y.astype(np.int32)
-        self._models: dict[str, Any] = {}
+        self._steps: dict[str, Callable[[Rows], float]] = {}
         self.about = {"keras": keras.__version__, "tensorflow": tf.__version__, "backend": keras.backend.backend()}
 
     def __call__(self, variant: str, rows: Rows) -> float:
-        model = self._models.get(variant)
-        if model is None:
-            model = self._models[variant] = self._prepared(variant)
-        if variant.startswith("train_on_batch"):
-            begin = time.perf_counter()
-            for batch in rows:
-                model.train_on_batch(self._x[batch], self._y[batch])
-            return (time.perf_counter() - begin) / len(rows)
-        clock = self._clock()
-        more = rows[
-            : 10 if "10 steps" in variant else 2
-        ]  # the first of fit's calls also begins its pipeline, and is not counted
-        order = np.concatenate([more, rows]).ravel()
-        model.fit(self._x[order], self._y[order], batch_size=rows.shape[1], shuffle=False, verbose=0, callbacks=[clock])
-        return float(clock.seconds / clock.steps)
+        if variant not in self._steps:
+            self._steps[variant] = self._prepared(variant)
+        return self._steps[variant](rows)
 
-    def _prepared(self, variant: str) -> Any:
+    def _prepared(self, variant: str) -> Callable[[Rows], float]:
         keras, layers = self._keras, self._keras.layers
         model = keras.Sequential(
             [
@@ -168,24 +176,53 @@ class Keras:
                 *(layers.Dense(64, activation="relu"), layers.Dense(10)),
             ]
         )
-        model.compile(
-            optimizer="adam",
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            jit_compile=variant.endswith("xla"),
-            steps_per_execution=10 if "10 steps" in variant else 1,
-        )
-        return model
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        if variant == "tf.function":
+            return self._graph(model, loss)
+        steps = 10 if "10 steps" in variant else 1
+        model.compile("adam", loss, jit_compile=variant.endswith("xla"), steps_per_execution=steps)
+        if variant.startswith("fit"):
+            return lambda rows: self._fit(model, rows, steps)
+        return lambda rows: self._train_on_batch(model, rows)
 
-    def _clock(self) -> Any:
-        """A callback that measures from the end of the first call of the graph to the end of the last, and counts the steps between them."""
+    def _fit(self, model: Any, rows: Rows, steps: int) -> float:
+        """Without fit's first call of the graph, in which it also begins its pipeline."""
+        ends: list[float] = []
 
         class Clock(self._keras.callbacks.Callback):  # type: ignore[name-defined, misc]
-            seconds, steps = 0.0, 0
-
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-                now = time.perf_counter()
-                if not hasattr(self, "_begin"):
-                    self._begin, self._first = now, batch
-                self.seconds, self.steps = now - self._begin, batch - self._first
+                ends.append(time.perf_counter())
 
-        return Clock()
+        order = np.concatenate([rows[:steps], rows]).ravel()
+        x, y = self._x[order], self._y[order]
+        model.fit(x, y, batch_size=rows.shape[1], shuffle=False, verbose=0, callbacks=[Clock()])
+        return (ends[-1] - ends[0]) / len(rows)
+
+    def _train_on_batch(self, model: Any, rows: Rows) -> float:
+        begin = time.perf_counter()
+        for batch in rows:
+            model.train_on_batch(self._x[batch], self._y[batch])
+        return (time.perf_counter() - begin) / len(rows)
+
+    def _graph(self, model: Any, loss: Any) -> Callable[[Rows], float]:
+        tf = self._tf
+        optimizer, variables = self._keras.optimizers.Adam(), model.trainable_variables
+        optimizer.build(variables)
+        images, labels = tf.constant(self._x), tf.constant(self._y)
+
+        @tf.function  # type: ignore[untyped-decorator]
+        def train(rows: Any) -> Any:
+            last = 0.0
+            for batch in rows:
+                with tf.GradientTape() as tape:
+                    last = loss(tf.gather(labels, batch), model(tf.gather(images, batch), training=True))
+                optimizer.apply(tape.gradient(last, variables), variables)
+            return last
+
+        def work(rows: Rows) -> float:
+            given = tf.constant(rows)
+            begin = time.perf_counter()
+            train(given).numpy()
+            return (time.perf_counter() - begin) / len(rows)
+
+        return work

@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from fastcnn import _core
 
-# One a line: CPU instruction sets by the names of _core.available_isas(); other devices join them here, with their way in running_on().
+# One a line: CPU instruction sets by the names of _core.available_isas(). Other devices join them here, with their way in
+# running_on().
 BACKENDS = (
     "cpu-baseline",
     "cpu-avx2",
@@ -35,8 +37,20 @@ def running_on(backend: str) -> Iterator[None]:
 
 
 def required_backends() -> set[str]:
-    """Those whose absence is a failure: FASTCNN_REQUIRE, names with commas between them. Raises ValueError for a name that is none."""
+    """Those whose absence is a failure: FASTCNN_REQUIRE, with commas between them. Raises ValueError for an unknown one."""
     required = {name.strip() for name in os.environ.get("FASTCNN_REQUIRE", "").split(",")} - {""}
     if unknown := required - set(BACKENDS):
         raise ValueError(f"FASTCNN_REQUIRE names {', '.join(sorted(unknown))}; the backends are {', '.join(BACKENDS)}")
     return required
+
+
+@contextmanager
+def running_or_skipped(backend: str) -> Iterator[None]:
+    """As running_on; a backend that is absent is a skip, or a failure where FASTCNN_REQUIRE names it."""
+    try:
+        with running_on(backend):
+            yield
+    except AbsentError as absent:
+        if backend in required_backends():
+            pytest.fail(f"FASTCNN_REQUIRE asks for {absent}")
+        pytest.skip(str(absent))

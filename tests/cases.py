@@ -1,8 +1,8 @@
 """One table of cases for each operation: tests check their values and gradients, bench/ops.py times them.
 
-A case names a function of fastcnn.ops, which has a namesake in reference.py, and says how its arrays are drawn, what its FLOPs are (a multiply and an
-add are two) and how far its results may lie from float64's, relative to the largest value of each. TIMED has the layers of the tutorial's network at
-batch 32; EDGES has what is odd.
+A case names a function of fastcnn.ops, which has a namesake in reference.py, and says how its arrays are drawn, what its
+FLOPs are (a multiply and an add are two) and how far its results may lie from float64's, relative to the largest value of
+each. TIMED has the layers of the tutorial's network at batch 32; EDGES has what is odd.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Case(NamedTuple):
         return {name: draw(rng) for name, draw in self.arrays.items()}
 
     def run(self, module: ModuleType, arrays: dict[str, Array] | None = None) -> tuple[Array, ...]:
-        """What fastcnn.ops or the reference makes of the arrays: its results, or where it works in place what became of its arguments."""
+        """What fastcnn.ops or the reference makes of the arrays: its results, or what became of those it updates in place."""
         arrays = self.draw() if arrays is None else arrays
         result = getattr(module, self.function)(**arrays, **self.settings)
         if result is None:

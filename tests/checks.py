@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 
 def assert_close(got: Array, want: ArrayLike, allowed: float) -> None:
-    """`got` is float32 of `want`'s shape, NaN and infinite where it is, and elsewhere off by at most `allowed` times its largest value."""
+    """`got` is float32 of `want`'s shape, and NaN or infinite where it is; else off by at most `allowed` of its largest value."""
     want = np.asarray(want)
     assert got.shape == want.shape
     if want.dtype != np.float64:
@@ -68,7 +68,7 @@ def layouts(array: Array) -> Iterator[tuple[str, Array]]:
 
 @contextmanager
 def rejected(error: type[Exception], operation: str, *parts: object) -> Iterator[None]:
-    """The block raises `error`, and its message begins with the operation and holds every part: the argument, what came, what was wanted."""
+    """The block raises `error`, whose message begins with the operation and holds every part: argument, what came, what is wanted."""
     with pytest.raises(error) as raised:
         yield
     message = str(raised.value)

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from backends import BACKENDS, AbsentError, required_backends, running_on
+from backends import BACKENDS, required_backends, running_or_skipped
 from hypothesis import HealthCheck, settings
 
-# A test that draws shapes runs in a function-scoped backend, which is the same for all its examples, and its first example may be slow.
+# A test that draws shapes runs in a function-scoped backend, which is the same for all its examples, and its first
+# example may be slow.
 settings.register_profile(
     "here",
     max_examples=40,
@@ -29,11 +30,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each backend in turn, by name; operations run on it. One that is absent is a skip, or a failure where FASTCNN_REQUIRE names it."""
-    try:
-        with running_on(request.param):
-            yield request.param
-    except AbsentError as absent:
-        if request.param in required_backends():
-            pytest.fail(f"FASTCNN_REQUIRE asks for {absent}")
-        pytest.skip(str(absent))
+    """Each backend in turn, by name; operations run on it."""
+    with running_or_skipped(request.param):
+        yield request.param

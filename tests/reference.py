@@ -1,8 +1,8 @@
 """Each operation in float64, as plainly as it can be written: from its formula, never from fastcnn's code.
 
-A function here has the name, the arguments and the results of its namesake in fastcnn.ops, so that a test can call both alike. It takes arrays of
-any kind, computes in float64 and returns float64. The optimizers return the new arrays where fastcnn's write into the old ones.
-At the end Philox-4x32-10, which every random number comes from.
+A function here has the name, the arguments and the results of its namesake in fastcnn.ops, so that a test can call both
+alike. It takes arrays of any kind, computes in float64 and returns float64. The optimizers return the new arrays where
+fastcnn's write into the old ones. At the end Philox-4x32-10, which every random number comes from.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Axis(NamedTuple):
 
 
 def axes(shape: Sequence[int], window: Size, stride: Size | None, padding: Padding) -> tuple[Axis, Axis]:
-    """The two axes of images (N, H, W, ...) with their padding resolved. "same": ceil(extent / stride) outputs, the odd pixel last."""
+    """The two axes of images (N, H, W, ...), padding resolved. "same": ceil(extent / stride) outputs, the odd pixel last."""
     windows = (window, window) if isinstance(window, int) else tuple(window)
     stride = windows if stride is None else stride
     strides = (stride, stride) if isinstance(stride, int) else tuple(stride)
@@ -261,7 +261,7 @@ def dense_softmax(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Flo
 
 
 def softmax_cross_entropy(x: ArrayLike, labels: ArrayLike, *, from_logits: bool = True) -> tuple[Float64, Float64]:
-    """The loss of each row, and the gradient of their mean. Probabilities are taken as Keras takes them (CLIP is its epsilon)."""
+    """The loss of each row, and the gradient of their mean. Probabilities are clipped as in Keras (CLIP is its epsilon)."""
     x, labels = as_float64(x), np.asarray(labels)
     count, classes = x.shape
     t = np.eye(classes)[labels] if labels.ndim == 1 else as_float64(labels)
@@ -337,7 +337,7 @@ LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 def philox(counter: ArrayLike, key: ArrayLike) -> NDArray[np.uint64]:
-    """Philox-4x32-10 of counters (n, 4) and one key (2,), of 32-bit numbers. Source: Salmon, Moraes, Dror and Shaw, SC 2011, section 3.2."""
+    """Philox-4x32-10 of counters (n, 4) and one key (2,), all 32 bits. Source: Salmon, Moraes, Dror and Shaw, SC 2011."""
     c = [np.asarray(counter, np.uint64)[:, i] for i in range(4)]
     k = [np.uint64(word) for word in np.asarray(key, np.uint64)]
     for _ in range(10):
@@ -348,7 +348,7 @@ def philox(counter: ArrayLike, key: ArrayLike) -> NDArray[np.uint64]:
 
 
 def random_bits(count: int, seed: int, step: int, purpose: int) -> NDArray[np.uint64]:
-    """The first 32-bit numbers of a stream: key = seed, low word first; counter = (number of the block, low word first, step, purpose)."""
+    """The first 32-bit numbers of a stream: key = seed; counter = (number of the block, step, purpose); low words first."""
     blocks = np.arange((count + 3) // 4, dtype=np.uint64)
     counter = np.zeros((len(blocks), 4), np.uint64)
     counter[:, 0], counter[:, 1], counter[:, 2], counter[:, 3] = blocks & LOW, blocks >> HALF, step, purpose

@@ -1,6 +1,6 @@
-"""The floors of the house: which folder may include which, which module may import which, and who may ask for the platform.
+"""The floors of the house: which folder may include which, which module may import which, who may ask for the platform.
 
-Each rule is a table and a function that names the lines at fault. Each function is shown to find what it looks for in a text that has it.
+Each rule is a table and a function that names the lines at fault, and that is shown to find what it looks for.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ ONLY_HERE = [
     ("names a backend", r"\bcpu::(baseline|avx2|avx512)|\bcuda::", {"core/dispatch.h", "core/dispatch.cpp"}),
 ]
 
-# The floors of the Python package, from the ground up: a module may import from its own floor and those below. A package stands for its
-# modules. What is imported for its type alone does not count.
+# The floors of the Python package, from the ground up: a module may import from its own floor and those below. A package
+# stands for its modules. What is imported for its type alone does not count.
 FLOORS = [
     {"_core", "_naming", "_arguments", "_operands", "errors", "variables", "formats.atomic"},
     {"_serialization", "config", "ops", "progress", "stage"},
@@ -226,8 +226,8 @@ def test_importing_fastcnn_imports_nothing_that_takes_its_time() -> None:
     }
 
 
-# Several instruction sets in one library (STYLE.md): an object file of csrc/cpu/ defines nothing, and calls nothing of C++'s, outside of
-# its own namespace, so the linker has no function to confuse with one that was compiled for another processor.
+# Several instruction sets in one library: an object file of csrc/cpu/ defines nothing, and calls nothing of C++'s, outside
+# of its own namespace, so the linker has no function to confuse with one that was compiled for another processor.
 
 
 def flags_of(isa: str) -> list[str]:
@@ -242,7 +242,7 @@ def flags_of(isa: str) -> list[str]:
 
 
 def symbol_faults(source: Path, isa: str, folder: Path) -> list[str]:
-    """The symbols of a source file's object that lie outside fastcnn::cpu::<isa>: those defined there, and those of C++ asked for."""
+    """The symbols outside fastcnn::cpu::<isa> of a source file's object: those that it defines, and those of C++ that it calls."""
     compiled = folder / f"{source.stem}.{isa}.o"
     subprocess.run(["c++", *flags_of(isa), "-c", str(source), "-o", str(compiled)], check=True)
     symbols = subprocess.run(["nm", "--extern-only", str(compiled)], capture_output=True, text=True, check=True).stdout

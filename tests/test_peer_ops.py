@@ -1,4 +1,4 @@
-"""Keras 3 (on TensorFlow) and PyTorch as peers for what the operations do at their edges: it is Keras's, and where not, it is said here."""
+"""Keras 3 (on TensorFlow) and PyTorch as peers for what the operations do at their edges: as Keras does, or it is said here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def torch() -> ModuleType:
 
 
 def in_keras(function: Callable[..., Any], *arrays: Array, dy: Array | None = None) -> list[Array]:
-    """What a function of Keras's gives for the arrays, and its gradients by them: of sum(dy * y), or of the mean of y where there is no dy."""
+    """What a function of Keras's gives for the arrays, and the gradients by them of sum(dy * y), or of the mean of y without dy."""
     import tensorflow as tf
 
     variables = [tf.constant(array) for array in arrays]
@@ -211,7 +211,7 @@ def keras_course(optimizer: Any) -> Array:
 
 @pytest.mark.parametrize("settings", [{}, {"learning_rate": 0.1}, {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3}])
 def test_adam_is_keras(keras: Any, settings: dict[str, float]) -> None:
-    """But for the powers of the betas, which Keras takes in float32: 1 - 0.999 is 1.3e-5 off there, and its root half of that."""
+    """But for the betas' powers, which Keras takes in float32: 1 - 0.999 is 1.3e-5 off there, its root half of that."""
     p, m, v = np.zeros(1000, np.float32), np.zeros(1000, np.float32), np.zeros(1000, np.float32)
     for step, g in enumerate(STEPS, 1):
         ops.adam(p, g, m, v, step=step, **settings)

@@ -1,4 +1,4 @@
-"""The random numbers that everything here is drawn from: Philox-4x32-10, a function of (seed, step, purpose) and nothing else."""
+"""The random numbers that everything is drawn from: Philox-4x32-10, a function of (seed, step, purpose) and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference itself: its gradients are the slopes of its functions, it agrees with PyTorch in float64, and its Philox is the published one."""
+"""The reference itself: its gradients are the slopes of its functions, PyTorch agrees in float64, its Philox is the published one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Callers from several threads and processes, the caller's floating-point mode, Ctrl-C: the pool gets along with everybody."""
+"""Callers in several threads and processes, the caller's floating-point mode, Ctrl-C: the pool gets along with everybody."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 #include "runtime/plan.h"
 
 #include <pybind11/stl.h>
+#include <unistd.h>
 
+#include <memory>
 #include <mutex>
 
 #include "bindings/arrays.h"
@@ -108,7 +110,11 @@ class PyPlan {
   runtime::ModelMemory memory() {
     runtime::ModelMemory memory{
         parameters_.size(), parameters_.mutable_data(), gradients_.size() > 0 ? gradients_.mutable_data() : nullptr, {}};
-    for (Floats& slot : slots_) memory.slots.push_back(slot.mutable_data());
+    if (gradients_.size() != 0 && gradients_.size() != parameters_.size()) reject("plan", "gradients must be as many as parameters");
+    for (Floats& slot : slots_) {
+      if (slot.size() != parameters_.size()) reject("plan", "an optimizer's slot must be as large as the parameters");
+      memory.slots.push_back(slot.mutable_data());
+    }
     return memory;
   }
 
@@ -117,7 +123,8 @@ class PyPlan {
     const char kind = data.dtype().kind();
     const auto size = data.dtype().itemsize();
     const DType dtype = kind == 'u' && size == 1 ? DType::uint8 : kind == 'f' && size == 4 ? DType::float32 : DType::float64;
-    if (dtype == DType::float64 && !(kind == 'f' && size == 8)) reject("plan", "samples must be uint8, float32 or float64");
+    const bool native = data.dtype().byteorder() != '>' && data.dtype().byteorder() != '<';
+    if (!native || (dtype == DType::float64 && !(kind == 'f' && size == 8))) reject("plan", "samples must be uint8, float32 or float64");
     py::ssize_t stride = size;
     for (py::ssize_t axis = data.ndim() - 1; axis > 0; --axis) {
       if (data.size() > 0 && data.shape(axis) != 1 && data.strides(axis) != stride)
@@ -138,19 +145,31 @@ class PyPlan {
         reject("plan", "rows must be in [0, ", samples, "), but one is ", rows.data()[i]);
   }
 
-  // The classes themselves have been checked once for the whole data set (arrays.py).
-  static Targets targets_from(const py::array& targets, const Array<int64_t>& rows) {
-    if (targets.ndim() < 1 || targets.dtype().itemsize() != 4 || (targets.flags() & py::array::c_style) == 0)
-      reject("plan", "targets must be int32 classes or float32 rows, in C order");
+  Targets targets_from(const py::array& targets, const Array<int64_t>& rows) const {
+    const bool classes = py::isinstance<py::array_t<int32_t>>(targets) && targets.ndim() == 1;
+    const bool probabilities = py::isinstance<Floats>(targets) && targets.ndim() == 2 && targets.shape(1) == plan_.output_elements();
+    if ((!classes && !probabilities) || (targets.flags() & py::array::c_style) == 0)
+      reject("plan", "targets must be (N,) int32 classes or (N, ", plan_.output_elements(), ") float32 rows, in C order");
     check_rows(rows, targets.shape(0));
-    if (targets.dtype().kind() == 'i') return {static_cast<const int32_t*>(targets.data()), nullptr, rows.data()};
+    if (classes) {
+      const auto* numbers = static_cast<const int32_t*>(targets.data());
+      for (py::ssize_t i = 0; i < rows.size(); ++i)
+        if (numbers[rows.data()[i]] < 0 || numbers[rows.data()[i]] >= plan_.output_elements())
+          reject("plan", "classes must be in [0, ", plan_.output_elements(), "), but one is ", numbers[rows.data()[i]]);
+      return {numbers, nullptr, rows.data()};
+    }
     return {nullptr, static_cast<const float*>(targets.data()), rows.data()};
   }
 
   template <class Work>
   void run(const Work& work) {
+    if (getpid() != process_) {  // a fork: its copy of the mutex may be locked for ever
+      static_cast<void>(mutex_.release());
+      mutex_ = std::make_unique<std::mutex>();
+      process_ = getpid();
+    }
     without_gil([&] {
-      std::lock_guard<std::mutex> one_at_a_time(mutex_);
+      std::lock_guard<std::mutex> one_at_a_time(*mutex_);
       work();
     });
   }
@@ -158,7 +177,8 @@ class PyPlan {
   Floats parameters_, gradients_;
   std::vector<Floats> slots_;
   runtime::Plan plan_;
-  std::mutex mutex_;
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
+  pid_t process_ = getpid();
 };
 
 }  // namespace

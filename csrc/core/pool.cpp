@@ -28,6 +28,7 @@ constexpr auto interrupt_interval = std::chrono::milliseconds(20);
 InterruptCheck interrupt_check = nullptr;
 void (*thread_start)() = nullptr;
 thread_local bool interrupted = false;
+thread_local bool asking = false;
 thread_local int uninterruptible = 0;
 
 int usable_processors() {
@@ -99,7 +100,10 @@ class Pool {
       const auto now = Clock::now();
       if (now - asked < interrupt_interval) continue;
       asked = now;
-      if (interrupt_check()) {
+      asking = true;
+      const bool stop = interrupt_check();
+      asking = false;
+      if (stop) {
         interrupted = true;
         next_.store(tasks_, std::memory_order_relaxed);
       }
@@ -231,6 +235,10 @@ void throw_if_interrupted() {
   interrupted = false;
   throw Interrupted();
 }
+
+void forget_interrupt() { interrupted = false; }
+
+bool asking_for_interrupt() { return asking; }
 
 Uninterruptible::Uninterruptible() { ++uninterruptible; }
 Uninterruptible::~Uninterruptible() { --uninterruptible; }

@@ -22,8 +22,12 @@ Parallel parallel();
 using InterruptCheck = bool (*)();
 void set_interrupt_check(InterruptCheck check);
 
-// Throws Interrupted if a loop of this thread was cut short since the last call.
+// Throws Interrupted if a loop of this thread was cut short since the last call; forget_interrupt() forgets that one was.
 void throw_if_interrupted();
+void forget_interrupt();
+
+// Whether this thread is inside its interrupt check: what that runs (a signal handler, say) must not start another loop.
+bool asking_for_interrupt();
 
 // While one lives, loops of this thread run to their end: for updates that must not stop half-way.
 class Uninterruptible {

@@ -4,16 +4,17 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <stdexcept>
 #include <string>
 
 namespace fastcnn {
 
 enum class Device { cpu };
 
-// The extents of an array, outermost first. At most six axes.
+// The extents of an array, outermost first. At most eight axes.
 class Shape {
  public:
-  static constexpr int max_rank = 6;
+  static constexpr int max_rank = 8;
 
   Shape() = default;
   Shape(std::initializer_list<int64_t> extents) {
@@ -23,7 +24,10 @@ class Shape {
   int rank() const { return rank_; }
   int64_t operator[](int axis) const { return extents_[axis]; }
   int64_t& operator[](int axis) { return extents_[axis]; }
-  void append(int64_t extent) { extents_[rank_++] = extent; }
+  void append(int64_t extent) {
+    if (rank_ == max_rank) throw std::length_error("fastcnn: an array has more than 8 axes");
+    extents_[rank_++] = extent;
+  }
 
   // The product of the extents; 1 for a scalar.
   int64_t elements() const {

@@ -80,11 +80,14 @@ FASTCNN_INLINE int64_t taps_of_phase(int64_t taps, int64_t stride, int64_t phase
 // The input coordinates [0, inputs), each as the target of a gradient from `outputs` output coordinates.
 [[maybe_unused]] static Axis backward_axis(Carver& carver, int64_t inputs, int64_t outputs, int64_t taps, int64_t stride, int64_t pad) {
   Axis axis{carver.take<AxisEntry>(inputs), carver.take<AxisGroup>(inputs), inputs, 0};
-  for (int64_t h = 0; h < inputs; ++h) {
-    const int64_t phase = (h + pad) % stride, phase_taps = taps_of_phase(taps, stride, phase);
-    const int64_t start = (h + pad) / stride - (phase_taps - 1);
-    const int64_t first = min(max(0, -start), phase_taps), end = max(first, min(phase_taps, outputs - start));
-    axis.entries[h] = {h, start + first, phase, first, end - first};
+  int64_t entry = 0;  // phase by phase: then they are sorted already, but for those at the borders
+  for (int64_t phase = 0; phase < stride; ++phase) {
+    const int64_t phase_taps = taps_of_phase(taps, stride, phase), skip = pad % stride;
+    for (int64_t h = (phase - skip + stride) % stride; h < inputs; h += stride) {
+      const int64_t start = (h + pad) / stride - (phase_taps - 1);
+      const int64_t first = min(max(0, -start), phase_taps), end = max(first, min(phase_taps, outputs - start));
+      axis.entries[entry++] = {h, start + first, phase, first, end - first};
+    }
   }
   sort_into_groups(axis);
   return axis;

@@ -9,6 +9,8 @@
 namespace fastcnn {
 
 void adam(Context&, int64_t n, const Adam& settings, int64_t step, float* parameters, const float* gradients, float* m, float* v) {
+  if (!std::isfinite(settings.learning_rate)) reject("adam", "learning_rate must be finite, but is ", settings.learning_rate);
+  if (!(settings.epsilon >= 0)) reject("adam", "epsilon must not be negative, but is ", settings.epsilon);
   if (step < 1) reject("adam", "step must be at least 1, but is ", step);
   if (!(settings.beta_1 >= 0 && settings.beta_1 < 1)) reject("adam", "beta_1 must be in [0, 1), but is ", settings.beta_1);
   if (!(settings.beta_2 >= 0 && settings.beta_2 < 1)) reject("adam", "beta_2 must be in [0, 1), but is ", settings.beta_2);

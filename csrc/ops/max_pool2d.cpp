@@ -21,10 +21,9 @@ Pool2d pool2d(const char* operation, const Shape& x, std::array<int64_t, 2> wind
 }
 
 Pool2d max_pool2d(const Shape& x, std::array<int64_t, 2> window, std::array<int64_t, 2> stride, const Padding& padding) {
-  const Pool2d pool = pool2d("max_pool2d", x, window, stride, padding);
   if (window[0] > 65535 || window[1] > 65535 || window[0] * window[1] > 65535)
     reject("max_pool2d", "window ", Shape{window[0], window[1]}.str(), " has more than 65,535 elements");
-  return pool;
+  return pool2d("max_pool2d", x, window, stride, padding);
 }
 
 void max_pool2d_forward(Context&, const Pool2d& pool, const float* x, float* y, uint16_t* index) {

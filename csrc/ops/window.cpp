@@ -15,6 +15,14 @@ Window resolve_window(const char* operation, const char* window_name, int64_t H,
   if (stride[0] < 1 || stride[1] < 1) reject(operation, "stride must be at least 1 in height and width, but is ", stride_shape.str());
 
   const auto& [top, bottom, left, right] = padding.amounts;
+  // Beyond that, sums and products of extents could overflow.
+  constexpr int64_t largest = int64_t{1} << 31;
+  if (std::max({H, W}) > largest) reject(operation, "x's images ", image.str(), " are larger than 2^31 pixels along an axis");
+  if (std::max({window[0], window[1]}) > largest && padding.kind == Padding::Kind::same)
+    reject(operation, window_name, " ", window_shape.str(), " is larger than 2^31");
+  if (std::max({stride[0], stride[1]}) > largest) reject(operation, "stride ", stride_shape.str(), " is larger than 2^31");
+  if (std::max({top, bottom, left, right}) > largest)
+    reject(operation, "padding ((", top, ", ", bottom, "), (", left, ", ", right, ")) is larger than 2^31");
   Window resolved{H, W, window[0], window[1], stride[0], stride[1], 0, 0, 0, 0};
   if (padding.kind == Padding::Kind::same) {
     resolved.P = (H + stride[0] - 1) / stride[0];

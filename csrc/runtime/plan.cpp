@@ -41,12 +41,14 @@ void Plan::reserve(int64_t n, bool training) {
     for (int64_t size : sizes) blocks.emplace_back(static_cast<size_t>(n * size) * sizeof(float));
   };
   if (n > capacity_) {
+    capacity_ = 0;  // until all of it is there: an allocation may fail
     grow(activations_, activation_sizes_);
     for (std::vector<Stage>* stages : {&stages_, &head_, &loss_})
       for (Stage& stage : *stages) stage.saved = AlignedBlock(static_cast<size_t>(stage.operation->saved_bytes(n)));
     capacity_ = n;
   }
   if (training && n > training_capacity_) {
+    training_capacity_ = 0;
     grow(gradients_, gradient_sizes_);
     training_capacity_ = n;
   }

@@ -41,6 +41,8 @@ class Arrays:
     def labels(self, name: str, value: Array) -> np.ndarray[Any, Any]:
         array = self._array(name, value)
         if array.dtype.kind in "iu":
+            if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+                raise ValueError(f"{self.operation}: {name} holds {array.max()}, which is no class")
             return np.ascontiguousarray(array, dtype=np.int64)
         if array.dtype != np.float32:
             wanted = "integers (the classes) or float32 (a row of probabilities each)"
@@ -73,12 +75,17 @@ def converter_to_kind_of(first: Array) -> Callable[[np.ndarray[Any, Any]], Array
     return from_dlpack
 
 
+def _is_integer(value: object) -> bool:
+    """An integer that the core can take; True and False are none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(-(2**63) <= value < 2**63)
+
+
 def pair(operation: str, name: str, value: Size) -> tuple[int, int]:
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        return int(value), int(value)
+    if _is_integer(value):
+        return int(value), int(value)  # type: ignore[arg-type]
     try:
         first, second = value  # type: ignore[misc]
-        if all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in (first, second)):
+        if _is_integer(first) and _is_integer(second):
             return int(first), int(second)
     except (TypeError, ValueError):
         pass
@@ -113,7 +120,7 @@ def padding_of(operation: str, value: Padding) -> str | tuple[int, int, int, int
         return value
     try:
         (top, bottom), (left, right) = value
-        if all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in (top, bottom, left, right)):
+        if all(_is_integer(v) for v in (top, bottom, left, right)):
             return int(top), int(bottom), int(left), int(right)
     except (TypeError, ValueError):
         pass

@@ -255,13 +255,14 @@ class Sequential(Stack):
         if not self.built:
             self._build(images.shape[1:], where)
         store = self.store
-        if self._plan is None or self._planned[0] is not store or (train and not self._planned[1]):
+        frozen = (self.seed, tuple(self.optimizer.settings().items())) if train and self.optimizer is not None else None
+        if self._plan is None or self._planned[0] is not store or (train and self._planned[1] != frozen):
             self._build(images.shape[1:], where)  # a model that shares layers may have left them with its own shapes
             optimizer = self.optimizer if train else None
             if optimizer is not None:
                 optimizer.build(store)
             self._plan = Plan(self._layers, images.shape[1:], self.loss, optimizer, self.seed if train else 0)
-            self._planned = store, train
+            self._planned = store, frozen
         return self._plan
 
     def _logs(self, loss: float, correct: int, count: int) -> dict[str, Any]:

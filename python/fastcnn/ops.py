@@ -345,7 +345,7 @@ def dropout(x: Array, rate: float, *, seed: int, step: int = 0, purpose: int = 0
     """
     of = Arrays("dropout", x)
     for name, value, bits in (("seed", seed, 64), ("step", step, 64), ("purpose", purpose, 32)):
-        if not 0 <= value < 2**bits:
+        if not isinstance(value, (int, np.integer)) or not 0 <= value < 2**bits:
             raise ValueError(f"dropout: {name} must be in [0, 2**{bits}), but is {value}")
     return of.kind(_core.dropout(of("x", x), rate, seed, step, purpose))
 

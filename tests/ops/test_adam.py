@@ -41,7 +41,8 @@ def test_agrees_with_float64_for_any_shape_and_setting(
     shape: list[int], step: int, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    arrays = {name: cases.normal(*shape)(rng) for name in ARRAYS[:3]} | {"velocity": cases.squares(*shape)(rng)}
+    arrays = {name: cases.squares(*shape)(rng) for name in ARRAYS}
+    arrays["parameters"] *= -1  # so that nothing cancels
     settings = {"step": step, "learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
     want = reference.adam(**arrays, **settings)
     ops.adam(**arrays, **settings)
