@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import trainers
 from harness import Summary, Worker, compare, interleave, save
 from peak import measured_peak
 
@@ -24,7 +25,7 @@ FLOPS = (
 )
 IMAGES = 50_000
 PAUSE = 0.05  # OpenMP's threads spin for some milliseconds after their work, and TensorFlow's for a moment
-FRAMEWORKS = {"fastcnn": "Fastcnn", "torch": "Torch", "keras": "Keras"}
+FRAMEWORKS: dict[str, Any] = {"fastcnn": trainers.Fastcnn, "torch": trainers.Torch, "keras": trainers.Keras}
 
 
 def measure(batch: int, steps: int, rounds: int, workers: dict[str, Worker], variants: dict[str, list[str]]) -> Any:
@@ -107,10 +108,10 @@ def main() -> None:
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     workers = {
-        framework: Worker("trainers", FRAMEWORKS[framework], options.threads)
+        framework: Worker("trainers", FRAMEWORKS[framework].__name__, options.threads)
         for framework in ("fastcnn", *options.peers)
     }
-    variants = {framework: list(_variants(framework)) for framework in workers}
+    variants = {framework: list(FRAMEWORKS[framework].variants) for framework in workers}
     about = workers["fastcnn"].about
     print(f"images: {about['images']}; fastcnn uses {about['instruction_set']}")
     outcomes = []
@@ -135,13 +136,6 @@ def main() -> None:
     )
     for worker in workers.values():
         worker.close()
-
-
-def _variants(framework: str) -> tuple[str, ...]:
-    import trainers
-
-    variants: tuple[str, ...] = getattr(trainers, FRAMEWORKS[framework]).variants
-    return variants
 
 
 if __name__ == "__main__":

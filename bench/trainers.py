@@ -67,7 +67,7 @@ class Fastcnn:
 class Torch:
     """Eager and compiled, in both layouts; compiled also in mode "max-autotune" and with the backend "aot_eager". Adam is PyTorch's fused one.
 
-    Tried once and no faster, so left out: compiled autograd; a compiled optimizer; compiling without inductor's own choice of layout. Lower precision
+    Tried once and no faster than eager, so left out: compiled autograd; a compiled optimizer; compiling without inductor's own choice of layout. Lower precision
     is not used: fastcnn computes in float32 as well.
     """
 
@@ -86,7 +86,7 @@ class Torch:
         self._layouts = {"channels_last": x, "nchw": x.permute(0, 3, 1, 2).contiguous()}
         self._y = torch.from_numpy(data.y)
         self._steps: dict[str, Callable[[Any], None]] = {}
-        self._torch = torch
+        self._torch: Any = torch
         self.about = {"version": torch.__version__, "threads": torch.get_num_threads()}
 
     def __call__(self, variant: str, rows: Rows) -> float:
@@ -149,8 +149,8 @@ class Keras:
     )
 
     def __init__(self, threads: int) -> None:
-        import keras
-        import tensorflow as tf
+        import keras  # type: ignore[import-untyped]
+        import tensorflow as tf  # type: ignore[import-untyped]
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         keras.utils.set_random_seed(0)
