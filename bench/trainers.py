@@ -114,12 +114,13 @@ class Torch:
         def loss_of(batch: Any, labels: Any) -> Any:
             return nn.functional.cross_entropy(model(batch), labels)
 
-        compute = {
+        ways: dict[str, Callable[[], Any]] = {
             "": lambda: loss_of,
             "compiled": lambda: torch.compile(loss_of),
             "max-autotune": lambda: torch.compile(loss_of, mode="max-autotune"),
             "aot_eager": lambda: torch.compile(loss_of, backend="aot_eager"),
-        }[how]()
+        }
+        compute = ways[how]()
 
         def step(rows: Any) -> None:
             batch = x.index_select(0, rows)

@@ -89,6 +89,11 @@ def run(command: str, work: Callable[[], None]) -> int:
     except (DeviceError, FormatError) as error:
         _say(command, str(error))
         return 1
+    except ImportError as error:
+        if "FASTCNN_ISA" not in str(error):
+            raise
+        _say(command, str(error))
+        return 1
     except MemoryError as error:
         _say(command, f"out of memory: {error}" if str(error) else "out of memory")
         return 1

@@ -33,7 +33,7 @@ class Arrays:
             )
         if inplace and not (array.flags.c_contiguous and array.flags.writeable):
             raise ValueError(f"{self.operation}: {name} is updated in place, so it must be a writable array in C order")
-        return np.ascontiguousarray(array) if array.ndim else array
+        return np.require(array, requirements=["C", "A"])  # in C order, and aligned
 
     def optional(self, name: str, value: Array | None) -> np.ndarray[Any, Any] | None:
         return None if value is None else self(name, value)
@@ -43,11 +43,11 @@ class Arrays:
         if array.dtype.kind in "iu":
             if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
                 raise ValueError(f"{self.operation}: {name} holds {array.max()}, which is no class")
-            return np.ascontiguousarray(array, dtype=np.int64)
+            return np.require(array, np.int64, ["C", "A"])
         if array.dtype != np.float32:
             wanted = "integers (the classes) or float32 (a row of probabilities each)"
             raise TypeError(f"{self.operation}: {name} has dtype {array.dtype}, but must be {wanted}")
-        return np.ascontiguousarray(array)
+        return np.require(array, requirements=["C", "A"])
 
     def _array(self, name: str, value: Array) -> np.ndarray[Any, Any]:
         if isinstance(value, np.ndarray):

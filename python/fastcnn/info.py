@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fastcnn._command import run
+
 __all__ = ["info", "main"]
 
 
@@ -98,8 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Says what this installation of fastcnn is and what it runs on. Paste the output into a bug report.",
         epilog="From Python: fastcnn.info.info() gives the same as a dict.",
     ).parse_args(arguments)
-    print("\n".join(_lines(info())))
-    return 0
+    return run("info", lambda: print("\n".join(_lines(info()))))
 
 
 if __name__ == "__main__":
