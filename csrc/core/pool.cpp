@@ -50,7 +50,7 @@ inline void pause() {
 
 class Pool {
  public:
-  explicit Pool(int threads) : threads_(threads) {
+  explicit Pool(int threads) : threads_(threads), shares_(static_cast<size_t>(threads)) {
     for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
   }
 
@@ -69,8 +69,11 @@ class Pool {
     std::lock_guard<std::mutex> one_job(job_mutex_);
     body_ = body;
     context_ = context;
-    tasks_ = tasks;
-    next_.store(0, std::memory_order_relaxed);
+    for (int thread = 0; thread < threads_; ++thread) {
+      Share& share = shares_[static_cast<size_t>(thread)];
+      share.next.store(tasks * thread / threads_, std::memory_order_relaxed);
+      share.end = tasks * (thread + 1) / threads_;
+    }
     generation_ += 1;
     state_.store(generation_ << generation_shift | open, std::memory_order_seq_cst);
     if (sleeping_.load(std::memory_order_seq_cst) > 0) {
@@ -90,35 +93,47 @@ class Pool {
   static constexpr uint64_t open = uint64_t{1} << 31;
   static constexpr uint64_t active_mask = open - 1;
 
+  // The tasks that belong to one thread, whoever takes them. The next one's number may run past the end.
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
+  // Calls take(task) for what is left of the thread's own share, then of the others'.
+  template <class Take>
+  void take_tasks(int thread, Take&& take) {
+    for (int other = 0; other < threads_; ++other) {
+      Share& share = shares_[static_cast<size_t>((thread + other) % threads_)];
+      for (;;) {
+        const int64_t task = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (task >= share.end) break;
+        take(task);
+      }
+    }
+  }
+
   void take_tasks_as_caller() {
     auto asked = Clock::now();
-    for (;;) {
-      const int64_t task = next_.fetch_add(1, std::memory_order_relaxed);
-      if (task >= tasks_) return;
+    take_tasks(0, [&](int64_t task) {
       body_(context_, task, 0);
-      if (interrupt_check == nullptr || uninterruptible > 0) continue;
+      if (interrupt_check == nullptr || uninterruptible > 0) return;
       const auto now = Clock::now();
-      if (now - asked < interrupt_interval) continue;
+      if (now - asked < interrupt_interval) return;
       asked = now;
       asking = true;
       const bool stop = interrupt_check();
       asking = false;
-      if (stop) {
-        interrupted = true;
-        next_.store(tasks_, std::memory_order_relaxed);
-      }
-    }
+      if (!stop) return;
+      interrupted = true;
+      for (Share& share : shares_) share.next.store(share.end, std::memory_order_relaxed);
+    });
   }
 
   void work(int worker) {
     if (thread_start != nullptr) thread_start();
     uint64_t seen = 0;
     while (wait_for_job(seen)) {
-      for (;;) {
-        const int64_t task = next_.fetch_add(1, std::memory_order_relaxed);
-        if (task >= tasks_) break;
-        body_(context_, task, worker);
-      }
+      take_tasks(worker, [&](int64_t task) { body_(context_, task, worker); });
       state_.fetch_sub(1, std::memory_order_acq_rel);
     }
   }
@@ -152,14 +167,13 @@ class Pool {
   static bool joinable(uint64_t state, uint64_t seen) { return (state & open) && (state >> generation_shift) != seen; }
 
   const int threads_;
+  std::vector<Share> shares_;
   std::vector<std::thread> workers_;
   std::mutex job_mutex_;
 
   Parallel::Body body_ = nullptr;
   void* context_ = nullptr;
-  int64_t tasks_ = 0;
   uint64_t generation_ = 0;
-  alignas(64) std::atomic<int64_t> next_{0};
   alignas(64) std::atomic<uint64_t> state_{0};
 
   alignas(64) std::atomic<int> sleeping_{0};
