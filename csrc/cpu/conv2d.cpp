@@ -17,45 +17,55 @@ namespace {
 // About 4 microseconds of multiply-adds: enough to be worth handing out.
 constexpr int64_t task_work = 500'000;
 
+// Some tiles of one class, cut into tasks: about those of one worker's images.
+struct Portion {
+  PixelClass cls;
+  int64_t first_tile, end_tile, tiles_per_task, first_task;
+};
+
 // Runs all classes. panel_row_of(rows, columns) and tap_stride_of(columns) say where a class's weights begin, and the rows between two of
-// its filter rows.
+// its filter rows. The tasks go through the images in their order, portion by portion, so that a worker, whose share is one stretch of the
+// tasks, finds in its cache what the last operation left there of the same images.
 template <class PanelRow, class TapStride>
-void run(const SlidingProduct& sliding, PixelClass* classes, const PanelRow& panel_row_of, const TapStride& tap_stride_of,
+void run(const SlidingProduct& sliding, Portion* portions, const PanelRow& panel_row_of, const TapStride& tap_stride_of,
          const Parallel& parallel) {
   const int64_t blocks = blocks_of(sliding.out_channels);
-  int64_t class_count = 0, tasks = 0;
-  for (int64_t i = 0; i < sliding.rows.group_count; ++i) {
-    for (int64_t j = 0; j < sliding.columns.group_count; ++j) {
-      const AxisGroup &rows = sliding.rows.groups[i], &columns = sliding.columns.groups[j];
-      PixelClass cls = pixel_class(sliding, rows, columns, panel_row_of(rows, columns), tap_stride_of(columns));
-      if (cls.pixels == 0) continue;
-      cls.first_task = tasks;
-      const int64_t tile_work = max(cls.product.taps * cls.product.length, 16) * tile_rows * min(sliding.out_channels, tile_columns);
-      cls.tiles_per_task = ceil_div(task_work, tile_work);
-      tasks += ceil_div(cls.tiles, cls.tiles_per_task) * blocks;
-      classes[class_count++] = cls;
+  int64_t portion_count = 0, tasks = 0;
+  for (int64_t worker = 0; worker < parallel.workers; ++worker) {
+    for (int64_t i = 0; i < sliding.rows.group_count; ++i) {
+      for (int64_t j = 0; j < sliding.columns.group_count; ++j) {
+        const AxisGroup &rows = sliding.rows.groups[i], &columns = sliding.columns.groups[j];
+        const PixelClass cls = pixel_class(sliding, rows, columns, panel_row_of(rows, columns), tap_stride_of(columns));
+        const int64_t first_tile = cls.tiles * worker / parallel.workers, end_tile = cls.tiles * (worker + 1) / parallel.workers;
+        if (first_tile == end_tile) continue;
+        const int64_t tile_work = max(cls.product.taps * cls.product.length, 16) * tile_rows * min(sliding.out_channels, tile_columns);
+        const int64_t tiles_per_task = ceil_div(task_work, tile_work);
+        portions[portion_count++] = {cls, first_tile, end_tile, tiles_per_task, tasks};
+        tasks += ceil_div(end_tile - first_tile, tiles_per_task) * blocks;
+      }
     }
   }
   parallel_for(parallel, tasks, [&](int64_t task, int) {
-    int64_t low = 0, high = class_count - 1;  // the last class that begins at or before this task
+    int64_t low = 0, high = portion_count - 1;  // the last portion that begins at or before this task
     while (low < high) {
       const int64_t middle = (low + high + 1) / 2;
-      if (classes[middle].first_task <= task)
+      if (portions[middle].first_task <= task)
         low = middle;
       else
         high = middle - 1;
     }
-    const PixelClass& cls = classes[low];
-    const int64_t chunk = (task - cls.first_task) / blocks, first_tile = chunk * cls.tiles_per_task;
-    run_tiles(sliding, cls, (task - cls.first_task) % blocks, first_tile, min(first_tile + cls.tiles_per_task, cls.tiles));
+    const Portion& portion = portions[low];
+    const int64_t chunk = (task - portion.first_task) / blocks, first_tile = portion.first_tile + chunk * portion.tiles_per_task;
+    run_tiles(sliding, portion.cls, (task - portion.first_task) % blocks, first_tile,
+              min(first_tile + portion.tiles_per_task, portion.end_tile));
   });
 }
 
-int64_t max_classes(const Window& win, int64_t height, int64_t width) {
-  return max_groups(height, win.R, win.stride_h) * max_groups(width, win.S, win.stride_w);
+int64_t max_portions(const Window& win, int64_t height, int64_t width, int workers) {
+  return workers * max_groups(height, win.R, win.stride_h) * max_groups(width, win.S, win.stride_w);
 }
-int64_t classes_bytes(const Window& win, int64_t height, int64_t width) {
-  return Carver::bytes_of<PixelClass>(max_classes(win, height, width));
+int64_t portions_bytes(const Window& win, int64_t height, int64_t width, int workers) {
+  return Carver::bytes_of<Portion>(max_portions(win, height, width, workers));
 }
 
 // One tap of the transposed weights, in the panel of one block of C: its rows [begin, begin + K) are w[tap][c][k] with c and k exchanged.
@@ -70,9 +80,10 @@ void pack_transposed(const float* w, int64_t begin, int64_t rows, int64_t block,
 
 }  // namespace
 
-int64_t conv2d_fprop_scratch(const Conv2d& conv, int) {
+int64_t conv2d_fprop_scratch(const Conv2d& conv, int workers) {
   const Window& win = conv.window;
-  return axis_scratch(win.P) + axis_scratch(win.Q) + classes_bytes(win, win.P, win.Q) + panels_bytes(win.R * win.S * conv.C, conv.K);
+  return axis_scratch(win.P) + axis_scratch(win.Q) + portions_bytes(win, win.P, win.Q, workers) +
+         panels_bytes(win.R * win.S * conv.C, conv.K);
 }
 
 void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const float* b, float* y, void* scratch, const Parallel& parallel) {
@@ -82,7 +93,7 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const floa
                          y,      b,     w,      0,     conv.K};
   sliding.rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
   sliding.columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
-  PixelClass* classes = carver.take<PixelClass>(max_classes(win, win.P, win.Q));
+  Portion* portions = carver.take<Portion>(max_portions(win, win.P, win.Q, parallel.workers));
 
   // Packing pays when a panel is read often enough; it must be done where the last vector would reach past the end of w.
   const bool few_tiles = conv.N * win.P * win.Q < 8 * tile_rows;
@@ -97,12 +108,13 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const floa
     sliding.weight_step = 0;
   }
   const auto panel_row = [&](const AxisGroup& rows, const AxisGroup& columns) { return (rows.first * win.S + columns.first) * conv.C; };
-  run(sliding, classes, panel_row, [&](const AxisGroup&) { return win.S * conv.C; }, parallel);
+  run(sliding, portions, panel_row, [&](const AxisGroup&) { return win.S * conv.C; }, parallel);
 }
 
-int64_t conv2d_dgrad_scratch(const Conv2d& conv, int) {
+int64_t conv2d_dgrad_scratch(const Conv2d& conv, int workers) {
   const Window& win = conv.window;
-  return axis_scratch(win.H) + axis_scratch(win.W) + classes_bytes(win, win.H, win.W) + panels_bytes(win.R * win.S * conv.K, conv.C);
+  return axis_scratch(win.H) + axis_scratch(win.W) + portions_bytes(win, win.H, win.W, workers) +
+         panels_bytes(win.R * win.S * conv.K, conv.C);
 }
 
 void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel) {
@@ -112,7 +124,7 @@ void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx
                          dx,     nullptr, nullptr, 0,     0};
   sliding.rows = backward_axis(carver, win.H, win.P, win.R, win.stride_h, win.top);
   sliding.columns = backward_axis(carver, win.W, win.Q, win.S, win.stride_w, win.left);
-  PixelClass* classes = carver.take<PixelClass>(max_classes(win, win.H, win.W));
+  Portion* portions = carver.take<Portion>(max_portions(win, win.H, win.W, parallel.workers));
 
   // The taps of a phase pair lie together in the panels: phase by phase, then falling r, then falling s.
   const auto first_tap = [&](int64_t phase_h, int64_t phase_w) {
@@ -137,7 +149,7 @@ void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx
   const auto panel_row = [&](const AxisGroup& h, const AxisGroup& v) {
     return (first_tap(h.phase, v.phase) + h.first * taps_of_phase(win.S, win.stride_w, v.phase) + v.first) * conv.K;
   };
-  run(sliding, classes, panel_row, [&](const AxisGroup& v) { return taps_of_phase(win.S, win.stride_w, v.phase) * conv.K; }, parallel);
+  run(sliding, portions, panel_row, [&](const AxisGroup& v) { return taps_of_phase(win.S, win.stride_w, v.phase) * conv.K; }, parallel);
 }
 
 }  // namespace fastcnn::cpu::FASTCNN_ISA

@@ -14,7 +14,7 @@ namespace fastcnn::cpu::FASTCNN_ISA {
 struct PixelClass {
   const AxisGroup* rows;
   const AxisGroup* columns;
-  int64_t pixels, tiles, tiles_per_task, first_task;
+  int64_t pixels, tiles;
   TileProduct product;  // all but the block of columns
   int64_t panel_row;    // where its taps begin in a panel, in rows of tile_columns
 };
@@ -41,7 +41,7 @@ struct SlidingProduct {
 // row.
 [[maybe_unused]] static PixelClass pixel_class(const SlidingProduct& sliding, const AxisGroup& rows, const AxisGroup& columns,
                                                int64_t first_tap, int64_t w_tap) {
-  PixelClass cls{&rows, &columns, sliding.N * pixels_of(rows, columns), 0, 0, 0, {}, first_tap};
+  PixelClass cls{&rows, &columns, sliding.N * pixels_of(rows, columns), 0, {}, first_tap};
   cls.product.taps = rows.count;
   cls.product.length = columns.count * sliding.in_channels;
   cls.product.in_stride = sliding.in_width * sliding.in_channels;
