@@ -1,4 +1,4 @@
-"""What this processor can do at most, measured in the run that quotes it: GFLOP/s of multiply-adds, GB/s of copying.
+"""What this processor can do at most, measured in the run that quotes it: GFLOP/s of multiply-adds, GB/s of copying, ns between two cores.
 
 `peak.cpp` is compiled once an instruction set, into a temporary folder that goes with the process.
 """
@@ -10,11 +10,12 @@ import functools
 import os
 import platform
 import shutil
+import statistics
 import subprocess
 import tempfile
 from pathlib import Path
 
-__all__ = ["measured_copy", "measured_peak"]
+__all__ = ["measured_copy", "measured_peak", "measured_round_trip"]
 
 # As in CMakeLists.txt, so that the peak is that of the instructions which the kernels may use.
 _FLAGS = {
@@ -50,6 +51,16 @@ def measured_copy(threads: int, size: int) -> float:
     )
 
 
+def measured_round_trip() -> float:
+    """Nanoseconds for a cache line to go from one core to another and back; the median of five times some milliseconds.
+
+    About 100 where the two share a cache, several times as much where they do not, and all that threads exchange takes as much longer. A virtual
+    machine's processors may lie either way, and change in the middle of a run: so it is asked before and after.
+    """
+    library = _library("baseline")
+    return statistics.median(float(library.bench_round_trip(ctypes.c_int64(20_000))) for _ in range(_REPEATS))
+
+
 @functools.cache
 def _library(isa: str) -> ctypes.CDLL:
     flags = _FLAGS[isa] if platform.machine() in ("x86_64", "AMD64") else []
@@ -59,6 +70,7 @@ def _library(isa: str) -> ctypes.CDLL:
     library = ctypes.CDLL(str(target))
     library.bench_multiply_add.restype = ctypes.c_double
     library.bench_copy.restype = ctypes.c_double
+    library.bench_round_trip.restype = ctypes.c_double
     return library
 
 

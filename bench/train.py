@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import trainers
 from harness import Summary, Worker, compare, interleave, save
-from peak import measured_peak
+from peak import measured_peak, measured_round_trip
 
 __all__ = ["main"]
 
@@ -117,10 +117,13 @@ def main() -> None:
     outcomes = []
     for batch in options.batch:
         steps = options.steps or max(4, 1600 // batch)
-        before = measured_peak(options.threads, about["instruction_set"])
+        before, round_trips = measured_peak(options.threads, about["instruction_set"]), [measured_round_trip()]
         seconds = measure(batch, steps, options.rounds, workers, variants)
         peak = max(before, measured_peak(options.threads, about["instruction_set"]))
-        outcomes.append({**report(seconds, batch, options.threads, peak), "steps_a_round": steps})
+        round_trips.append(measured_round_trip())
+        outcome = report(seconds, batch, options.threads, peak)
+        print("from core to core and back: {:.0f} ns before, {:.0f} ns after".format(*round_trips))
+        outcomes.append({**outcome, "steps_a_round": steps, "nanoseconds_from_core_to_core_and_back": round_trips})
     spun = {name: Summary.of(worker.idle[1:]).median for name, worker in workers.items()}
     print("spun in a pause: " + ", ".join(f"{name} {seconds * 1e3:.2f} ms" for name, seconds in spun.items()))
     save(

@@ -50,12 +50,16 @@ void convolve(const SlidingProduct& image, const Window& win, int64_t C, const R
   }
 }
 
+bool whole(const Span& span, int64_t window) { return span.first == 0 && span.end == window; }
+
 // The largest of a window, cut at 0, and its place: `from` points to the window's element (0, 0).
 FASTCNN_INLINE void pool_window(const float* from, int64_t row, int64_t column, const Span& rows, const Span& columns, int64_t S,
                                 int64_t count, float* y, uint8_t* index) {
   Vec best = load_lanes(from + rows.first * row + columns.first * column, count);
   IntVec winner = IntVec{} + static_cast<int32_t>(rows.first * S + columns.first);
+#pragma GCC unroll 2
   for (int64_t r = rows.first; r < rows.end; ++r) {
+#pragma GCC unroll 2
     for (int64_t s = columns.first; s < columns.end; ++s) {
       const Vec v = load_lanes(from + r * row + s * column, count);
       const IntVec wins = ~(v <= best) & (best == best);  // larger, or the first NaN
@@ -66,13 +70,7 @@ FASTCNN_INLINE void pool_window(const float* from, int64_t row, int64_t column, 
   const IntVec passes = best > Vec{};
   winner = passes ? winner : IntVec{} + Conv2dReluMaxPool2d::cut;
   store_lanes(y, select(best <= Vec{}, Vec{}, best), count);
-  typedef uint8_t ByteVec __attribute__((vector_size(lanes)));
-  const ByteVec narrow = __builtin_convertvector(winner, ByteVec);
-  if (count == lanes) {
-    __builtin_memcpy(index, &narrow, sizeof narrow);
-  } else {
-    for (int64_t lane = 0; lane < count; ++lane) index[lane] = narrow[lane];
-  }
+  store_small(index, winner, count);
 }
 
 }  // namespace
@@ -112,6 +110,11 @@ void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x,
         const float* corner = origin + row_span.start * row + column_span.start * conv.K;
         const int64_t output = ((n * pool.P + p) * pool.Q + q) * conv.K;
         int64_t k = 0;
+        if (pool.R == 2 && pool.S == 2 && whole(row_span, 2) && whole(column_span, 2)) {  // the usual pooling, without loops
+          constexpr Span both{0, 0, 2};
+          for (; k + lanes <= conv.K; k += lanes)
+            pool_window(corner + k, row, conv.K, both, both, 2, lanes, y + output + k, index + output + k);
+        }
         for (; k + lanes <= conv.K; k += lanes)
           pool_window(corner + k, row, conv.K, row_span, column_span, pool.S, lanes, y + output + k, index + output + k);
         if (k < conv.K) pool_window(corner + k, row, conv.K, row_span, column_span, pool.S, conv.K - k, y + output + k, index + output + k);

@@ -19,7 +19,6 @@ namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
 
 constexpr int64_t max_slabs = 8;
-constexpr int64_t element_count = Conv2dReluMaxPool2d::cut + 1;
 constexpr int max_vectors = registers == 32 ? 27 : 12;  // accumulators, or weights, in registers
 
 // The image as patches see it: with its padding, in rows of `row` floats.
@@ -49,44 +48,55 @@ Overlap overlap(const Conv2d& conv, const PaddedImage& padded) {
 void copy(const float* from, int64_t count, float* to) { __builtin_memcpy(to, from, static_cast<size_t>(count) * sizeof(float)); }
 void clear(float* to, int64_t count) { __builtin_memset(to, 0, static_cast<size_t>(count) * sizeof(float)); }
 
-struct Entry {
-  int32_t patch;  // where the patch begins, in floats
-  float gradient;
+// The winners of one channel in one image.
+struct List {
+  const int32_t* patches;  // where each one's patch begins, in floats
+  const float* gradients;
+  int64_t count;
 };
 
-// sums[r][v] += sum over entries of gradient * image[patch + r * row + v * lanes].
+// sums[r][v] += sum over the list of gradient * image[patch + r * row + v * lanes].
 template <int Rows, int Vectors>
-void gather_patches(const Entry* entries, int64_t count, const float* image, int64_t row, int64_t sum_row, float* sums) {
-  Vec totals[Rows][Vectors];
-#pragma GCC unroll 32
-  for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 32
-    for (int v = 0; v < Vectors; ++v) totals[r][v] = load(sums + r * sum_row + v * lanes);
-  for (int64_t i = 0; i < count; ++i) {
-    const float* line = image + entries[i].patch;
-    const Vec gradient = broadcast(entries[i].gradient);
+void gather_patches(const List& list, const float* image, int64_t row, int64_t sum_row, float* sums) {
+  // So many winners at a time, each with accumulators of its own, that 6 of them are at work: an addition waits 4 cycles for the last.
+  constexpr int together = Rows * Vectors < 6 ? 6 / (Rows * Vectors) : 1;
+  Vec totals[together][Rows][Vectors] = {};
+  const auto add = [&](Vec(&to)[Rows][Vectors], int64_t i) __attribute__((always_inline)) {
+    const float* line = image + list.patches[i];
+    const Vec gradient = broadcast(list.gradients[i]);
 #pragma GCC unroll 32
     for (int r = 0; r < Rows; ++r, line = opaque(line + row))
 #pragma GCC unroll 32
-      for (int v = 0; v < Vectors; ++v) totals[r][v] += gradient * load(line + v * lanes);
-  }
+      for (int v = 0; v < Vectors; ++v) to[r][v] += gradient * load(line + v * lanes);
+  };
+  int64_t i = 0;
+  for (; i + together <= list.count; i += together)
+#pragma GCC unroll 6
+    for (int t = 0; t < together; ++t) add(totals[t], i + t);
+  for (; i < list.count; ++i) add(totals[0], i);
 #pragma GCC unroll 32
   for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 32
-    for (int v = 0; v < Vectors; ++v) store(sums + r * sum_row + v * lanes, totals[r][v]);
+    for (int v = 0; v < Vectors; ++v) {
+      Vec total = totals[0][r][v];
+#pragma GCC unroll 6
+      for (int t = 1; t < together; ++t) total += totals[t][r][v];
+      float* const sum = sums + r * sum_row + v * lanes;
+      store(sum, load(sum) + total);
+    }
 }
 
-// image[patch + r * row + v * lanes] += gradient * weights[r][v] for each entry.
+// image[patch + r * row + v * lanes] += gradient * weights[r][v] for each of the list.
 template <int Rows, int Vectors>
-void scatter_patches(const Entry* entries, int64_t count, float* image, int64_t row, int64_t weight_row, float* weights) {
+void scatter_patches(const List& list, float* image, int64_t row, int64_t weight_row, float* weights) {
   Vec w[Rows][Vectors];
 #pragma GCC unroll 32
   for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 32
     for (int v = 0; v < Vectors; ++v) w[r][v] = load(weights + r * weight_row + v * lanes);
-  for (int64_t i = 0; i < count; ++i) {
-    float* line = image + entries[i].patch;
-    const Vec gradient = broadcast(entries[i].gradient);
+  for (int64_t i = 0; i < list.count; ++i) {
+    float* line = image + list.patches[i];
+    const Vec gradient = broadcast(list.gradients[i]);
 #pragma GCC unroll 32
     for (int r = 0; r < Rows; ++r, line = opaque(line + row))
 #pragma GCC unroll 32
@@ -94,8 +104,8 @@ void scatter_patches(const Entry* entries, int64_t count, float* image, int64_t 
   }
 }
 
-using Gather = void (*)(const Entry*, int64_t, const float*, int64_t, int64_t, float*);
-using Scatter = void (*)(const Entry*, int64_t, float*, int64_t, int64_t, float*);
+using Gather = void (*)(const List&, const float*, int64_t, int64_t, float*);
+using Scatter = void (*)(const List&, float*, int64_t, int64_t, float*);
 
 template <int Vectors = max_vectors>
 Gather gather_function(int64_t rows, int64_t vectors) {
@@ -126,11 +136,23 @@ struct Piece {
   Scatter scatter;
 };
 
-// The winners of `lanes` channels in one image; entries[lane * pixels + i], i < count[lane].
+// The winners of `lanes` channels in one image.
 struct Lists {
-  Entry* entries;
+  int32_t* patches;
+  float* gradients;
+  int64_t step;  // from channel to channel
   int64_t count[lanes];
+
+  List operator[](int64_t lane) const { return {patches + lane * step, gradients + lane * step, count[lane]}; }
 };
+
+// compress() writes a whole vector at a list's end.
+int64_t list_step(int64_t pixels) { return round_up(pixels, lanes) + lanes; }
+
+Lists lists_in(float* memory, int64_t pixels) {
+  const int64_t step = list_step(pixels);
+  return {reinterpret_cast<int32_t*>(memory), memory + lanes * step, step, {}};
+}
 
 // What both gradients share.
 struct Sparse {
@@ -138,7 +160,7 @@ struct Sparse {
   PaddedImage image;
   int64_t pixels;       // pooled, in one image
   int32_t* pooled;      // where the patch of a pooled pixel's window element (0, 0) begins
-  int32_t* element;     // what a window element adds to that; `cut` has one too, and needs no branch
+  int32_t down, right;  // what one row and one column of the convolution add to that
   int64_t row_vectors;  // vectors in one row of a patch
   Piece* pieces;        // of a patch
   int64_t piece_count;
@@ -147,22 +169,19 @@ struct Sparse {
 int64_t max_pieces(const Conv2d& conv) { return conv.window.R * ceil_div(ceil_div(conv.window.S * conv.C, lanes), max_vectors); }
 
 int64_t sparse_bytes(const Conv2dReluMaxPool2d& op) {
-  return Carver::bytes_of<int32_t>(op.pool.P * op.pool.Q) + Carver::bytes_of<int32_t>(element_count) +
-         Carver::bytes_of<Piece>(max_pieces(op.conv));
+  return Carver::bytes_of<int32_t>(op.pool.P * op.pool.Q) + Carver::bytes_of<Piece>(max_pieces(op.conv));
 }
 
 Sparse prepare(const Conv2dReluMaxPool2d& op, Carver& carver) {
   const Window &win = op.conv.window, &pool = op.pool;
+  const PaddedImage image = padded_image(op.conv);
+  const int64_t down = win.stride_h * image.row, right = win.stride_w * op.conv.C;
   Sparse sparse{
-      op, padded_image(op.conv), pool.P * pool.Q, carver.take<int32_t>(pool.P * pool.Q), carver.take<int32_t>(element_count), 0, nullptr,
-      0};
-  const int64_t down = win.stride_h * sparse.image.row, right = win.stride_w * op.conv.C;
+      op,      image, pool.P * pool.Q, carver.take<int32_t>(pool.P * pool.Q), static_cast<int32_t>(down), static_cast<int32_t>(right), 0,
+      nullptr, 0};
   for (int64_t p = 0; p < pool.P; ++p)
     for (int64_t q = 0; q < pool.Q; ++q)
       sparse.pooled[p * pool.Q + q] = static_cast<int32_t>((p * pool.stride_h - pool.top) * down + (q * pool.stride_w - pool.left) * right);
-  for (int64_t r = 0; r < pool.R; ++r)
-    for (int64_t s = 0; s < pool.S; ++s) sparse.element[r * pool.S + s] = static_cast<int32_t>(r * down + s * right);
-  sparse.element[Conv2dReluMaxPool2d::cut] = 0;
   sparse.row_vectors = ceil_div(win.S * op.conv.C, lanes);
   sparse.pieces = carver.take<Piece>(max_pieces(op.conv));
   const int64_t together = sparse.row_vectors * 3 <= max_vectors ? 3 : 1;
@@ -178,22 +197,65 @@ Sparse prepare(const Conv2dReluMaxPool2d& op, Carver& carver) {
   return sparse;
 }
 
-// Lists the winners of channels [k, k + channels) in image n.
-void list_winners(const Sparse& sparse, const float* dy, const uint8_t* index, int64_t n, int64_t k, int64_t channels, Lists& lists) {
+// Adds to the lists what up to `lanes` pixels have, given as rows of channels; a patch below 0 is none. Exchanged, the rows are those of
+// the channels, of which the patches there are move together.
+void append(Vec (&patch_rows)[lanes], Vec (&gradient_rows)[lanes], int64_t channels, Lists& lists) {
+  transpose(patch_rows);
+  transpose(gradient_rows);
+  for (int64_t lane = 0; lane < channels; ++lane) {
+    const IntVec kept = reinterpret_cast<IntVec>(patch_rows[lane]) >= 0;
+    const int64_t end = lane * lists.step + lists.count[lane];
+    compress(lists.gradients + end, gradient_rows[lane], kept);
+    lists.count[lane] += compress(reinterpret_cast<float*>(lists.patches) + end, patch_rows[lane], kept);
+  }
+}
+
+// The same for one pixel, channel by channel.
+FASTCNN_INLINE void append(const IntVec& patch, const float* gradients, int64_t channels, Lists& lists) {
+  int32_t patches[lanes];
+  __builtin_memcpy(patches, &patch, sizeof patches);
+  for (int64_t lane = 0; lane < channels; ++lane) {
+    const int64_t end = lane * lists.step + lists.count[lane];
+    lists.patches[end] = patches[lane];
+    lists.gradients[end] = gradients[lane];
+    lists.count[lane] += patches[lane] >= 0;
+  }
+}
+
+// Lists the winners of channels [k, k + channels) in image n, and returns the sums of their gradients, for db.
+Vec list_winners(const Sparse& sparse, const float* dy, const uint8_t* index, int64_t n, int64_t k, int64_t channels, Lists& lists) {
   const int64_t K = sparse.op.conv.K;
   const float* gradients = dy + n * sparse.pixels * K + k;
   const uint8_t* winners = index + n * sparse.pixels * K + k;
+  const Vec window_row = broadcast(1 / static_cast<float>(sparse.op.pool.S));
+  const int32_t next_row = sparse.down - static_cast<int32_t>(sparse.op.pool.S) * sparse.right;
   for (int64_t lane = 0; lane < lanes; ++lane) lists.count[lane] = 0;
-  for (int64_t pixel = 0; pixel < sparse.pixels; ++pixel, gradients += K, winners += K) {
-    const int32_t corner = sparse.pooled[pixel];
-    Entry* list = lists.entries;
-    for (int64_t lane = 0; lane < channels; ++lane, list += sparse.pixels) {
-      const uint8_t winner = winners[lane];
-      const int64_t count = lists.count[lane];
-      list[count] = {corner + sparse.element[winner], gradients[lane]};
-      lists.count[lane] = count + (winner != Conv2dReluMaxPool2d::cut);
+  Vec sums = {};
+  for (int64_t first = 0; first < sparse.pixels; first += lanes) {
+    const int64_t pixels = min(lanes, sparse.pixels - first);
+    Vec gradient_rows[lanes], patch_rows[lanes];
+    for (int64_t i = 0; i < pixels; ++i, gradients += K, winners += K) {
+      const IntVec winner = channels == lanes ? load_small(winners, lanes) : load_small(winners, channels);
+      // The window's row: winner / S, exactly, since (winner + 0.5) / S is at least 0.5 / S away from any integer.
+      const IntVec row = __builtin_convertvector((__builtin_convertvector(winner, Vec) + 0.5f) * window_row, IntVec);
+      const IntVec cut = winner == Conv2dReluMaxPool2d::cut;
+      const IntVec patch = cut ? IntVec{} - 1 : sparse.pooled[first + i] + winner * sparse.right + row * next_row;
+      const Vec gradient = load_lanes(gradients, channels);
+      sums += select(cut, Vec{}, gradient);
+      if constexpr (compresses) {
+        patch_rows[i] = reinterpret_cast<Vec>(patch);
+        gradient_rows[i] = gradient;
+      } else {
+        append(patch, gradients, channels, lists);
+      }
+    }
+    if constexpr (compresses) {
+      for (int64_t i = pixels; i < lanes; ++i) patch_rows[i] = reinterpret_cast<Vec>(IntVec{} - 1);
+      for (int64_t i = pixels; i < lanes; ++i) gradient_rows[i] = Vec{};
+      append(patch_rows, gradient_rows, channels, lists);
     }
   }
+  return sums;
 }
 
 int64_t patch_floats(const Sparse& sparse) { return sparse.op.conv.window.R * sparse.row_vectors * lanes; }
@@ -209,9 +271,9 @@ Slabs slabs_of(const Conv2d& conv) {
   return {max(1, min(conv.N, min(max_slabs, ceil_div(16, blocks)))), blocks};
 }
 
+// Of a worker: the lists, then the padded image.
 int64_t worker_floats(const Conv2dReluMaxPool2d& op) {
-  const int64_t entries = op.pool.P * op.pool.Q * lanes * static_cast<int64_t>(sizeof(Entry) / sizeof(float));
-  return round_up(entries, 16) + round_up(padded_image(op.conv).floats, 16);
+  return 2 * lanes * list_step(op.pool.P * op.pool.Q) + round_up(padded_image(op.conv).floats, 16);
 }
 
 }  // namespace
@@ -238,9 +300,9 @@ void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x,
     float* const sums = partials + slab * slab_floats + k * patch;
     float* const bias_sums = partials + slab * slab_floats + channels * patch + k;
     clear(sums, lanes * patch);
-    clear(bias_sums, lanes);
+    Vec bias_sum = {};
     float* const memory = workers + worker * worker_floats(op);
-    Lists lists{reinterpret_cast<Entry*>(memory), {}};
+    Lists lists = lists_in(memory, sparse.pixels);
     float* const padded = memory + worker_floats(op) - round_up(sparse.image.floats, 16);
     if (sparse.image.copied) clear(padded, sparse.image.floats);
     for (int64_t n = slab * conv.N / slabs.count; n < (slab + 1) * conv.N / slabs.count; ++n) {
@@ -251,19 +313,17 @@ void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x,
           copy(image + h * win.W * conv.C, part.columns * conv.C, padded + (h + win.top) * sparse.image.row + win.left * conv.C);
         image = padded;
       }
-      list_winners(sparse, dy, index, n, k, block, lists);
+      bias_sum += list_winners(sparse, dy, index, n, k, block, lists);
       for (int64_t lane = 0; lane < block; ++lane) {
-        const Entry* entries = lists.entries + lane * sparse.pixels;
+        const List list = lists[lane];
         for (int64_t i = 0; i < sparse.piece_count; ++i) {
           const Piece& piece = sparse.pieces[i];
-          piece.gather(entries, lists.count[lane], image + piece.image_offset, sparse.image.row, sparse.row_vectors * lanes,
+          piece.gather(list, image + piece.image_offset, sparse.image.row, sparse.row_vectors * lanes,
                        sums + lane * patch + piece.patch_offset);
         }
-        float total = 0;
-        for (int64_t i = 0; i < lists.count[lane]; ++i) total += entries[i].gradient;
-        bias_sums[lane] += total;
       }
     }
+    store(bias_sums, bias_sum);
   });
 
   // The partials in their order, and from K x (R, S, C) to (R, S, C) x K.
@@ -316,7 +376,7 @@ void conv2d_relu_max_pool2d_dgrad(const Conv2dReluMaxPool2d& op, const float* dy
 
   parallel_for(parallel, conv.N, [&](int64_t n, int worker) {
     float* const memory = workers + worker * worker_floats(op);
-    Lists lists{reinterpret_cast<Entry*>(memory), {}};
+    Lists lists = lists_in(memory, sparse.pixels);
     float* const target = dx + n * win.H * win.W * conv.C;
     float* const image = sparse.image.copied ? memory + worker_floats(op) - round_up(sparse.image.floats, 16) : target;
     clear(image, sparse.image.copied ? sparse.image.floats : win.H * win.W * conv.C);
@@ -324,10 +384,10 @@ void conv2d_relu_max_pool2d_dgrad(const Conv2dReluMaxPool2d& op, const float* dy
       const int64_t block = min(lanes, conv.K - k);
       list_winners(sparse, dy, index, n, k, block, lists);
       for (int64_t lane = 0; lane < block; ++lane) {
-        const Entry* entries = lists.entries + lane * sparse.pixels;
+        const List list = lists[lane];
         for (int64_t i = 0; i < sparse.piece_count; ++i) {
           const Piece& piece = sparse.pieces[i];
-          piece.scatter(entries, lists.count[lane], image + piece.image_offset, sparse.image.row, sparse.row_vectors * lanes,
+          piece.scatter(list, image + piece.image_offset, sparse.image.row, sparse.row_vectors * lanes,
                         weights + (k + lane) * patch + piece.patch_offset);
         }
       }

@@ -7,31 +7,6 @@
 #include "cpu/pool.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
-namespace {
-
-typedef uint16_t ShortVec __attribute__((vector_size(lanes * sizeof(uint16_t))));
-
-IntVec load_index(const uint16_t* from, int64_t count) {
-  ShortVec index = {};
-  if (count < lanes) {
-    for (int64_t lane = 0; lane < count; ++lane) index[lane] = from[lane];
-  } else {
-    __builtin_memcpy(&index, from, sizeof index);
-  }
-  return __builtin_convertvector(index, IntVec);
-}
-
-void store_index(uint16_t* to, IntVec index, int64_t count) {
-  const ShortVec narrow = __builtin_convertvector(index, ShortVec);
-  if (count < lanes) {
-    for (int64_t lane = 0; lane < count; ++lane) to[lane] = narrow[lane];
-  } else {
-    __builtin_memcpy(to, &narrow, sizeof narrow);
-  }
-}
-
-}  // namespace
-
 void max_pool2d_forward(const Pool2d& pool, const float* x, float* y, uint16_t* index, const Parallel& parallel) {
   const Window& win = pool.window;
   parallel_for(parallel, pool.N * win.P, [&](int64_t task, int) {
@@ -54,7 +29,7 @@ void max_pool2d_forward(const Pool2d& pool, const float* x, float* y, uint16_t* 
           }
         }
         store_lanes(y + output + c, best, count);
-        store_index(index + output + c, winner, count);
+        store_small(index + output + c, winner, count);
       }
     }
   });
@@ -77,7 +52,7 @@ void max_pool2d_backward(const Pool2d& pool, const float* dy, const uint16_t* in
         for (int64_t c = 0; c < pool.C; c += lanes) {
           const int64_t count = min(lanes, pool.C - c);
           const Vec gradient = load_lanes(dy + output + c, count);
-          const IntVec winner = load_index(index + output + c, count);
+          const IntVec winner = load_small(index + output + c, count);
           for (int64_t r = rows.first; r < rows.end; ++r) {
             for (int64_t s = columns.first; s < columns.end; ++s) {
               float* to = corner + (r * win.W + s) * pool.C + c;

@@ -78,6 +78,89 @@ FASTCNN_INLINE void store_lanes(float* to, Vec v, int64_t count) {
 // x - 0 is x for every x, -0 included, so this is one broadcast.
 FASTCNN_INLINE Vec broadcast(float x) { return x - Vec{}; }
 
+// Small integers, as poolings store the places of their winners: the first `count`, in [1, lanes], of a row, widened and narrowed again
+// (larger ones than fit give anything). By intrinsics: from a vector type, GCC 12 converts them one by one.
+#if defined(__x86_64__)
+// Up to 16 bytes, the rest 0. Those of a whole row in one piece: what is written in two and read in one waits for the store.
+FASTCNN_INLINE __m128i load_row(const void* from, int64_t bytes) {
+  if (bytes == 16) return _mm_loadu_si128(static_cast<const __m128i*>(from));
+  if (bytes == 8) return _mm_loadl_epi64(static_cast<const __m128i*>(from));
+  if (bytes == 4) {
+    int32_t whole;
+    __builtin_memcpy(&whole, from, sizeof whole);
+    return _mm_cvtsi32_si128(whole);
+  }
+  alignas(16) uint8_t row[16] = {};
+  __builtin_memcpy(row, from, static_cast<size_t>(bytes));
+  return _mm_load_si128(reinterpret_cast<const __m128i*>(row));
+}
+#endif
+
+FASTCNN_INLINE IntVec load_small(const uint8_t* from, int64_t count) {
+#if defined(__x86_64__)
+  const __m128i narrow = load_row(from, count);
+#if defined(__AVX512F__)
+  return reinterpret_cast<IntVec>(_mm512_cvtepu8_epi32(narrow));
+#elif defined(__AVX2__)
+  return reinterpret_cast<IntVec>(_mm256_cvtepu8_epi32(narrow));
+#else
+  return reinterpret_cast<IntVec>(_mm_cvtepu8_epi32(narrow));
+#endif
+#else
+  IntVec v = {};
+  for (int64_t lane = 0; lane < count; ++lane) v[lane] = from[lane];
+  return v;
+#endif
+}
+
+FASTCNN_INLINE IntVec load_small(const uint16_t* from, int64_t count) {
+#if defined(__AVX512F__)
+  alignas(32) uint16_t row[16] = {};
+  if (count < lanes) __builtin_memcpy(row, from, static_cast<size_t>(count) * sizeof(uint16_t));
+  return reinterpret_cast<IntVec>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(count < lanes ? row : from))));
+#elif defined(__AVX2__)
+  return reinterpret_cast<IntVec>(_mm256_cvtepu16_epi32(load_row(from, count * 2)));
+#elif defined(__x86_64__)
+  return reinterpret_cast<IntVec>(_mm_cvtepu16_epi32(load_row(from, count * 2)));
+#else
+  IntVec v = {};
+  for (int64_t lane = 0; lane < count; ++lane) v[lane] = from[lane];
+  return v;
+#endif
+}
+
+FASTCNN_INLINE void store_small(uint8_t* to, IntVec v, int64_t count) {
+  alignas(16) uint8_t row[16];
+#if defined(__AVX512F__)
+  _mm_store_si128(reinterpret_cast<__m128i*>(row), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(v)));
+#elif defined(__AVX2__)
+  const __m256i whole = reinterpret_cast<__m256i>(v);
+  const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+  _mm_store_si128(reinterpret_cast<__m128i*>(row), _mm_packus_epi16(words, words));
+#elif defined(__x86_64__)
+  const __m128i words = _mm_packus_epi32(reinterpret_cast<__m128i>(v), reinterpret_cast<__m128i>(v));
+  _mm_store_si128(reinterpret_cast<__m128i*>(row), _mm_packus_epi16(words, words));
+#else
+  for (int lane = 0; lane < lanes; ++lane) row[lane] = static_cast<uint8_t>(v[lane]);
+#endif
+  __builtin_memcpy(to, row, static_cast<size_t>(count));
+}
+
+FASTCNN_INLINE void store_small(uint16_t* to, IntVec v, int64_t count) {
+  alignas(32) uint16_t row[16];
+#if defined(__AVX512F__)
+  _mm256_store_si256(reinterpret_cast<__m256i*>(row), _mm512_cvtepi32_epi16(reinterpret_cast<__m512i>(v)));
+#elif defined(__AVX2__)
+  const __m256i whole = reinterpret_cast<__m256i>(v);
+  _mm_store_si128(reinterpret_cast<__m128i*>(row), _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1)));
+#elif defined(__x86_64__)
+  _mm_store_si128(reinterpret_cast<__m128i*>(row), _mm_packus_epi32(reinterpret_cast<__m128i>(v), reinterpret_cast<__m128i>(v)));
+#else
+  for (int lane = 0; lane < lanes; ++lane) row[lane] = static_cast<uint16_t>(v[lane]);
+#endif
+  __builtin_memcpy(to, row, static_cast<size_t>(count) * sizeof(uint16_t));
+}
+
 FASTCNN_INLINE Vec select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
 
 FASTCNN_INLINE Vec square_root(Vec v) {
@@ -90,6 +173,70 @@ FASTCNN_INLINE Vec square_root(Vec v) {
 #else
   for (int lane = 0; lane < lanes; ++lane) v[lane] = __builtin_sqrtf(v[lane]);
   return v;
+#endif
+}
+
+// Whether transpose() and compress() are faster than to move single floats.
+#if defined(__AVX512F__)
+constexpr bool compresses = true;
+#else
+constexpr bool compresses = false;
+#endif
+
+// Exchanges rows and columns: lane j of rows[i] and lane i of rows[j].
+FASTCNN_INLINE void transpose(Vec (&rows)[lanes]) {
+#if defined(__AVX512F__)
+  // Pairs of floats, pairs of pairs, then quarters of vectors: four rounds of 16 shuffles.
+  __m512 a[lanes], b[lanes];
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i) a[i] = reinterpret_cast<__m512>(rows[i]);
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; i += 2) {
+    b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; i += 4) {
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      const __m512d low = _mm512_castps_pd(b[i + j]), high = _mm512_castps_pd(b[i + j + 2]);
+      a[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+      a[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < 4; ++i) {
+    b[i] = _mm512_shuffle_f32x4(a[i], a[i + 4], 0x88);
+    b[i + 4] = _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd);
+    b[i + 8] = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0x88);
+    b[i + 12] = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0xdd);
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < 8; ++i) {
+    rows[i] = reinterpret_cast<Vec>(_mm512_shuffle_f32x4(b[i], b[i + 8], 0x88));
+    rows[i + 8] = reinterpret_cast<Vec>(_mm512_shuffle_f32x4(b[i], b[i + 8], 0xdd));
+  }
+#else
+  float square[lanes][lanes];
+  for (int i = 0; i < lanes; ++i) store(square[i], rows[i]);
+  for (int i = 0; i < lanes; ++i)
+    for (int j = 0; j < lanes; ++j) rows[j][i] = square[i][j];
+#endif
+}
+
+// Stores the lanes of the mask side by side and returns how many they are. All `lanes` floats at `to` are written.
+FASTCNN_INLINE int64_t compress(float* to, Vec v, IntVec mask) {
+#if defined(__AVX512F__)
+  const __mmask16 bits = _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask));
+  _mm512_storeu_ps(to, _mm512_maskz_compress_ps(bits, reinterpret_cast<__m512>(v)));
+  return __builtin_popcount(bits);
+#else
+  int64_t count = 0;
+  for (int lane = 0; lane < lanes; ++lane) {
+    to[count] = v[lane];
+    count -= mask[lane];
+  }
+  return count;
 #endif
 }
 
