@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import os
 import platform
 import shutil
@@ -55,8 +56,10 @@ def measured_round_trip() -> float:
     """Nanoseconds for a cache line to go from one core to another and back; the median of five times some milliseconds.
 
     About 100 where the two share a cache, several times as much where they do not, and all that threads exchange takes as much longer. A virtual
-    machine's processors may lie either way, and change in the middle of a run: so it is asked before and after.
+    machine's processors may lie either way, and change in the middle of a run: so it is asked before and after. NaN where there is one core only.
     """
+    if len(os.sched_getaffinity(0)) < 2:
+        return math.nan
     library = _library("baseline")
     return statistics.median(float(library.bench_round_trip(ctypes.c_int64(20_000))) for _ in range(_REPEATS))
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
+import emulation
 import pytest
-from fastcnn import _core
+from fastcnn import _core, config, info, initializers, ops, plan, training
 
-# One a line: CPU instruction sets by the names of _core.available_isas(). Other devices join them here, with their way in
-# running_on().
+# CPU instruction sets by the names of _core.available_isas(); the CUDA kernels on a GPU; the same kernels on the emulation of one (emulation.py).
 BACKENDS = (
     "cpu-baseline",
     "cpu-avx2",
     "cpu-avx512",
+    "cuda",
+    "cuda-simt",
 )
+CPU_BACKENDS = tuple(name for name in BACKENDS if name.startswith("cpu-"))
 
 
 class AbsentError(Exception):
@@ -25,6 +29,16 @@ class AbsentError(Exception):
 @contextmanager
 def running_on(backend: str) -> Iterator[None]:
     """Operations run on `backend` within the block. Raises AbsentError where that cannot be."""
+    if backend == "cuda":
+        yield from _on_cuda(_core, backend)
+        return
+    if backend == "cuda-simt":
+        try:
+            core = emulation.core()
+        except emulation.UnavailableError as reason:
+            raise AbsentError(f"{backend}: {reason}") from None
+        yield from _on_cuda(core, backend)
+        return
     isa = backend.removeprefix("cpu-")
     if isa not in _core.available_isas():
         raise AbsentError(f"{backend}: this build and this processor have {', '.join(_core.available_isas())}")
@@ -34,6 +48,29 @@ def running_on(backend: str) -> Iterator[None]:
         yield
     finally:
         _core.set_isa(before)
+
+
+def _on_cuda(core: ModuleType, backend: str) -> Iterator[None]:
+    if not core.info()["cuda"]:
+        raise AbsentError(f"{backend}: {core.info()['cuda_reason']}")
+    before = _core
+    _put_in_place(core)
+    core.set_device("cuda")
+    try:
+        yield
+    finally:
+        core.set_device("cpu")
+        _put_in_place(before)
+
+
+def _put_in_place(core: ModuleType) -> None:
+    for module in (config, info, initializers, ops, plan, training):
+        module._core = core
+
+
+def offered_backends() -> list[str]:
+    """All, but "cuda" only in a build that has it or where it is required: else each test of an operation would be skipped once more."""
+    return [name for name in BACKENDS if name != "cuda" or _core.info()["cuda"] or name in required_backends()]
 
 
 def required_backends() -> set[str]:

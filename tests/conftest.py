@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from backends import BACKENDS, required_backends, running_or_skipped
+from backends import CPU_BACKENDS, required_backends, running_or_skipped
 from hypothesis import HealthCheck, settings
 
 # A test that draws shapes runs in a function-scoped backend, which is the same for all its examples, and its first
@@ -28,8 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=CPU_BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each backend in turn, by name; operations run on it."""
+    """Each of the CPU's instruction sets in turn, by name; operations and plans run on it. (For operations alone, tests/ops/conftest.py has more.)"""
     with running_or_skipped(request.param):
         yield request.param

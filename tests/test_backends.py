@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from backends import BACKENDS, AbsentError, required_backends, running_on, running_or_skipped
-from fastcnn import _core
+from fastcnn import _core, ops
 
 
 def test_operations_run_on_the_backend_that_was_asked_for(backend: str) -> None:
     assert f"cpu-{_core.isa()}" == backend
+
+
+def test_operations_run_on_a_gpu() -> None:
+    """Visible where there is none: then tests/ops has run on the emulation alone."""
+    with running_or_skipped("cuda"):
+        np.testing.assert_array_equal(ops.relu(np.float32([-1, 2])), [0, 2])
+
+
+def test_the_emulation_runs_and_leaves_nothing_behind() -> None:
+    before = ops._core
+    with running_or_skipped("cuda-simt"):
+        assert ops._core.device() == "cuda"
+        np.testing.assert_array_equal(ops.relu(np.float32([-1, 2])), [0, 2])
+    assert ops._core is before
 
 
 def test_the_backend_of_before_comes_back() -> None:

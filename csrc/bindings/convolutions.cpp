@@ -1,5 +1,4 @@
 // conv2d, alone and fused, and dense on arrays, for ops.py.
-#include "bindings/gil.h"
 #include "bindings/module.h"
 #include "bindings/operands.h"
 #include "ops/conv2d.h"
@@ -29,7 +28,7 @@ void add_conv2d(py::module_& module) {
         const Conv2d conv = check_conv2d(x, w, b, stride, padding);
         Floats y = new_array<float>(output_of(conv));
         float* const to = y.mutable_data();
-        without_gil([&] { conv2d_fprop(context(), conv, x.data(), w.data(), data_of(b), to); });
+        run_call([&](Call& call) { conv2d_fprop(call.context, conv, call.in(x), call.in(w), call.in(b), call.out(to, y.size())); });
         return y;
       },
       py::arg("x"), py::arg("w"), py::arg("b"), py::arg("stride"), py::arg("padding"));
@@ -42,7 +41,7 @@ void add_conv2d(py::module_& module) {
         check_shape("conv2d_backward", "dy", shape_of("conv2d_backward", dy), output_of(conv));
         Floats dx = new_array<float>(input);
         float* const to = dx.mutable_data();
-        without_gil([&] { conv2d_dgrad(context(), conv, dy.data(), w.data(), to); });
+        run_call([&](Call& call) { conv2d_dgrad(call.context, conv, call.in(dy), call.in(w), call.out(to, dx.size())); });
         return dx;
       },
       py::arg("dy"), py::arg("w"), py::arg("input_shape"), py::arg("stride"), py::arg("padding"));
@@ -54,7 +53,9 @@ void add_conv2d(py::module_& module) {
         check_shape("conv2d_backward", "dy", shape_of("conv2d_backward", dy), output_of(conv));
         Floats dw = new_array<float>(filter), db = new_array<float>({conv.K});
         float *const to_dw = dw.mutable_data(), *const to_db = db.mutable_data();
-        without_gil([&] { conv2d_wgrad(context(), conv, x.data(), dy.data(), to_dw, to_db); });
+        run_call([&](Call& call) {
+          conv2d_wgrad(call.context, conv, call.in(x), call.in(dy), call.out(to_dw, dw.size()), call.out(to_db, db.size()));
+        });
         return py::make_tuple(dw, db);
       },
       py::arg("x"), py::arg("dy"), py::arg("filter_shape"), py::arg("stride"), py::arg("padding"));
@@ -80,7 +81,10 @@ void add_conv2d_relu_max_pool2d(py::module_& module) {
         Array<uint8_t> index = new_array<uint8_t>(output_of(op));
         float* const to = y.mutable_data();
         uint8_t* const to_index = index.mutable_data();
-        without_gil([&] { conv2d_relu_max_pool2d_fprop(context(), op, x.data(), w.data(), data_of(b), to, to_index); });
+        run_call([&](Call& call) {
+          conv2d_relu_max_pool2d_fprop(call.context, op, call.in(x), call.in(w), call.in(b), call.out(to, y.size()),
+                                       call.out(to_index, index.size()));
+        });
         return py::make_tuple(y, index);
       },
       py::arg("x"), py::arg("w"), py::arg("b"), py::arg("stride"), py::arg("padding"), py::arg("pool_window"), py::arg("pool_stride"),
@@ -95,10 +99,12 @@ void add_conv2d_relu_max_pool2d(py::module_& module) {
             check_fused(input, shape_of(operation, w), nullptr, stride, padding, pool_window, pool_stride, pool_padding);
         check_shape(operation, "dy", shape_of(operation, dy), output_of(op));
         check_shape(operation, "index", shape_of(operation, index), output_of(op));
-        check_index(op, index.data());
         Floats dx = new_array<float>(input);
         float* const to = dx.mutable_data();
-        without_gil([&] { conv2d_relu_max_pool2d_dgrad(context(), op, dy.data(), index.data(), w.data(), to); });
+        run_call([&](Call& call) {
+          check_index(op, index.data());
+          conv2d_relu_max_pool2d_dgrad(call.context, op, call.in(dy), call.in(index), call.in(w), call.out(to, dx.size()));
+        });
         return dx;
       },
       py::arg("dy"), py::arg("index"), py::arg("w"), py::arg("input_shape"), py::arg("stride"), py::arg("padding"), py::arg("pool_window"),
@@ -113,10 +119,13 @@ void add_conv2d_relu_max_pool2d(py::module_& module) {
             check_fused(shape_of(operation, x), filter, nullptr, stride, padding, pool_window, pool_stride, pool_padding);
         check_shape(operation, "dy", shape_of(operation, dy), output_of(op));
         check_shape(operation, "index", shape_of(operation, index), output_of(op));
-        check_index(op, index.data());
         Floats dw = new_array<float>(filter), db = new_array<float>({op.conv.K});
         float *const to_dw = dw.mutable_data(), *const to_db = db.mutable_data();
-        without_gil([&] { conv2d_relu_max_pool2d_wgrad(context(), op, x.data(), dy.data(), index.data(), to_dw, to_db); });
+        run_call([&](Call& call) {
+          check_index(op, index.data());
+          conv2d_relu_max_pool2d_wgrad(call.context, op, call.in(x), call.in(dy), call.in(index), call.out(to_dw, dw.size()),
+                                       call.out(to_db, db.size()));
+        });
         return py::make_tuple(dw, db);
       },
       py::arg("x"), py::arg("dy"), py::arg("index"), py::arg("filter_shape"), py::arg("stride"), py::arg("padding"), py::arg("pool_window"),
@@ -130,7 +139,7 @@ void add_dense(py::module_& module) {
         const Conv2d conv = check_dense("dense", x, w, b);
         Floats y = new_array<float>({conv.N, conv.K});
         float* const to = y.mutable_data();
-        without_gil([&] { conv2d_fprop(context(), conv, x.data(), w.data(), data_of(b), to); });
+        run_call([&](Call& call) { conv2d_fprop(call.context, conv, call.in(x), call.in(w), call.in(b), call.out(to, y.size())); });
         return y;
       },
       py::arg("x"), py::arg("w"), py::arg("b"));
@@ -141,9 +150,10 @@ void add_dense(py::module_& module) {
         check_shape("dense_backward", "dy", shape_of("dense_backward", dy), {conv.N, conv.K});
         Floats dx = new_array<float>({conv.N, conv.C}), dw = new_array<float>({conv.C, conv.K}), db = new_array<float>({conv.K});
         float *const to_dx = dx.mutable_data(), *const to_dw = dw.mutable_data(), *const to_db = db.mutable_data();
-        without_gil([&] {
-          conv2d_dgrad(context(), conv, dy.data(), w.data(), to_dx);
-          conv2d_wgrad(context(), conv, x.data(), dy.data(), to_dw, to_db);
+        run_call([&](Call& call) {
+          const float* gradient = call.in(dy);
+          conv2d_dgrad(call.context, conv, gradient, call.in(w), call.out(to_dx, dx.size()));
+          conv2d_wgrad(call.context, conv, call.in(x), gradient, call.out(to_dw, dw.size()), call.out(to_db, db.size()));
         });
         return py::make_tuple(dx, dw, db);
       },
@@ -154,7 +164,7 @@ void add_dense(py::module_& module) {
         const Conv2d conv = check_dense("dense_softmax", x, w, b);
         Floats y = new_array<float>({conv.N, conv.K});
         float* const to = y.mutable_data();
-        without_gil([&] { dense_softmax(context(), conv, x.data(), w.data(), data_of(b), to); });
+        run_call([&](Call& call) { dense_softmax(call.context, conv, call.in(x), call.in(w), call.in(b), call.out(to, y.size())); });
         return y;
       },
       py::arg("x"), py::arg("w"), py::arg("b"));

@@ -13,6 +13,10 @@ PYBIND11_MODULE(_core, module) {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const fastcnn::ArgumentError& error) {
       PyErr_SetString(PyExc_ValueError, error.what());
+    } catch (const fastcnn::OutOfMemory& error) {
+      PyErr_SetString(PyExc_MemoryError, error.what());
+    } catch (const fastcnn::DeviceError& error) {
+      PyErr_SetString(py::module_::import("fastcnn.errors").attr("DeviceError").ptr(), error.what());
     }
   });
   fastcnn::bindings::add_system(module);

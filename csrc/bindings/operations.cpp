@@ -1,6 +1,5 @@
 // The operations on arrays, for ops.py (convolutions.cpp has the matrix products): shapes are checked by the operations themselves, results
 // allocated here.
-#include "bindings/gil.h"
 #include "bindings/module.h"
 #include "bindings/operands.h"
 #include "ops/adam.h"
@@ -25,7 +24,9 @@ void add_pooling(py::module_& module) {
         Array<uint16_t> index = new_array<uint16_t>(output_of(pool));
         float* const to = y.mutable_data();
         uint16_t* const to_index = index.mutable_data();
-        without_gil([&] { max_pool2d_forward(context(), pool, x.data(), to, to_index); });
+        run_call([&](Call& call) {
+          max_pool2d_forward(call.context, pool, call.in(x), call.out(to, y.size()), call.out(to_index, index.size()));
+        });
         return py::make_tuple(y, index);
       },
       py::arg("x"), py::arg("window"), py::arg("stride"), py::arg("padding"));
@@ -39,21 +40,21 @@ void add_pooling(py::module_& module) {
         check_shape("max_pool2d_backward", "index", shape_of("max_pool2d_backward", index), output_of(pool));
         Floats dx = new_array<float>(input);
         float* const to = dx.mutable_data();
-        without_gil([&] { max_pool2d_backward(context(), pool, dy.data(), index.data(), to); });
+        run_call([&](Call& call) { max_pool2d_backward(call.context, pool, call.in(dy), call.in(index), call.out(to, dx.size())); });
         return dx;
       },
       py::arg("dy"), py::arg("index"), py::arg("input_shape"), py::arg("window"), py::arg("stride"), py::arg("padding"));
   const auto average = [](const Floats& x, const Pool2d& pool, const Shape& output) {
     Floats y = new_array<float>(output);
     float* const to = y.mutable_data();
-    without_gil([&] { average_pool2d_forward(context(), pool, x.data(), to); });
+    run_call([&](Call& call) { average_pool2d_forward(call.context, pool, call.in(x), call.out(to, y.size())); });
     return y;
   };
   const auto average_backward = [](const char* operation, const Floats& dy, const Pool2d& pool, const Shape& output, const Shape& input) {
     check_shape(operation, "dy", shape_of(operation, dy), output);
     Floats dx = new_array<float>(input);
     float* const to = dx.mutable_data();
-    without_gil([&] { average_pool2d_backward(context(), pool, dy.data(), to); });
+    run_call([&](Call& call) { average_pool2d_backward(call.context, pool, call.in(dy), call.out(to, dx.size())); });
     return dx;
   };
   module.def(
@@ -89,12 +90,12 @@ void add_pooling(py::module_& module) {
       py::arg("dy"), py::arg("input_shape"));
 }
 
-// A function of one array to another of its shape.
+// A function of one array to another of its shape: work(call, x, y).
 template <class Work>
 Floats map_array(const char* operation, const Floats& x, const Work& work) {
   Floats y = new_array<float>(shape_of(operation, x));
   float* const to = y.mutable_data();
-  without_gil([&] { work(x.size(), x.data(), to); });
+  run_call([&](Call& call) { work(call, call.in(x), call.out(to, x.size())); });
   return y;
 }
 
@@ -102,7 +103,7 @@ void add_elementwise(py::module_& module) {
   module.def(
       "relu",
       [](const Floats& x) {
-        return map_array("relu", x, [](int64_t n, const float* from, float* to) { relu_forward(context(), n, from, to); });
+        return map_array("relu", x, [&](Call& call, const float* from, float* to) { relu_forward(call.context, x.size(), from, to); });
       },
       py::arg("x"));
   module.def(
@@ -110,20 +111,22 @@ void add_elementwise(py::module_& module) {
       [](const Floats& dy, const Floats& y) {
         check_shape("relu_backward", "y", shape_of("relu_backward", y), shape_of("relu_backward", dy));
         return map_array("relu_backward", dy,
-                         [&](int64_t n, const float* from, float* to) { relu_backward(context(), n, from, y.data(), to); });
+                         [&](Call& call, const float* from, float* to) { relu_backward(call.context, dy.size(), from, call.in(y), to); });
       },
       py::arg("dy"), py::arg("y"));
   module.def(
       "rescale",
       [](const Floats& x, float scale, float offset) {
-        return map_array("rescale", x, [&](int64_t n, const float* from, float* to) { rescale(context(), n, from, scale, offset, to); });
+        return map_array("rescale", x,
+                         [&](Call& call, const float* from, float* to) { rescale(call.context, x.size(), from, scale, offset, to); });
       },
       py::arg("x"), py::arg("scale"), py::arg("offset"));
   module.def(
       "dropout",
       [](const Floats& x, double rate, uint64_t seed, uint64_t step, uint32_t purpose) {
-        return map_array("dropout", x,
-                         [&](int64_t n, const float* from, float* to) { dropout(context(), n, from, rate, {seed, step, purpose}, to); });
+        return map_array("dropout", x, [&](Call& call, const float* from, float* to) {
+          dropout(call.context, x.size(), from, rate, {seed, step, purpose}, to);
+        });
       },
       py::arg("x"), py::arg("rate"), py::arg("seed"), py::arg("step"), py::arg("purpose"));
 }
@@ -140,8 +143,9 @@ void add_softmax(py::module_& module) {
       "softmax",
       [](const Floats& x) {
         const auto [rows, K] = rows_of("softmax", x);
-        return map_array("softmax", x,
-                         [rows = rows, K = K](int64_t, const float* from, float* to) { softmax_forward(context(), rows, K, from, to); });
+        return map_array("softmax", x, [rows = rows, K = K](Call& call, const float* from, float* to) {
+          softmax_forward(call.context, rows, K, from, to);
+        });
       },
       py::arg("x"));
   module.def(
@@ -149,8 +153,8 @@ void add_softmax(py::module_& module) {
       [](const Floats& dy, const Floats& y) {
         const auto [rows, K] = rows_of("softmax_backward", dy);
         check_shape("softmax_backward", "y", shape_of("softmax_backward", y), shape_of("softmax_backward", dy));
-        return map_array("softmax_backward", dy, [&, rows = rows, K = K](int64_t, const float* from, float* to) {
-          softmax_backward(context(), rows, K, from, y.data(), to);
+        return map_array("softmax_backward", dy, [&, rows = rows, K = K](Call& call, const float* from, float* to) {
+          softmax_backward(call.context, rows, K, from, call.in(y), to);
         });
       },
       py::arg("dy"), py::arg("y"));
@@ -177,7 +181,10 @@ void add_softmax(py::module_& module) {
         }
         Floats loss = new_array<float>({op.N}), dx = new_array<float>({op.N, op.K});
         float *const to_loss = loss.mutable_data(), *const to_dx = dx.mutable_data();
-        without_gil([&] { softmax_cross_entropy(context(), op, x.data(), targets, to_loss, nullptr, to_dx); });
+        run_call([&](Call& call) {
+          const Targets there{call.in(targets.classes, op.N), call.in(targets.probabilities, op.N * op.K), nullptr};
+          softmax_cross_entropy(call.context, op, call.in(x), there, call.out(to_loss, op.N), nullptr, call.out(to_dx, op.N * op.K));
+        });
         return py::make_tuple(loss, dx);
       },
       py::arg("x"), py::arg("labels"), py::arg("from_logits"));
@@ -194,7 +201,11 @@ void add_optimizers(py::module_& module) {
         check_shape("adam", "velocity", shape_of("adam", velocity), shape);
         float *const p = parameters.mutable_data(), *const m = momentum.mutable_data(), *const v = velocity.mutable_data();
         const pool::Uninterruptible to_the_end;
-        without_gil([&] { adam(context(), gradients.size(), {learning_rate, beta_1, beta_2, epsilon}, step, p, gradients.data(), m, v); });
+        const int64_t n = gradients.size();
+        run_call([&](Call& call) {
+          adam(call.context, n, {learning_rate, beta_1, beta_2, epsilon}, step, call.in_out(p, n), call.in(gradients), call.in_out(m, n),
+               call.in_out(v, n));
+        });
       },
       py::arg("parameters"), py::arg("gradients"), py::arg("momentum"), py::arg("velocity"), py::arg("step"), py::arg("learning_rate"),
       py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"));
@@ -206,7 +217,10 @@ void add_optimizers(py::module_& module) {
         if (momentum) check_shape("sgd", "momentum", shape_of("sgd", *momentum), shape);
         float *const p = parameters.mutable_data(), *const m = momentum ? momentum->mutable_data() : nullptr;
         const pool::Uninterruptible to_the_end;
-        without_gil([&] { sgd(context(), gradients.size(), learning_rate, rate, nesterov, p, gradients.data(), m); });
+        const int64_t n = gradients.size();
+        run_call([&](Call& call) {
+          sgd(call.context, n, learning_rate, rate, nesterov, call.in_out(p, n), call.in(gradients), call.in_out(m, n));
+        });
       },
       py::arg("parameters"), py::arg("gradients"), py::arg("momentum"), py::arg("learning_rate"), py::arg("momentum_rate"),
       py::arg("nesterov"));

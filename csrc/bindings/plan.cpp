@@ -67,7 +67,27 @@ class PyPlan {
       : parameters_(std::move(parameters)),
         gradients_(std::move(gradients)),
         slots_(std::move(slots)),
-        plan_(describe(description), memory()) {}
+        plan_(describe(description), memory(), device::current()) {}
+
+  void hold_data(const py::array& data, const py::array& targets) {
+    const Array<int64_t> none(0);
+    const Samples samples = samples_from(data, none);
+    const Targets wanted = targets_from(targets, none);
+    if (targets.shape(0) != data.shape(0)) reject("plan", "targets must be as many as data");
+    run([&] { plan_.hold_data(samples, data.shape(0), wanted); });
+  }
+
+  void release_data() {
+    run([&] { plan_.release_data(); });
+  }
+
+  void hold_model() {
+    run([&] { plan_.hold_model(); });
+  }
+
+  void release_model() {
+    run([&] { plan_.release_model(); });
+  }
 
   Floats forward(const py::array& data, const Array<int64_t>& rows) {
     const Samples samples = samples_from(data, rows);
@@ -196,9 +216,13 @@ void add_plan(py::module_& module) {
       },
       py::arg("operation"), py::arg("attributes"), py::arg("input"), py::arg("parameters"),
       "The shape of one sample after a stage, given that before it.");
-  py::class_<PyPlan>(module, "Plan", "The stages of a model with their buffers (plan.py writes the description).")
+  py::class_<PyPlan>(module, "Plan", py::module_local(), "The stages of a model with their buffers (plan.py writes the description).")
       .def(py::init<const py::dict&, Floats, Floats, std::vector<Floats>>(), py::arg("description"), py::arg("parameters"),
            py::arg("gradients"), py::arg("slots"))
+      .def("hold_data", &PyPlan::hold_data, py::arg("data"), py::arg("targets"))
+      .def("release_data", &PyPlan::release_data)
+      .def("hold_model", &PyPlan::hold_model)
+      .def("release_model", &PyPlan::release_model)
       .def("forward", &PyPlan::forward, py::arg("data"), py::arg("rows"))
       .def("evaluate", &PyPlan::evaluate, py::arg("data"), py::arg("targets"), py::arg("rows"))
       .def("train", &PyPlan::train, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("seed"), py::arg("step"),

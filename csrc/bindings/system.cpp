@@ -6,6 +6,8 @@
 #include "bindings/arrays.h"
 #include "bindings/gil.h"
 #include "bindings/module.h"
+#include "core/device.h"
+#include "core/errors.h"
 #include "core/isa.h"
 #include "core/philox.h"
 #include "core/pool.h"
@@ -25,9 +27,15 @@ py::dict info() {
   facts["instruction_sets_built"] = dispatch::built();
   facts["instruction_sets_available"] = dispatch::available();
   facts["instruction_set"] = dispatch::name(dispatch::isa());
-  facts["cuda"] = false;
-  facts["cuda_reason"] = "this version of fastcnn has no CUDA kernels";
+  const std::string why_not = device::why_not_cuda();
+  facts["cuda"] = why_not.empty();
+  facts["cuda_reason"] = why_not;
   return facts;
+}
+
+void set_device(const std::string& name) {
+  if (name != "cpu" && name != "cuda") reject("set_device", "device must be 'cpu' or 'cuda', but is '", name, "'");
+  device::set_current(name == "cuda" ? Device::cuda : Device::cpu);
 }
 
 Floats random_uniform(int64_t count, uint64_t seed, uint64_t step, uint32_t purpose) {
@@ -66,6 +74,8 @@ void add_system(py::module_& module) {
   module.def("isa", [] { return dispatch::name(dispatch::isa()); }, "The instruction set in use.");
   module.def("set_isa", dispatch::set_isa, py::arg("name"), "For tests: use another of available_isas().");
   module.def("available_isas", dispatch::available, "The instruction sets that are built in and that this processor runs, lowest first.");
+  module.def("device", [] { return device::current() == Device::cuda ? "cuda" : "cpu"; }, "The device of operations on arrays.");
+  module.def("set_device", set_device, py::arg("name"), "Lets operations on arrays run on \"cpu\" or \"cuda\".");
   module.def("threads", pool::threads, "The number of threads that operations use.");
   module.def("set_threads", pool::set_threads, py::arg("count"), py::call_guard<py::gil_scoped_release>());
   module.def("random_uniform", random_uniform, py::arg("count"), py::arg("seed"), py::arg("step"), py::arg("purpose"),

@@ -1,6 +1,7 @@
-// Where an operation runs: the device, and the scratch memory that it may use while it does.
+// Where an operation runs: the device, and the scratch memory that it may use there while it does.
 #pragma once
 
+#include "core/device.h"
 #include "core/pool.h"
 #include "core/scratch.h"
 #include "core/types.h"
@@ -9,7 +10,10 @@ namespace fastcnn {
 
 struct Context {
   Device device = Device::cpu;
-  Scratch scratch;
+  Scratch memory;
+
+  void* scratch(int64_t bytes) { return memory.get(static_cast<size_t>(bytes), device); }
+  Parallel parallel() const { return device::parallel(device); }
 };
 
 }  // namespace fastcnn

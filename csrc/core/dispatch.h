@@ -1,9 +1,10 @@
 // One of the three places that know which instruction sets exist (the others: cpu/simd.h, cuda/ptx.cuh).
 //
 //   FASTCNN_KERNEL(void, relu_forward, (int64_t n, const float* x, float* y, const Parallel& parallel))
-// declares a kernel once for every instruction set this library is built with, and
-//   FASTCNN_DISPATCH(relu_forward)(n, x, y, parallel)
-// calls the one that was chosen. A kernel lies in fastcnn::cpu::<instruction set> and is compiled once for each (CMakeLists.txt).
+// declares a kernel once for every instruction set this library is built with, and for CUDA where that is built, and
+//   FASTCNN_DISPATCH(context, relu_forward)(n, x, y, context.parallel())
+// calls that of the context's device, on the CPU the one that was chosen. A kernel lies in fastcnn::cpu::<instruction set>, compiled once
+// for each, or in fastcnn::cuda (CMakeLists.txt).
 #pragma once
 
 #include "core/parallel.h"
@@ -31,6 +32,17 @@ class FlushSubnormals {
 }  // namespace dispatch
 }  // namespace fastcnn
 
+#if FASTCNN_HAS_CUDA
+#define FASTCNN_CUDA_KERNEL(result, name, arguments) \
+  namespace fastcnn::cuda {                          \
+  result name arguments;                             \
+  }
+#define FASTCNN_OF_DEVICE(context, name, on_cpu) ((context).device == ::fastcnn::Device::cuda ? ::fastcnn::cuda::name : on_cpu)
+#else
+#define FASTCNN_CUDA_KERNEL(result, name, arguments)
+#define FASTCNN_OF_DEVICE(context, name, on_cpu) (static_cast<void>(context), on_cpu)
+#endif
+
 #if defined(__x86_64__)
 #define FASTCNN_HAS_X86_KERNELS 1
 #define FASTCNN_KERNEL(result, name, arguments) \
@@ -42,19 +54,22 @@ class FlushSubnormals {
   }                                             \
   namespace fastcnn::cpu::avx512 {              \
   result name arguments;                        \
-  }
-#define FASTCNN_DISPATCH(name)                                                                                                 \
-  (::fastcnn::dispatch::FlushSubnormals(), ::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx512 ? ::fastcnn::cpu::avx512::name \
-                                           : ::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx2 ? ::fastcnn::cpu::avx2::name   \
-                                                                                                : ::fastcnn::cpu::baseline::name)
+  }                                             \
+  FASTCNN_CUDA_KERNEL(result, name, arguments)
+#define FASTCNN_OF_ISA(name)                                                           \
+  (::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx512 ? ::fastcnn::cpu::avx512::name \
+   : ::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx2 ? ::fastcnn::cpu::avx2::name   \
+                                                        : ::fastcnn::cpu::baseline::name)
 #else
 #define FASTCNN_HAS_X86_KERNELS 0
 #define FASTCNN_KERNEL(result, name, arguments) \
   namespace fastcnn::cpu::baseline {            \
   result name arguments;                        \
-  }
-#define FASTCNN_DISPATCH(name) (::fastcnn::dispatch::FlushSubnormals(), ::fastcnn::cpu::baseline::name)
+  }                                             \
+  FASTCNN_CUDA_KERNEL(result, name, arguments)
+#define FASTCNN_OF_ISA(name) ::fastcnn::cpu::baseline::name
 #endif
+#define FASTCNN_DISPATCH(context, name) (::fastcnn::dispatch::FlushSubnormals(), FASTCNN_OF_DEVICE(context, name, FASTCNN_OF_ISA(name)))
 
 // The floating-point mode of the calling thread, as the processor keeps it; set returns the one before.
 FASTCNN_KERNEL(unsigned long long, set_flush_subnormals, ())

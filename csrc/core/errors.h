@@ -12,6 +12,16 @@ class ArgumentError : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+// A device that is not there, or does not work: fastcnn.DeviceError.
+class DeviceError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// A device's memory is full: MemoryError with what was asked and what is free.
+class OutOfMemory : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 // The user interrupted (Ctrl-C) while a parallel loop ran; its results are incomplete: KeyboardInterrupt.
 class Interrupted : public std::exception {
  public:

@@ -1,4 +1,5 @@
-// The parallel loop as the kernels see it: a function pointer and nothing else, so that a kernel's object file holds no code of the pool's.
+// What a kernel's work runs on, as the kernels see it: on the CPU the parallel loop, a function pointer and nothing else, so that a
+// kernel's object file holds no code of the pool's; on a GPU a stream.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@ struct Parallel {
   void (*run)(void* pool, int64_t tasks, Body body, void* context);
   void* pool;
   int workers;
+  void* stream = nullptr;  // a GPU's; run, pool and workers mean nothing there
 };
 
 }  // namespace fastcnn

@@ -71,8 +71,8 @@ class Pool {
     context_ = context;
     for (int thread = 0; thread < threads_; ++thread) {
       Share& share = shares_[static_cast<size_t>(thread)];
-      share.next.store(tasks * thread / threads_, std::memory_order_relaxed);
-      share.end = tasks * (thread + 1) / threads_;
+      share.next.store(begin_of_share(tasks, thread), std::memory_order_relaxed);
+      share.end = begin_of_share(tasks, thread + 1);
     }
     generation_ += 1;
     state_.store(generation_ << generation_shift | open, std::memory_order_seq_cst);
@@ -99,12 +99,15 @@ class Pool {
     int64_t end = 0;
   };
 
+  // Rounded up, so that the caller has one where there are few.
+  int64_t begin_of_share(int64_t tasks, int thread) const { return (tasks * thread + threads_ - 1) / threads_; }
+
   // Calls take(task) for what is left of the thread's own share, then of the others'.
   template <class Take>
   void take_tasks(int thread, Take&& take) {
     for (int other = 0; other < threads_; ++other) {
       Share& share = shares_[static_cast<size_t>((thread + other) % threads_)];
-      for (;;) {
+      while (share.next.load(std::memory_order_relaxed) < share.end) {  // an empty share is read only, so that all may
         const int64_t task = share.next.fetch_add(1, std::memory_order_relaxed);
         if (task >= share.end) break;
         take(task);

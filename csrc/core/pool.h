@@ -1,8 +1,9 @@
 // The process's one pool of threads.
 //
-// run() hands out task numbers from one atomic counter to the caller and to the workers. Workers spin for a short while after a
-// job, so that the next one, microseconds later, starts without a system call; then they sleep. A worker joins a job only while it is
-// open, so one that the operating system has parked delays nobody. After a fork the child starts a pool of its own.
+// run() gives each thread an equal stretch of the tasks, from an atomic counter of its own; who is done helps the others. So the threads
+// meet the same parts of an array in one loop after another, and find them in their caches. Workers spin for a short while after a job, so
+// that the next one, microseconds later, starts without a system call; then they sleep. A worker joins a job only while it is open, so one
+// that the operating system has parked delays nobody. After a fork the child starts a pool of its own.
 #pragma once
 
 #include <cstdint>

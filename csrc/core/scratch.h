@@ -3,47 +3,47 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
-#include <new>
+#include <utility>
+
+#include "core/device.h"
 
 namespace fastcnn {
 
 constexpr size_t cache_line = 64;
 
-// Owns a block of memory that begins at a cache line.
+// Owns a block of a device's memory that begins at a cache line.
 class AlignedBlock {
  public:
   AlignedBlock() = default;
-  explicit AlignedBlock(size_t bytes) : bytes_((bytes + cache_line - 1) / cache_line * cache_line) {
-    if (bytes_ > 0 && (data_ = std::aligned_alloc(cache_line, bytes_)) == nullptr) throw std::bad_alloc();
+  explicit AlignedBlock(size_t bytes, Device device = Device::cpu) : bytes_(bytes), device_(device) {
+    if (bytes > 0) data_ = device::allocate(device, bytes);
   }
   AlignedBlock(AlignedBlock&& other) noexcept { swap(other); }
   AlignedBlock& operator=(AlignedBlock&& other) noexcept {
     swap(other);
     return *this;
   }
-  ~AlignedBlock() { std::free(data_); }
+  ~AlignedBlock() { device::release(device_, data_); }
 
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
 
  private:
   void swap(AlignedBlock& other) noexcept {
-    void* const data = data_;
-    const size_t bytes = bytes_;
-    data_ = other.data_;
-    bytes_ = other.bytes_;
-    other.data_ = data;
-    other.bytes_ = bytes;
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    std::swap(device_, other.device_);
   }
   void* data_ = nullptr;
   size_t bytes_ = 0;
+  Device device_ = Device::cpu;
 };
 
+// Of one device.
 class Scratch {
  public:
-  void* get(size_t bytes) {
-    if (bytes > block_.bytes()) block_ = AlignedBlock(bytes);
+  void* get(size_t bytes, Device device) {
+    if (bytes > block_.bytes()) block_ = AlignedBlock(bytes, device);
     return block_.data();
   }
 

@@ -9,7 +9,7 @@
 
 namespace fastcnn {
 
-enum class Device { cpu };
+enum class Device { cpu, cuda };
 
 // The extents of an array, outermost first. At most eight axes.
 class Shape {

@@ -25,7 +25,7 @@ struct Portion {
 
 // Runs all classes. panel_row_of(rows, columns) and tap_stride_of(columns) say where a class's weights begin, and the rows between two of
 // its filter rows. The tasks go through the images in their order, portion by portion, so that a worker, whose share is one stretch of the
-// tasks, finds in its cache what the last operation left there of the same images.
+// tasks, finds in its cache what the last operation left there of the same images. A class too small for that is one portion.
 template <class PanelRow, class TapStride>
 void run(const SlidingProduct& sliding, Portion* portions, const PanelRow& panel_row_of, const TapStride& tap_stride_of,
          const Parallel& parallel) {
@@ -36,10 +36,10 @@ void run(const SlidingProduct& sliding, Portion* portions, const PanelRow& panel
       for (int64_t j = 0; j < sliding.columns.group_count; ++j) {
         const AxisGroup &rows = sliding.rows.groups[i], &columns = sliding.columns.groups[j];
         const PixelClass cls = pixel_class(sliding, rows, columns, panel_row_of(rows, columns), tap_stride_of(columns));
-        const int64_t first_tile = cls.tiles * worker / parallel.workers, end_tile = cls.tiles * (worker + 1) / parallel.workers;
-        if (first_tile == end_tile) continue;
         const int64_t tile_work = max(cls.product.taps * cls.product.length, 16) * tile_rows * min(sliding.out_channels, tile_columns);
-        const int64_t tiles_per_task = ceil_div(task_work, tile_work);
+        const int64_t tiles_per_task = ceil_div(task_work, tile_work), parts = min(parallel.workers, ceil_div(cls.tiles, tiles_per_task));
+        if (worker >= parts) continue;
+        const int64_t first_tile = cls.tiles * worker / parts, end_tile = cls.tiles * (worker + 1) / parts;
         portions[portion_count++] = {cls, first_tile, end_tile, tiles_per_task, tasks};
         tasks += ceil_div(end_tile - first_tile, tiles_per_task) * blocks;
       }

@@ -7,6 +7,7 @@
 #include "cpu/pool.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
+
 void max_pool2d_forward(const Pool2d& pool, const float* x, float* y, uint16_t* index, const Parallel& parallel) {
   const Window& win = pool.window;
   parallel_for(parallel, pool.N * win.P, [&](int64_t task, int) {

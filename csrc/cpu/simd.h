@@ -36,6 +36,8 @@ constexpr int registers = 16;
 
 typedef float Vec __attribute__((vector_size(lanes * sizeof(float))));
 typedef int32_t IntVec __attribute__((vector_size(lanes * sizeof(int32_t))));
+typedef uint32_t UnsignedVec
+    __attribute__((vector_size(lanes * sizeof(uint32_t))));  // where a sum may pass through what int32_t cannot hold
 
 #define FASTCNN_INLINE static inline __attribute__((always_inline))
 
@@ -176,16 +178,9 @@ FASTCNN_INLINE Vec square_root(Vec v) {
 #endif
 }
 
-// Whether transpose() and compress() are faster than to move single floats.
 #if defined(__AVX512F__)
-constexpr bool compresses = true;
-#else
-constexpr bool compresses = false;
-#endif
-
 // Exchanges rows and columns: lane j of rows[i] and lane i of rows[j].
 FASTCNN_INLINE void transpose(Vec (&rows)[lanes]) {
-#if defined(__AVX512F__)
   // Pairs of floats, pairs of pairs, then quarters of vectors: four rounds of 16 shuffles.
   __m512 a[lanes], b[lanes];
 #pragma GCC unroll 16
@@ -216,27 +211,43 @@ FASTCNN_INLINE void transpose(Vec (&rows)[lanes]) {
     rows[i] = reinterpret_cast<Vec>(_mm512_shuffle_f32x4(b[i], b[i + 8], 0x88));
     rows[i + 8] = reinterpret_cast<Vec>(_mm512_shuffle_f32x4(b[i], b[i + 8], 0xdd));
   }
-#else
-  float square[lanes][lanes];
-  for (int i = 0; i < lanes; ++i) store(square[i], rows[i]);
-  for (int i = 0; i < lanes; ++i)
-    for (int j = 0; j < lanes; ++j) rows[j][i] = square[i][j];
-#endif
 }
+#endif
 
-// Stores the lanes of the mask side by side and returns how many they are. All `lanes` floats at `to` are written.
-FASTCNN_INLINE int64_t compress(float* to, Vec v, IntVec mask) {
+// Lists of pairs (key, value), one list a lane: list l lies at keys + l * step and values + l * step and has count[l] pairs.
+struct LaneLists {
+  int32_t* keys;
+  float* values;
+  int64_t step;
+  int64_t count[lanes];
+};
+
+// Appends to each lane's list the pairs (keys[i], values[i]) of that lane whose key is not negative, for i in [0, rows), and the same for
+// `used` lanes only. A list needs room for `lanes` pairs behind its end. With AVX-512, rows and columns are exchanged, and the pairs of a
+// list move together.
+FASTCNN_INLINE void append_rows(IntVec (&keys)[lanes], Vec (&values)[lanes], int64_t rows, int64_t used, LaneLists& lists) {
 #if defined(__AVX512F__)
-  const __mmask16 bits = _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask));
-  _mm512_storeu_ps(to, _mm512_maskz_compress_ps(bits, reinterpret_cast<__m512>(v)));
-  return __builtin_popcount(bits);
-#else
-  int64_t count = 0;
-  for (int lane = 0; lane < lanes; ++lane) {
-    to[count] = v[lane];
-    count -= mask[lane];
+  Vec key_columns[lanes];
+  for (int i = 0; i < lanes; ++i) key_columns[i] = reinterpret_cast<Vec>(i < rows ? keys[i] : IntVec{} - 1);
+  transpose(key_columns);
+  transpose(values);
+  for (int64_t lane = 0; lane < used; ++lane) {
+    const __m512i column = reinterpret_cast<__m512i>(key_columns[lane]);
+    const __mmask16 kept = static_cast<__mmask16>(~_mm512_movepi32_mask(column));  // the sign bits
+    const int64_t end = lane * lists.step + lists.count[lane];
+    _mm512_storeu_si512(lists.keys + end, _mm512_maskz_compress_epi32(kept, column));
+    _mm512_storeu_ps(lists.values + end, _mm512_maskz_compress_ps(kept, reinterpret_cast<__m512>(values[lane])));
+    lists.count[lane] += __builtin_popcount(kept);
   }
-  return count;
+#else
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t lane = 0; lane < used; ++lane) {
+      const int64_t end = lane * lists.step + lists.count[lane];
+      lists.keys[end] = keys[i][lane];
+      lists.values[end] = values[i][lane];
+      lists.count[lane] += keys[i][lane] >= 0;
+    }
+  }
 #endif
 }
 

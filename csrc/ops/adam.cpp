@@ -8,7 +8,7 @@
 
 namespace fastcnn {
 
-void adam(Context&, int64_t n, const Adam& settings, int64_t step, float* parameters, const float* gradients, float* m, float* v) {
+void adam(Context& context, int64_t n, const Adam& settings, int64_t step, float* parameters, const float* gradients, float* m, float* v) {
   if (!std::isfinite(settings.learning_rate)) reject("adam", "learning_rate must be finite, but is ", settings.learning_rate);
   if (!(settings.epsilon >= 0)) reject("adam", "epsilon must not be negative, but is ", settings.epsilon);
   if (step < 1) reject("adam", "step must be at least 1, but is ", step);
@@ -16,8 +16,9 @@ void adam(Context&, int64_t n, const Adam& settings, int64_t step, float* parame
   if (!(settings.beta_2 >= 0 && settings.beta_2 < 1)) reject("adam", "beta_2 must be in [0, 1), but is ", settings.beta_2);
   const double t = static_cast<double>(step);
   const double alpha = settings.learning_rate * std::sqrt(1 - std::pow(settings.beta_2, t)) / (1 - std::pow(settings.beta_1, t));
-  FASTCNN_DISPATCH(adam)(n, static_cast<float>(alpha), static_cast<float>(1 - settings.beta_1), static_cast<float>(1 - settings.beta_2),
-                         static_cast<float>(settings.epsilon), parameters, gradients, m, v, pool::parallel());
+  FASTCNN_DISPATCH(context, adam)(n, static_cast<float>(alpha), static_cast<float>(1 - settings.beta_1),
+                                  static_cast<float>(1 - settings.beta_2), static_cast<float>(settings.epsilon), parameters, gradients, m,
+                                  v, context.parallel());
 }
 
 namespace {

@@ -15,12 +15,12 @@ Pool2d global_average_pool2d(const Shape& x) {
   return pool2d("global_average_pool2d", x, {x[1], x[2]}, {1, 1}, Padding{});
 }
 
-void average_pool2d_forward(Context&, const Pool2d& pool, const float* x, float* y) {
-  FASTCNN_DISPATCH(average_pool2d_forward)(pool, x, y, pool::parallel());
+void average_pool2d_forward(Context& context, const Pool2d& pool, const float* x, float* y) {
+  FASTCNN_DISPATCH(context, average_pool2d_forward)(pool, x, y, context.parallel());
 }
 
-void average_pool2d_backward(Context&, const Pool2d& pool, const float* dy, float* dx) {
-  FASTCNN_DISPATCH(average_pool2d_backward)(pool, dy, dx, pool::parallel());
+void average_pool2d_backward(Context& context, const Pool2d& pool, const float* dy, float* dx) {
+  FASTCNN_DISPATCH(context, average_pool2d_backward)(pool, dy, dx, context.parallel());
 }
 
 namespace {

@@ -17,21 +17,21 @@ Conv2d conv2d(const Shape& x, const Shape& w, const Shape* b, std::array<int64_t
 }
 
 void conv2d_fprop(Context& context, const Conv2d& conv, const float* x, const float* w, const float* b, float* y) {
-  const Parallel parallel = pool::parallel();
-  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_fprop_scratch)(conv, parallel.workers));
-  FASTCNN_DISPATCH(conv2d_fprop)(conv, x, w, b, y, scratch, parallel);
+  const Parallel parallel = context.parallel();
+  void* scratch = context.scratch(FASTCNN_DISPATCH(context, conv2d_fprop_scratch)(conv, parallel.workers));
+  FASTCNN_DISPATCH(context, conv2d_fprop)(conv, x, w, b, y, scratch, parallel);
 }
 
 void conv2d_dgrad(Context& context, const Conv2d& conv, const float* dy, const float* w, float* dx) {
-  const Parallel parallel = pool::parallel();
-  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_dgrad_scratch)(conv, parallel.workers));
-  FASTCNN_DISPATCH(conv2d_dgrad)(conv, dy, w, dx, scratch, parallel);
+  const Parallel parallel = context.parallel();
+  void* scratch = context.scratch(FASTCNN_DISPATCH(context, conv2d_dgrad_scratch)(conv, parallel.workers));
+  FASTCNN_DISPATCH(context, conv2d_dgrad)(conv, dy, w, dx, scratch, parallel);
 }
 
 void conv2d_wgrad(Context& context, const Conv2d& conv, const float* x, const float* dy, float* dw, float* db) {
-  const Parallel parallel = pool::parallel();
-  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_wgrad_scratch)(conv, parallel.workers));
-  FASTCNN_DISPATCH(conv2d_wgrad)(conv, x, dy, dw, db, scratch, parallel);
+  const Parallel parallel = context.parallel();
+  void* scratch = context.scratch(FASTCNN_DISPATCH(context, conv2d_wgrad_scratch)(conv, parallel.workers));
+  FASTCNN_DISPATCH(context, conv2d_wgrad)(conv, x, dy, dw, db, scratch, parallel);
 }
 
 namespace {

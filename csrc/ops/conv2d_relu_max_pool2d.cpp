@@ -41,23 +41,23 @@ void check_index(const Conv2dReluMaxPool2d& op, const uint8_t* index) {
 
 void conv2d_relu_max_pool2d_fprop(Context& context, const Conv2dReluMaxPool2d& op, const float* x, const float* w, const float* b, float* y,
                                   uint8_t* index) {
-  const Parallel parallel = pool::parallel();
-  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_relu_max_pool2d_fprop_scratch)(op, parallel.workers));
-  FASTCNN_DISPATCH(conv2d_relu_max_pool2d_fprop)(op, x, w, b, y, index, scratch, parallel);
+  const Parallel parallel = context.parallel();
+  void* scratch = context.scratch(FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_fprop_scratch)(op, parallel.workers));
+  FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_fprop)(op, x, w, b, y, index, scratch, parallel);
 }
 
 void conv2d_relu_max_pool2d_dgrad(Context& context, const Conv2dReluMaxPool2d& op, const float* dy, const uint8_t* index, const float* w,
                                   float* dx) {
-  const Parallel parallel = pool::parallel();
-  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_relu_max_pool2d_dgrad_scratch)(op, parallel.workers));
-  FASTCNN_DISPATCH(conv2d_relu_max_pool2d_dgrad)(op, dy, index, w, dx, scratch, parallel);
+  const Parallel parallel = context.parallel();
+  void* scratch = context.scratch(FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_dgrad_scratch)(op, parallel.workers));
+  FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_dgrad)(op, dy, index, w, dx, scratch, parallel);
 }
 
 void conv2d_relu_max_pool2d_wgrad(Context& context, const Conv2dReluMaxPool2d& op, const float* x, const float* dy, const uint8_t* index,
                                   float* dw, float* db) {
-  const Parallel parallel = pool::parallel();
-  void* scratch = context.scratch.get(FASTCNN_DISPATCH(conv2d_relu_max_pool2d_wgrad_scratch)(op, parallel.workers));
-  FASTCNN_DISPATCH(conv2d_relu_max_pool2d_wgrad)(op, x, dy, index, dw, db, scratch, parallel);
+  const Parallel parallel = context.parallel();
+  void* scratch = context.scratch(FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_wgrad_scratch)(op, parallel.workers));
+  FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_wgrad)(op, x, dy, index, dw, db, scratch, parallel);
 }
 
 namespace {

@@ -6,19 +6,21 @@
 
 namespace fastcnn {
 
-void relu_forward(Context&, int64_t n, const float* x, float* y) { FASTCNN_DISPATCH(relu_forward)(n, x, y, pool::parallel()); }
-
-void relu_backward(Context&, int64_t n, const float* dy, const float* y, float* dx) {
-  FASTCNN_DISPATCH(relu_backward)(n, dy, y, dx, pool::parallel());
+void relu_forward(Context& context, int64_t n, const float* x, float* y) {
+  FASTCNN_DISPATCH(context, relu_forward)(n, x, y, context.parallel());
 }
 
-void rescale(Context&, int64_t n, const float* x, float scale, float offset, float* y) {
-  FASTCNN_DISPATCH(rescale)(n, x, scale, offset, y, pool::parallel());
+void relu_backward(Context& context, int64_t n, const float* dy, const float* y, float* dx) {
+  FASTCNN_DISPATCH(context, relu_backward)(n, dy, y, dx, context.parallel());
 }
 
-void dropout(Context&, int64_t n, const float* x, double rate, const RandomKey& key, float* y) {
+void rescale(Context& context, int64_t n, const float* x, float scale, float offset, float* y) {
+  FASTCNN_DISPATCH(context, rescale)(n, x, scale, offset, y, context.parallel());
+}
+
+void dropout(Context& context, int64_t n, const float* x, double rate, const RandomKey& key, float* y) {
   if (!(rate >= 0 && rate < 1)) reject("dropout", "rate must be in [0, 1), but is ", rate);
-  FASTCNN_DISPATCH(dropout)(n, x, static_cast<float>(rate), static_cast<float>(1 / (1 - rate)), key, y, pool::parallel());
+  FASTCNN_DISPATCH(context, dropout)(n, x, static_cast<float>(rate), static_cast<float>(1 / (1 - rate)), key, y, context.parallel());
 }
 
 namespace {

@@ -5,8 +5,8 @@
 
 namespace fastcnn {
 
-void gather(Context&, const Samples& samples, int64_t n, int64_t elements, float scale, float offset, float* y) {
-  FASTCNN_DISPATCH(gather)(samples, n, elements, scale, offset, y, pool::parallel());
+void gather(Context& context, const Samples& samples, int64_t n, int64_t elements, float scale, float offset, float* y) {
+  FASTCNN_DISPATCH(context, gather)(samples, n, elements, scale, offset, y, context.parallel());
 }
 
 namespace {

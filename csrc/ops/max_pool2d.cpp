@@ -26,12 +26,12 @@ Pool2d max_pool2d(const Shape& x, std::array<int64_t, 2> window, std::array<int6
   return pool2d("max_pool2d", x, window, stride, padding);
 }
 
-void max_pool2d_forward(Context&, const Pool2d& pool, const float* x, float* y, uint16_t* index) {
-  FASTCNN_DISPATCH(max_pool2d_forward)(pool, x, y, index, pool::parallel());
+void max_pool2d_forward(Context& context, const Pool2d& pool, const float* x, float* y, uint16_t* index) {
+  FASTCNN_DISPATCH(context, max_pool2d_forward)(pool, x, y, index, context.parallel());
 }
 
-void max_pool2d_backward(Context&, const Pool2d& pool, const float* dy, const uint16_t* index, float* dx) {
-  FASTCNN_DISPATCH(max_pool2d_backward)(pool, dy, index, dx, pool::parallel());
+void max_pool2d_backward(Context& context, const Pool2d& pool, const float* dy, const uint16_t* index, float* dx) {
+  FASTCNN_DISPATCH(context, max_pool2d_backward)(pool, dy, index, dx, context.parallel());
 }
 
 namespace {

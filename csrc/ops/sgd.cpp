@@ -8,12 +8,13 @@
 
 namespace fastcnn {
 
-void sgd(Context&, int64_t n, double learning_rate, double momentum, bool nesterov, float* parameters, const float* gradients, float* m) {
+void sgd(Context& context, int64_t n, double learning_rate, double momentum, bool nesterov, float* parameters, const float* gradients,
+         float* m) {
   if (!std::isfinite(learning_rate)) reject("sgd", "learning_rate must be finite, but is ", learning_rate);
   if (!(momentum >= 0 && momentum <= 1)) reject("sgd", "momentum_rate must be in [0, 1], but is ", momentum);
   if (momentum > 0 && m == nullptr) reject("sgd", "momentum must be an array, since momentum_rate is ", momentum, ", but is None");
-  FASTCNN_DISPATCH(sgd)(n, static_cast<float>(learning_rate), static_cast<float>(momentum), nesterov, parameters, gradients, m,
-                        pool::parallel());
+  FASTCNN_DISPATCH(context, sgd)(n, static_cast<float>(learning_rate), static_cast<float>(momentum), nesterov, parameters, gradients, m,
+                                 context.parallel());
 }
 
 namespace {

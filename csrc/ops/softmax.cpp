@@ -7,17 +7,17 @@
 
 namespace fastcnn {
 
-void softmax_forward(Context&, int64_t rows, int64_t K, const float* x, float* y) {
-  FASTCNN_DISPATCH(softmax_forward)(rows, K, x, y, pool::parallel());
+void softmax_forward(Context& context, int64_t rows, int64_t K, const float* x, float* y) {
+  FASTCNN_DISPATCH(context, softmax_forward)(rows, K, x, y, context.parallel());
 }
 
-void softmax_backward(Context&, int64_t rows, int64_t K, const float* dy, const float* y, float* dx) {
-  FASTCNN_DISPATCH(softmax_backward)(rows, K, dy, y, dx, pool::parallel());
+void softmax_backward(Context& context, int64_t rows, int64_t K, const float* dy, const float* y, float* dx) {
+  FASTCNN_DISPATCH(context, softmax_backward)(rows, K, dy, y, dx, context.parallel());
 }
 
 void dense_softmax(Context& context, const Conv2d& conv, const float* x, const float* w, const float* b, float* y) {
-  void* scratch = context.scratch.get(FASTCNN_DISPATCH(dense_softmax_scratch)(conv));
-  FASTCNN_DISPATCH(dense_softmax)(conv, x, w, b, y, scratch, pool::parallel());
+  void* scratch = context.scratch(FASTCNN_DISPATCH(context, dense_softmax_scratch)(conv));
+  FASTCNN_DISPATCH(context, dense_softmax)(conv, x, w, b, y, scratch, context.parallel());
 }
 
 namespace {

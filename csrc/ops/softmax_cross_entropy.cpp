@@ -23,9 +23,9 @@ void check_classes(const char* operation, const int64_t* classes, int64_t N, int
   }
 }
 
-void softmax_cross_entropy(Context&, const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct,
+void softmax_cross_entropy(Context& context, const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct,
                            float* dx) {
-  FASTCNN_DISPATCH(softmax_cross_entropy)(op, x, targets, loss, correct, dx, pool::parallel());
+  FASTCNN_DISPATCH(context, softmax_cross_entropy)(op, x, targets, loss, correct, dx, context.parallel());
 }
 
 namespace {
@@ -49,9 +49,16 @@ class CrossEntropyStage : public Operation {
 
  private:
   void run(Context& context, const StageArguments& stage, float* dx) const {
-    float* loss = static_cast<float*>(stage.saved);
-    int32_t* correct = reinterpret_cast<int32_t*>(loss + stage.n);
-    softmax_cross_entropy(context, {stage.n, K_, from_logits_}, stage.x, *stage.targets, loss, correct, dx);
+    auto* const saved = static_cast<float*>(stage.saved);
+    softmax_cross_entropy(context, {stage.n, K_, from_logits_}, stage.x, *stage.targets, saved, reinterpret_cast<int32_t*>(saved + stage.n),
+                          dx);
+    const float* loss = saved;
+    if (context.device != Device::cpu) {
+      fetched_.resize(static_cast<size_t>(2 * stage.n));
+      device::copy_out(context.device, fetched_.data(), saved, fetched_.size() * sizeof(float));
+      loss = fetched_.data();
+    }
+    const auto* correct = reinterpret_cast<const int32_t*>(loss + stage.n);
     for (int64_t n = 0; n < stage.n; ++n) {
       stage.totals->loss += loss[n];
       stage.totals->correct += correct[n];
@@ -60,6 +67,7 @@ class CrossEntropyStage : public Operation {
 
   bool from_logits_;
   int64_t K_ = 0;
+  mutable std::vector<float> fetched_;  // from a device; a plan runs one call at a time
 };
 
 const registry::Operations<CrossEntropyStage> registered("softmax_cross_entropy");

@@ -1,4 +1,4 @@
-// Carries out a plan: the stages of a step, one after another, on buffers that are allocated once.
+// Carries out a plan: the stages of a step, one after another, on buffers of its device that are allocated once.
 //
 // plan.py decides everything: which operations, in which order, on which buffers. Here they are bound to their shapes, given memory and
 // run. The runtime knows operations, not networks, and asks no operation what it is.
@@ -12,6 +12,7 @@
 #include "core/context.h"
 #include "core/types.h"
 #include "ops/operation.h"
+#include "runtime/device_copies.h"
 
 namespace fastcnn::runtime {
 
@@ -40,7 +41,7 @@ struct Description {
   Attributes optimizer_attributes;
 };
 
-// The model's flat buffers; the caller keeps them alive.
+// The model's flat buffers, on the CPU; the caller keeps them alive.
 struct ModelMemory {
   int64_t size = 0;
   float* parameters = nullptr;
@@ -50,8 +51,16 @@ struct ModelMemory {
 
 class Plan {
  public:
-  // Throws ArgumentError where an operation does not accept its shapes.
-  Plan(const Description& description, const ModelMemory& memory);
+  // Throws ArgumentError where an operation does not accept its shapes, and what the device throws.
+  Plan(const Description& description, const ModelMemory& memory, Device device);
+
+  // On a device that is not the CPU each call below brings the model's buffers and its batch there, and what it changed back. While the
+  // model is held its buffers stay there, and nobody may touch the caller's; while a data set is held, batches of it are gathered there. On
+  // the CPU these four do nothing.
+  void hold_model();
+  void release_model();
+  void hold_data(const Samples& data, int64_t samples, const Targets& targets);
+  void release_data();
 
   // Inference: writes (n, output shape) to `output`.
   void forward(int64_t n, const Samples& samples, float* output);
@@ -75,6 +84,10 @@ class Plan {
   Stage bind(const StageDescription& description, const Description& plan) const;
   void reserve(int64_t n, bool training);
   StageArguments arguments(const Stage& stage, int64_t n, const Samples& samples) const;
+  void bring_model();
+  void fetch_model();
+  Samples bring(int64_t n, const Samples& samples);
+  Targets bring(int64_t n, const Targets& targets);
   void run_forward(std::vector<Stage>& stages, StageArguments common);
 
   std::vector<Stage> stages_, head_, loss_;
@@ -83,7 +96,8 @@ class Plan {
   int64_t capacity_ = 0, training_capacity_ = 0, output_elements_ = 0;
   Optimizer optimizer_;
   Attributes optimizer_attributes_;
-  ModelMemory memory_;
+  ModelMemory host_, memory_;  // the caller's buffers, and those of the device: the same on the CPU
+  DeviceCopies copies_;
   Context context_;
 };
 

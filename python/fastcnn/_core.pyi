@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Plan', 'adam', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'dropout', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'output_shape', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_isa', 'set_threads', 'sgd', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'threads']
+__all__: list[str] = ['Plan', 'adam', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'output_shape', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'threads']
 class Plan:
     """
     The stages of a model with their buffers (plan.py writes the description).
@@ -16,6 +16,14 @@ class Plan:
     def evaluate(self, data: numpy.ndarray, targets: numpy.ndarray, rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int64]) -> tuple[float, int]:
         ...
     def forward(self, data: numpy.ndarray, rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int64]) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    def hold_data(self, data: numpy.ndarray, targets: numpy.ndarray) -> None:
+        ...
+    def hold_model(self) -> None:
+        ...
+    def release_data(self) -> None:
+        ...
+    def release_model(self) -> None:
         ...
     def train(self, data: numpy.ndarray, targets: numpy.ndarray, rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int64], seed: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, learning_rate: typing.SupportsFloat | typing.SupportsIndex) -> tuple[float, int]:
         ...
@@ -47,6 +55,10 @@ def dense_backward(dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], 
     ...
 def dense_softmax(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], w: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], b: typing.Annotated[numpy.typing.ArrayLike, numpy.float32] | None) -> numpy.typing.NDArray[numpy.float32]:
     ...
+def device() -> str:
+    """
+    The device of operations on arrays.
+    """
 def dropout(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, purpose: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float32]:
     ...
 def global_average_pool2d(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
@@ -83,6 +95,10 @@ def relu_backward(dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], y
     ...
 def rescale(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], scale: typing.SupportsFloat | typing.SupportsIndex, offset: typing.SupportsFloat | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float32]:
     ...
+def set_device(name: str) -> None:
+    """
+    Lets operations on arrays run on "cpu" or "cuda".
+    """
 def set_isa(name: str) -> None:
     """
     For tests: use another of available_isas().

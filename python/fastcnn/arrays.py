@@ -6,6 +6,7 @@ int32 classes or float32 rows here. What a loss is, is the business of `losses.p
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,10 @@ class Gathering:
 
     def _batch(self, x: Array, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         return np.ascontiguousarray(x[rows], dtype=np.float32), np.arange(len(rows))
+
+    def holding_data(self, x: Array, y: Array) -> AbstractContextManager[None]:
+        """Nothing: a device could not read these images either."""
+        return nullcontext()
 
     def forward(self, x: Array) -> NDArray[np.float32]:
         """As `Plan.forward`, for all of x."""

@@ -50,16 +50,22 @@ def draw_seed() -> int:
 
 
 def set_device(device: str) -> None:
-    """Chooses where to compute: "auto", "cpu", "cuda" or "cuda:1".
+    """Chooses where models and operations on plain arrays compute from now on: "auto", "cpu" or "cuda".
 
-    This build has the CPU only, so "auto" means it, and "cuda" raises DeviceError. Nothing moves to another device in silence.
+    "auto" is a GPU where this build has CUDA and one works, else the CPU. DeviceError says why "cuda" cannot be used; nothing moves to another
+    device in silence. "cuda:1", a second GPU, is not possible yet.
     """
     kind, _, index = device.partition(":") if isinstance(device, str) else ("", "", "")
-    if device in ("auto", "cpu"):
+    facts = _core.info()
+    if device == "auto":
+        device = "cuda" if facts["cuda"] else "cpu"
+    if device == "cpu" or (device in ("cuda", "cuda:0") and facts["cuda"]):
+        _core.set_device(device.removesuffix(":0"))
         return
     if kind == "cuda" and (index.isdecimal() or device == "cuda"):
+        reason = facts["cuda_reason"] or "this version of fastcnn uses the first GPU alone"
         raise DeviceError(
-            f"set_device: {device!r} cannot be used, because this build of fastcnn was made without CUDA; "
+            f"set_device: {device!r} cannot be used, because {reason}; "
             "use 'cpu' or 'auto' (python -m fastcnn.info says what this build has)"
         )
     raise ValueError(
@@ -68,8 +74,8 @@ def set_device(device: str) -> None:
 
 
 def get_device() -> str:
-    """The device in use: "cpu"."""
-    return "cpu"
+    """The device in use: "cpu" or "cuda"."""
+    return str(_core.device())
 
 
 def _mix(state: int) -> int:

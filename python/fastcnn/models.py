@@ -256,13 +256,15 @@ class Sequential(Stack):
             self._build(images.shape[1:], where)
         store = self.store
         frozen = (self.seed, tuple(self.optimizer.settings().items())) if train and self.optimizer is not None else None
-        if self._plan is None or self._planned[0] is not store or (train and self._planned[1] != frozen):
+        place = (store, config.get_device())
+        moved = self._plan is None or self._planned[0][0] is not store or self._planned[0][1] != place[1]
+        if self._plan is None or moved or (train and self._planned[1] != frozen):
             self._build(images.shape[1:], where)  # a model that shares layers may have left them with its own shapes
             optimizer = self.optimizer if train else None
             if optimizer is not None:
                 optimizer.build(store)
             self._plan = Plan(self._layers, images.shape[1:], self.loss, optimizer, self.seed if train else 0)
-            self._planned = store, frozen
+            self._planned = place, frozen
         return self._plan
 
     def _logs(self, loss: float, correct: int, count: int) -> dict[str, Any]:

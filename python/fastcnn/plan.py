@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,8 @@ class Plan:
     loss : needed by `evaluate_step` and `train_step`. optimizer : needed by `train_step`; built for the same store.
     seed : of the random numbers that layers draw in training.
 
-    The plan reads the variables in place, and the optimizer writes them in place. If they are moved to another store, make a new plan.
+    The plan reads the variables in place, and the optimizer writes them in place. If they are moved to another store, or another device is
+    chosen, make a new plan: it runs on the device that `config.get_device()` names when it is made.
     """
 
     def __init__(
@@ -90,6 +92,30 @@ class Plan:
     def gradients(self) -> NDArray[np.float32]:
         """The gradients that the last `train_step` computed, laid out as the store's buffer is."""
         return self._gradients
+
+    @contextmanager
+    def holding_data(self, x: Array, y: Array) -> Iterator[None]:
+        """Within the block, batches of x and y are gathered on the device, where both lie as they are. Nothing happens on the CPU.
+
+        x and y : as for `evaluate_step`; they must not change. MemoryError where the device has no room for them.
+        """
+        self._plan.hold_data(x, y)
+        try:
+            yield
+        finally:
+            self._plan.release_data()
+
+    @contextmanager
+    def holding_model(self) -> Iterator[None]:
+        """Within the block, the variables and the optimizer's state stay on the device from step to step; outside, each step brings them there and back.
+
+        Nobody may look at them within. Nothing happens on the CPU.
+        """
+        self._plan.hold_model()
+        try:
+            yield
+        finally:
+            self._plan.release_model()
 
     def forward(self, x: Array, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """Inference: (n, *output_shape) for the samples `rows` of x, or all of them.

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -56,21 +58,28 @@ def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
     callbacks.call("on_train_begin")
     logs: dict[str, Any] | None = None
     finite = True
-    for epoch in range(initial_epoch, epochs):
-        callbacks.call("on_epoch_begin", epoch)
-        progress = Progress(f"Epoch {epoch + 1}/{epochs}", len(run.data.x), verbose)
-        try:
-            logs, finite = _train_epoch(run, epoch, progress, finite)
-            if run.validation is not None:
-                seen = evaluate(model, run.plan, run.validation, run.batch_size, callbacks)
-                logs.update({f"val_{name}": value for name, value in seen.items()})
-        finally:
-            progress.close()
-        callbacks.call("on_epoch_end", epoch, logs)
-        progress.finish(values(logs))
-        if model.stop_training:
-            break
+    with step_function(run.plan, run.data.x).holding_data(*run.data):
+        for epoch in range(initial_epoch, epochs):
+            callbacks.call("on_epoch_begin", epoch)
+            progress = Progress(f"Epoch {epoch + 1}/{epochs}", len(run.data.x), verbose)
+            try:
+                with _model_at_rest(run.plan, callbacks.train_batch_begin, callbacks.train_batch_end):
+                    logs, finite = _train_epoch(run, epoch, progress, finite)
+                if run.validation is not None:
+                    seen = evaluate(model, run.plan, run.validation, run.batch_size, callbacks)
+                    logs.update({f"val_{name}": value for name, value in seen.items()})
+            finally:
+                progress.close()
+            callbacks.call("on_epoch_end", epoch, logs)
+            progress.finish(values(logs))
+            if model.stop_training:
+                break
     callbacks.call("on_train_end", logs)
+
+
+def _model_at_rest(plan: Plan, *hooks: Sequence[Any]) -> AbstractContextManager[None]:
+    """The model stays on the device for many batches, unless somebody is called between them, who may look at it."""
+    return nullcontext() if any(hooks) else plan.holding_model()
 
 
 def _train_epoch(run: Run, epoch: int, progress: Progress, finite: bool) -> tuple[dict[str, Any], bool]:
@@ -137,18 +146,19 @@ def evaluate(
     order = np.arange(len(x))
     total, correct, done = 0.0, 0, 0
     callbacks.call("on_test_begin")
-    for batch, start in enumerate(range(0, len(x), batch_size)):
-        for hook in callbacks.test_batch_begin:
-            hook(batch)
-        rows = order[start : start + batch_size]
-        loss, hits = evaluate_step(x, y, rows)
-        total += loss
-        correct += hits
-        done += len(rows)
-        for hook in callbacks.test_batch_end:
-            hook(batch, model._logs(total, correct, done))
-        if progress is not None and time.perf_counter() >= progress.next_drawing:
-            progress.draw(done, model._logs(total, correct, done))
+    with _model_at_rest(plan, callbacks.test_batch_begin, callbacks.test_batch_end):
+        for batch, start in enumerate(range(0, len(x), batch_size)):
+            for hook in callbacks.test_batch_begin:
+                hook(batch)
+            rows = order[start : start + batch_size]
+            loss, hits = evaluate_step(x, y, rows)
+            total += loss
+            correct += hits
+            done += len(rows)
+            for hook in callbacks.test_batch_end:
+                hook(batch, model._logs(total, correct, done))
+            if progress is not None and time.perf_counter() >= progress.next_drawing:
+                progress.draw(done, model._logs(total, correct, done))
     logs = model._logs(total, correct, done)
     callbacks.call("on_test_end", logs)
     return logs
@@ -159,14 +169,15 @@ def predict(plan: Plan, x: Array, batch_size: int, callbacks: CallbackList, prog
     forward = step_function(plan, x).forward
     outputs = np.empty((len(x), *plan.output_shape), np.float32)
     callbacks.call("on_predict_begin")
-    for batch, start in enumerate(range(0, len(x), batch_size)):
-        for hook in callbacks.predict_batch_begin:
-            hook(batch)
-        part = slice(start, min(start + batch_size, len(x)))
-        outputs[part] = forward(x[part])
-        for hook in callbacks.predict_batch_end:
-            hook(batch, {"outputs": outputs[part]})
-        if time.perf_counter() >= progress.next_drawing:
-            progress.draw(part.stop, {})
+    with _model_at_rest(plan, callbacks.predict_batch_begin, callbacks.predict_batch_end):
+        for batch, start in enumerate(range(0, len(x), batch_size)):
+            for hook in callbacks.predict_batch_begin:
+                hook(batch)
+            part = slice(start, min(start + batch_size, len(x)))
+            outputs[part] = forward(x[part])
+            for hook in callbacks.predict_batch_end:
+                hook(batch, {"outputs": outputs[part]})
+            if time.perf_counter() >= progress.next_drawing:
+                progress.draw(part.stop, {})
     callbacks.call("on_predict_end")
     return outputs

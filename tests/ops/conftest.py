@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from backends import offered_backends, running_or_skipped
 from checks import dirty_heap
+
+
+@pytest.fixture(params=offered_backends())
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each backend in turn, by name; operations run on it."""
+    with running_or_skipped(request.param):
+        yield request.param
 
 
 @pytest.fixture(autouse=True)

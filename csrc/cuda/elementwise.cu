@@ -1,0 +1,56 @@
+// relu, rescale and dropout (ops/elementwise.h): one thread an element; memory traffic and nothing else.
+#include "ops/elementwise.h"
+
+#include "cuda/launch.cuh"
+
+namespace fastcnn::cuda {
+namespace {
+
+struct ReluForward {
+  const float* x;
+  float* y;
+  __device__ void operator()(int64_t i) const { y[i] = x[i] <= 0 ? 0 : x[i]; }  // a NaN is not <= 0
+};
+
+struct ReluBackward {
+  const float *dy, *y;
+  float* dx;
+  __device__ void operator()(int64_t i) const { dx[i] = y[i] > 0 ? dy[i] : 0; }
+};
+
+struct Rescale {
+  const float* x;
+  float scale, offset;
+  float* y;
+  __device__ void operator()(int64_t i) const { y[i] = fmaf(x[i], scale, offset); }
+};
+
+struct Dropout {
+  const float* x;
+  float rate, scale;
+  RandomKey key;
+  float* y;
+  __device__ void operator()(int64_t i) const {
+    const PhiloxBlock random = random_block(key, static_cast<uint64_t>(i / 4));
+    const uint32_t bits = i % 4 == 0 ? random.value[0] : i % 4 == 1 ? random.value[1] : i % 4 == 2 ? random.value[2] : random.value[3];
+    y[i] = to_unit_float(bits) < rate ? 0 : x[i] * scale;
+  }
+};
+
+}  // namespace
+
+void relu_forward(int64_t n, const float* x, float* y, const Parallel& parallel) { launch_elements(parallel, n, ReluForward{x, y}); }
+
+void relu_backward(int64_t n, const float* dy, const float* y, float* dx, const Parallel& parallel) {
+  launch_elements(parallel, n, ReluBackward{dy, y, dx});
+}
+
+void rescale(int64_t n, const float* x, float scale, float offset, float* y, const Parallel& parallel) {
+  launch_elements(parallel, n, Rescale{x, scale, offset, y});
+}
+
+void dropout(int64_t n, const float* x, float rate, float scale, const RandomKey& key, float* y, const Parallel& parallel) {
+  launch_elements(parallel, n, Dropout{x, rate, scale, key, y});
+}
+
+}  // namespace fastcnn::cuda

@@ -1,0 +1,81 @@
+// What the two poolings share: the windows over a pixel, and the pixels under a window.
+#pragma once
+
+#include "cuda/launch.cuh"
+#include "ops/max_pool2d.h"
+
+namespace fastcnn::cuda {
+
+// One element of an NHWC array, from its number.
+struct Element {
+  int64_t n;
+  int h, w, c;
+};
+
+__device__ inline Element element_of(int64_t i, int64_t H, int64_t W, int64_t C) {
+  const int64_t pixel = i / C, row = pixel / W;
+  return {row / H, static_cast<int>(row % H), static_cast<int>(pixel % W), static_cast<int>(i % C)};
+}
+
+// Numbers in [begin, end).
+struct Range {
+  int begin, end;
+};
+
+// The elements of window `output` that lie in the image, along one axis.
+__device__ inline Range inside(int output, int64_t stride, int64_t pad, int64_t window, int64_t inputs) {
+  const int start = static_cast<int>(output * stride - pad);
+  return {max(0, -start), min(static_cast<int>(window), static_cast<int>(inputs) - start)};
+}
+
+// The windows that hold input `h`, along one axis.
+__device__ inline Range windows_over(int h, int64_t stride, int64_t pad, int64_t window, int64_t outputs) {
+  const int from = static_cast<int>(h + pad - window), step = static_cast<int>(stride);
+  return {from < 0 ? 0 : from / step + 1, min(static_cast<int>(outputs), static_cast<int>(h + pad) / step + 1)};
+}
+
+// The largest value of window i, and its place in the window; a NaN is larger than anything, the first of equals wins.
+__device__ inline float largest_in_window(const Pool2d& pool, const float* x, int64_t i, int& winner) {
+  const Window& win = pool.window;
+  const Element at = element_of(i, win.P, win.Q, pool.C);
+  const Range rows = inside(at.h, win.stride_h, win.top, win.R, win.H), columns = inside(at.w, win.stride_w, win.left, win.S, win.W);
+  const int64_t corner = ((at.n * win.H + at.h * win.stride_h - win.top) * win.W + at.w * win.stride_w - win.left) * pool.C + at.c;
+  float best = x[corner + (rows.begin * win.W + columns.begin) * pool.C];
+  winner = static_cast<int>(rows.begin * win.S + columns.begin);
+  for (int r = rows.begin; r < rows.end; ++r) {
+    for (int s = columns.begin; s < columns.end; ++s) {
+      const float v = x[corner + (r * win.W + s) * pool.C];
+      if (v <= best || best != best) continue;
+      best = v;
+      winner = static_cast<int>(r * win.S + s);
+    }
+  }
+  return best;
+}
+
+// Element i of dx: the sum of dy over the windows whose index points to it, in their order.
+template <class Index>
+struct MaxPoolBackward {
+  Pool2d pool;
+  const float* dy;
+  const Index* index;
+  float* dx;
+
+  __device__ void operator()(int64_t i) const {
+    const Window& win = pool.window;
+    const Element at = element_of(i, win.H, win.W, pool.C);
+    const Range rows = windows_over(at.h, win.stride_h, win.top, win.R, win.P),
+                columns = windows_over(at.w, win.stride_w, win.left, win.S, win.Q);
+    float total = 0;
+    for (int p = rows.begin; p < rows.end; ++p) {
+      for (int q = columns.begin; q < columns.end; ++q) {
+        const int64_t output = ((at.n * win.P + p) * win.Q + q) * pool.C + at.c;
+        const int64_t r = at.h + win.top - p * win.stride_h, s = at.w + win.left - q * win.stride_w;
+        if (index[output] == r * win.S + s) total += dy[output];
+      }
+    }
+    dx[i] = total;
+  }
+};
+
+}  // namespace fastcnn::cuda

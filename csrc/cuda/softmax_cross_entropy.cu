@@ -1,0 +1,97 @@
+// softmax_cross_entropy (ops/softmax_cross_entropy.h): a warp a row, loss and gradient in one pass of the kernel.
+#include "ops/softmax_cross_entropy.h"
+
+#include "cuda/rows.cuh"
+
+namespace fastcnn::cuda {
+namespace {
+
+constexpr float lowest = 1e-7f, highest = 1 - 1e-7f;
+__device__ inline float clip(float p) { return p < lowest ? lowest : p > highest ? highest : p; }
+__device__ inline bool inside(float p) { return p >= lowest && p <= highest; }
+
+// The target of one row: a class number, or probabilities where those are not null.
+struct Target {
+  int64_t cls;
+  const float* probabilities;
+  __device__ float operator[](int64_t k) const { return probabilities != nullptr ? probabilities[k] : k == cls ? 1.0f : 0.0f; }
+};
+
+// Each of these: one row's loss (in every lane), and its gradient where dx is not null.
+
+__device__ float from_logits(int64_t K, const float* x, const Target& target, float scale, float* dx) {
+  const float largest = largest_of(K, x);
+  float total = 0, weight = 0, expected = 0;
+  for (int64_t k = lane_of_thread(); k < K; k += warp_size) {
+    total += expf(x[k] - largest);
+    weight += target[k];
+    if (target[k] != 0) expected += target[k] * (x[k] - largest);
+  }
+  total = sum_over_warp(total);
+  weight = sum_over_warp(weight);
+  expected = sum_over_warp(expected);
+  if (dx != nullptr) {
+    for (int64_t k = lane_of_thread(); k < K; k += warp_size) dx[k] = (expf(x[k] - largest) / total * weight - target[k]) * scale;
+  }
+  return logf(total) * weight - expected;
+}
+
+__device__ float from_class_probabilities(int64_t K, const float* x, int64_t cls, float scale, float* dx) {
+  float total = 0;
+  for (int64_t k = lane_of_thread(); k < K; k += warp_size) total += clip(x[k]);
+  total = sum_over_warp(total);
+  const float p = x[cls], loss = logf(total) - logf(clip(p));
+  __syncwarp(full_warp);  // dx may be x: every lane has read x[cls]
+  if (dx != nullptr) {
+    for (int64_t k = lane_of_thread(); k < K; k += warp_size) dx[k] = inside(x[k]) ? (1 / total - (k == cls ? 1 / p : 0.0f)) * scale : 0.0f;
+  }
+  return loss;
+}
+
+__device__ float from_probabilities(int64_t K, const float* x, const float* target, float scale, float* dx) {
+  float total = 0, loss = 0, mean = 0;  // mean: sum over k of p[k] times the gradient by p[k] = x[k] / total
+  for (int64_t k = lane_of_thread(); k < K; k += warp_size) total += x[k];
+  total = sum_over_warp(total);
+  for (int64_t k = lane_of_thread(); k < K; k += warp_size) {
+    loss -= target[k] * logf(clip(x[k] / total));
+    mean -= inside(x[k] / total) ? target[k] : 0.0f;
+  }
+  loss = sum_over_warp(loss);
+  mean = sum_over_warp(mean);
+  if (dx != nullptr) {
+    for (int64_t k = lane_of_thread(); k < K; k += warp_size) {
+      const float gradient = inside(x[k] / total) ? -target[k] * total / x[k] : 0.0f;
+      dx[k] = (gradient - mean) / total * scale;
+    }
+  }
+  return loss;
+}
+
+__global__ void cross_entropy_rows(CrossEntropy op, const float* x, Targets targets, float* loss, int32_t* correct, float* dx) {
+  const int64_t n = row_of_warp(), K = op.K;
+  if (n >= op.N) return;
+  const int64_t row = targets.rows == nullptr ? n : targets.rows[n];
+  const Target target{targets.classes == nullptr ? -1 : targets.classes[row],
+                      targets.probabilities == nullptr ? nullptr : targets.probabilities + row * K};
+  const float* in = x + n * K;
+  float* out = dx == nullptr ? nullptr : dx + n * K;
+  const float scale = 1 / static_cast<float>(op.N);
+  if (correct != nullptr) {
+    const int64_t wanted = target.probabilities == nullptr ? target.cls : position_of_largest(K, target.probabilities);
+    const bool right = position_of_largest(K, in) == wanted;
+    if (lane_of_thread() == 0) correct[n] = right;
+  }
+  const float of_row = op.from_logits                    ? from_logits(K, in, target, scale, out)
+                       : target.probabilities == nullptr ? from_class_probabilities(K, in, target.cls, scale, out)
+                                                         : from_probabilities(K, in, target.probabilities, scale, out);
+  if (lane_of_thread() == 0) loss[n] = of_row;
+}
+
+}  // namespace
+
+void softmax_cross_entropy(const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct, float* dx,
+                           const Parallel& parallel) {
+  launch(parallel, blocks_for(op.N, rows_a_block), 1, 1, rows_a_block * warp_size, cross_entropy_rows, op, x, targets, loss, correct, dx);
+}
+
+}  // namespace fastcnn::cuda

@@ -1,0 +1,207 @@
+"""Models on the CUDA kernels, on the emulation of a GPU: a training step as on the CPU, and what goes to the device and comes back.
+
+The operations have tests/ops/ for this; the emulation itself, tests/test_simt.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from backends import running_or_skipped
+from fastcnn import callbacks, config, layers, models, ops
+from fastcnn.errors import DeviceError
+
+Array = np.ndarray[Any, Any]
+
+
+@pytest.fixture
+def emulated() -> Iterator[None]:
+    with running_or_skipped("cuda-simt"):
+        yield
+
+
+def data(n: int, seed: int = 0) -> tuple[Array, Array]:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (n, 32, 32, 3), np.uint8), rng.integers(0, 10, n)
+
+
+def tutorial() -> models.Sequential:
+    """The tutorial's network, with what else a plan can hold: Rescaling and Dropout."""
+    return models.Sequential(
+        [
+            layers.Input((32, 32, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dropout(0.25),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def small(seed: int = 1) -> models.Sequential:
+    config.set_seed(seed)
+    model = models.Sequential(
+        [layers.Input((32, 32, 3)), layers.MaxPooling2D(8), layers.Flatten(), layers.Dropout(0.5), layers.Dense(10)]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    return model
+
+
+def state(model: models.Sequential) -> list[Array]:
+    assert model.optimizer is not None
+    return [array.copy() for array in (model.store.buffer, *model.optimizer.slots.values())]
+
+
+def set_state(model: models.Sequential, arrays: list[Array]) -> None:
+    assert model.optimizer is not None
+    for array, wanted in zip((model.store.buffer, *model.optimizer.slots.values()), arrays, strict=True):
+        array[...] = wanted
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_five_steps_of_the_tutorials_network_match_the_cpus(optimizer: str) -> None:
+    """Each from the CPU's state, so that rounding does not add up; one seed gives both the same weights and the same dropout."""
+    config.set_seed(7)
+    here = tutorial()
+    config.set_seed(7)
+    there = tutorial()
+    for model in (here, there):
+        model.compile(optimizer, "sparse_categorical_crossentropy", ["accuracy"])
+    x, y = data(40)
+    with running_or_skipped("cuda-simt"):
+        there.train_on_batch(x[:1], y[:1])  # builds its optimizer's slots
+    here.train_on_batch(x[:1], y[:1])
+    np.testing.assert_allclose(there.store.buffer, here.store.buffer, atol=2e-5)
+    for step in range(5):
+        batch = slice(8 * step, 8 * step + 8)
+        set_state(there, state(here))
+        losses = here.train_on_batch(x[batch], y[batch])
+        with running_or_skipped("cuda-simt"):
+            assert config.get_device() == "cuda"
+            np.testing.assert_allclose(there.train_on_batch(x[batch], y[batch]), losses, rtol=1e-5)
+        assert here._plan is not None
+        assert there._plan is not None
+        gradients = here._plan.gradients
+        np.testing.assert_allclose(there._plan.gradients, gradients, atol=5e-6 * np.abs(gradients).max())
+    set_state(there, state(here))
+    outputs = here.predict(x[:8], verbose=0)
+    with running_or_skipped("cuda-simt"):
+        np.testing.assert_allclose(there.predict(x[:8], verbose=0), outputs, atol=1e-6)
+
+
+def trained(x: Array, y: Array, **settings: Any) -> tuple[Array, dict[str, list[float]]]:
+    model = small()
+    history = model.fit(x, y, batch_size=16, epochs=2, verbose=0, **settings).history
+    return model.store.buffer.copy(), history
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_fit_does_what_it_does_on_the_cpu(dtype: type) -> None:
+    """The same batches in the same order, the last one shorter, the same dropout."""
+    x, y = data(40)
+    x = (x / 255).astype(dtype) if dtype != np.uint8 else x // 128
+    weights, history = trained(x, y, validation_data=(x[:10], y[:10]))
+    with running_or_skipped("cuda-simt"):
+        weights_there, history_there = trained(x, y, validation_data=(x[:10], y[:10]))
+    np.testing.assert_allclose(weights_there, weights, atol=1e-5)
+    for name, values in history.items():
+        np.testing.assert_allclose(history_there[name], values, rtol=1e-5, err_msg=name)
+
+
+def test_data_with_gaps_are_trained_on_as_without(emulated: None) -> None:
+    x, y = data(80)
+    np.testing.assert_array_equal(trained(x[::2] // 128, y[::2])[0], trained(x[::2].copy() // 128, y[::2])[0])
+
+
+def test_one_seed_gives_the_same_bits_every_time(emulated: None) -> None:
+    x, y = data(40)
+    np.testing.assert_array_equal(trained(x // 128, y)[0], trained(x // 128, y)[0])
+
+
+class Looks(callbacks.Callback):
+    """Keeps a copy of the weights after each batch, and of those that it leaves there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Array] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.seen.append(self.model.store.buffer.copy())
+        self.model.store.buffer *= 0.5
+
+
+def test_a_callback_sees_and_changes_the_weights_between_batches(emulated: None) -> None:
+    model, looks = small(), Looks()
+    x, y = data(32)
+    model.fit(x // 128, y, batch_size=16, verbose=0, callbacks=[looks])
+    assert len(looks.seen) == 2
+    assert not np.array_equal(looks.seen[0] * 0.5, looks.seen[1])
+    np.testing.assert_array_equal(model.store.buffer, looks.seen[1] * 0.5)
+
+
+def test_the_model_is_here_after_an_error_in_the_middle(emulated: None) -> None:
+    class Fails(callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            raise RuntimeError("enough")
+
+    model = small()
+    before = model.store.buffer.copy()
+    x, y = data(32)
+    with pytest.raises(RuntimeError, match="enough"):
+        model.fit(x // 128, y, verbose=0, callbacks=[Fails()])
+    assert not np.array_equal(model.store.buffer, before)
+    assert model.optimizer is not None
+    assert model.optimizer.iterations == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: ops.conv2d(np.ones((1, 4, 4, 3), "f"), np.ones((3, 3, 4, 5), "f")),
+            "conv2d: w expects 4 input channels",
+        ),
+        (
+            lambda: ops.softmax_cross_entropy(np.ones((2, 3), "f"), np.array([0, 3])),
+            r"softmax_cross_entropy: labels must be in \[0, 3\) .* labels\[1\] is 3",
+        ),
+        (lambda: small().fit(data(4)[0], [0, 1, 2, 10], verbose=0), "fit: .*10"),
+    ],
+)
+def test_bad_input_gets_the_sentence_that_it_gets_on_the_cpu(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as here:
+        call()
+    with running_or_skipped("cuda-simt"):
+        with pytest.raises(ValueError, match=message) as there:
+            call()
+        np.testing.assert_array_equal(ops.relu(np.float32([-1, 1])), [0, 1])
+    assert str(there.value) == str(here.value)
+
+
+def test_more_than_the_device_holds_is_a_memory_error_and_the_device_goes_on(emulated: None) -> None:
+    with pytest.raises(MemoryError, match=r"cuda: \d+ bytes of device memory were asked for, but \d+ of \d+ are free"):
+        ops.relu(np.zeros(2**30 + 1, np.float32))  # more than the emulation's 4 GiB
+    np.testing.assert_array_equal(ops.relu(np.float32([-1, 1])), [0, 1])
+
+
+def test_auto_takes_the_gpu_and_the_model_moves(emulated: None) -> None:
+    config.set_device("cpu")
+    model = small()
+    x, _ = data(4)
+    here = model.predict(x // 128, verbose=0)
+    config.set_device("auto")
+    assert config.get_device() == "cuda"
+    np.testing.assert_allclose(model.predict(x // 128, verbose=0), here, atol=1e-6)
+    with pytest.raises(
+        DeviceError, match=r"'cuda:1' cannot be used, because this version of fastcnn uses the first GPU alone"
+    ):
+        config.set_device("cuda:1")
