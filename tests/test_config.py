@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import fastcnn
 import numpy as np
 import pytest
-from fastcnn import config
+from fastcnn import _core, config
 
 
 @pytest.fixture(autouse=True)
@@ -52,13 +54,20 @@ def test_threads_are_set_and_told() -> None:
     assert fastcnn.get_threads() == before
 
 
-def test_the_cpu_is_the_device_of_this_build_and_cuda_says_why_not() -> None:
+@pytest.mark.parametrize(
+    "reason", ["this build of fastcnn was made without CUDA (FASTCNN_CUDA was off)", "no NVIDIA driver is installed"]
+)
+def test_where_cuda_cannot_be_used_auto_is_the_cpu_and_cuda_says_why_not(
+    reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = _core.info() | {"cuda": False, "cuda_reason": reason}
+    monkeypatch.setattr(_core, "info", lambda: facts)
     for device in ("auto", "cpu"):
         fastcnn.set_device(device)
         assert fastcnn.get_device() == "cpu"
     for device in ("cuda", "cuda:1"):
         with pytest.raises(
-            fastcnn.DeviceError, match=f"'{device}' cannot be used, because this build .* without CUDA; use 'cpu'"
+            fastcnn.DeviceError, match=f"'{device}' cannot be used, because {re.escape(reason)}; use 'cpu'"
         ):
             fastcnn.set_device(device)
     for device in ("gpu", "cuda:", "cuda:x", "", None):

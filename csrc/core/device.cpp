@@ -24,7 +24,9 @@ std::atomic<Device> chosen{Device::cpu};
 
 void provide_cuda(const Backend& backend) { cuda() = new Backend(backend); }
 
-std::string why_not_cuda() { return cuda() == nullptr ? "this build of fastcnn was made without CUDA" : cuda()->why_not(); }
+std::string why_not_cuda() {
+  return cuda() == nullptr ? std::string("this build of fastcnn was made without CUDA (") + FASTCNN_CUDA_REASON + ")" : cuda()->why_not();
+}
 
 Device current() { return chosen.load(std::memory_order_relaxed); }
 

@@ -17,12 +17,37 @@ void check(cudaError_t error, const char* what) {
   throw DeviceError(std::string("cuda: ") + what + " failed: " + cudaGetErrorString(error) + " (" + cudaGetErrorName(error) + ")");
 }
 
-std::string why_not() {
-  int count = 0;
-  const cudaError_t error = cudaGetDeviceCount(&count);
-  if (error == cudaSuccess && count > 0) return "";
+__global__ void nothing() {}
+
+// Whether the build has machine code, or PTX, for it.
+std::string why_not_first_gpu() {
+  cudaFuncAttributes attributes = {};
+  const cudaError_t error = cudaFuncGetAttributes(&attributes, nothing);
+  if (error == cudaSuccess) return "";
   cudaGetLastError();
-  return error == cudaSuccess ? "the driver finds no GPU" : std::string(cudaGetErrorString(error)) + " (" + cudaGetErrorName(error) + ")";
+  cudaDeviceProp gpu = {};
+  cudaGetDeviceProperties(&gpu, 0);
+  if (error == cudaErrorNoKernelImageForDevice)
+    return "this build has no kernels for the GPU's architecture, " + std::to_string(gpu.major) + "." + std::to_string(gpu.minor) + " (" +
+           gpu.name + ")";
+  return std::string(cudaGetErrorString(error)) + " (" + cudaGetErrorName(error) + ")";
+}
+
+// 13000 as "13.0".
+std::string version(int number) { return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10); }
+
+std::string why_not() {
+  int driver = 0, runtime = 0, count = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  if (driver == 0) return "no NVIDIA driver is installed";
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaSuccess && count > 0) return why_not_first_gpu();
+  cudaGetLastError();
+  if (error == cudaErrorInsufficientDriver)
+    return "the NVIDIA driver is too old: it knows CUDA " + version(driver) + ", but this build needs " + version(runtime);
+  if (error == cudaErrorNoDevice || error == cudaSuccess) return "the NVIDIA driver finds no GPU";
+  return std::string(cudaGetErrorString(error)) + " (" + cudaGetErrorName(error) + ")";
 }
 
 void* allocate(size_t bytes) {

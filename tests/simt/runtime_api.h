@@ -204,6 +204,16 @@ inline cudaError_t cudaDriverGetVersion(int* version) {
   *version = 12000;
   return cudaSuccess;
 }
+
+struct cudaFuncAttributes {
+  int maxThreadsPerBlock = 1024;
+};
+template <class Kernel>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, Kernel*) {
+  *attributes = {};
+  return cudaSuccess;
+}
+
 inline cudaError_t cudaRuntimeGetVersion(int* version) { return cudaDriverGetVersion(version); }
 
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
