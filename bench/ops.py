@@ -3,7 +3,8 @@
 The kernels are timed, not what is around them. Each public function is called once while the calls that it makes into the core are written down, and
 these are timed, with their arguments as the core takes them: conv2d_backward is a dgrad and a wgrad. A call still allocates its results, as PyTorch's does, but
 malloc is told to keep memory, so that a result lies where the last one lay; page faults are counted and printed. What a call costs that does nothing is printed too.
-The arrays are the same in every call, so what fits a cache is in it, for all alike.
+(The calls of
+conv2d_relu_max_pool2d's gradients check the index first, which a plan does not.) The arrays are the same in every call, so what fits a cache is in it, for all alike.
 
 GFLOP/s are those of the dense operation, also where a kernel does less (conv2d_relu_max_pool2d's gradients; padding that is left out), so more than the
 peak is possible. GB/s count each array once for each time that it must be read or written; their peak is memcpy's with as many bytes.

@@ -1,6 +1,10 @@
 """fastcnn._core with the CUDA kernels on the emulation of a GPU (tests/simt/), built when it is first asked for and kept in build/cuda-simt.
 
-The build has everything that an ordinary one has, so a test switches to it by putting it in the place of fastcnn.ops's own.
+The build has everything that an ordinary one has, so a test switches to it by putting it in the place of fastcnn.ops's own. Under the address sanitizer, which
+also finds a kernel's index outside a buffer of the device's (Python must be started with the sanitizer's library):
+
+    FASTCNN_SIMT_SANITIZE=1 LD_PRELOAD="$(c++ -print-file-name=libasan.so) $(c++ -print-file-name=libubsan.so)" \\
+        ASAN_OPTIONS=detect_leaks=0:protect_shadow_gap=0 python -m pytest tests/ops tests/test_cuda.py -k cuda-simt
 """
 
 from __future__ import annotations
@@ -19,7 +23,8 @@ from types import ModuleType
 __all__ = ["UnavailableError", "core"]
 
 ROOT = Path(__file__).parents[1]
-FOLDER = ROOT / "build" / f"cuda-simt-{sys.implementation.cache_tag}"
+SANITIZED = os.environ.get("FASTCNN_SIMT_SANITIZE") == "1"
+FOLDER = ROOT / "build" / f"cuda-simt-{sys.implementation.cache_tag}{'-sanitized' if SANITIZED else ''}"
 
 
 class UnavailableError(Exception):
@@ -55,6 +60,7 @@ def _build() -> None:
         "Python_EXECUTABLE": sys.executable,
         "pybind11_DIR": pybind11.get_cmake_dir(),
         "CMAKE_BUILD_TYPE": "Release",
+        "CMAKE_CXX_FLAGS": "-fsanitize=address,undefined -fno-sanitize-recover=undefined -g1" if SANITIZED else "",
     }
     _run(cmake, "-S", str(ROOT), "-B", str(FOLDER), *(f"-D{name}={value}" for name, value in settings.items()))
     _run(cmake, "--build", str(FOLDER), "--parallel", str(len(os.sched_getaffinity(0))))
