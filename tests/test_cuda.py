@@ -5,13 +5,15 @@ The operations have tests/ops/ for this; the emulation itself, tests/test_simt.p
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from backends import offered_backends, running_or_skipped
-from fastcnn import callbacks, config, layers, models, ops
+from fastcnn import _core, callbacks, config, cuda, layers, models, ops
 from fastcnn.errors import DeviceError
 
 Array = np.ndarray[Any, Any]
@@ -217,3 +219,34 @@ def test_auto_takes_the_gpu_and_the_model_moves(on_gpu: str) -> None:
         DeviceError, match=r"'cuda:1' cannot be used, because this version of fastcnn uses the first GPU alone"
     ):
         config.set_device("cuda:1")
+
+
+def test_cuda_says_whether_it_is_there(on_gpu: str) -> None:
+    assert cuda.is_available()
+    assert cuda.why_not() == ""
+
+
+def test_where_cuda_is_not_there_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = _core.info() | {"cuda": False, "cuda_reason": "no NVIDIA driver is installed"}
+    monkeypatch.setattr(_core, "info", lambda: facts)
+    assert not cuda.is_available()
+    assert cuda.why_not() == "no NVIDIA driver is installed"
+
+
+def test_a_fork_of_a_process_that_has_used_the_gpu_gets_an_error(on_gpu: str) -> None:
+    ops.relu(np.float32([1]))
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            ops.relu(np.float32([1]))
+            said = "nothing"
+        except DeviceError as error:
+            said = str(error)
+        os.write(write, said.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert re.match("cuda: this process was forked .* 'spawn'", os.read(read, 1000).decode())
+    os.close(read)
+    os.close(write)
+    np.testing.assert_array_equal(ops.relu(np.float32([-1, 1])), [0, 1])

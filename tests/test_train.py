@@ -208,7 +208,8 @@ def test_ctrl_c_keeps_the_model_as_it_is(tmp_path: Path) -> None:
             break
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out = process.stdout.read()  # not by communicate(), which forgets what has been read ahead
+    _, err = process.communicate(timeout=30)
     finished = 2 + out.count("Epoch ")
     assert process.returncode == 130
     said = re.fullmatch(

@@ -73,6 +73,14 @@ void synchronize(Device device) {
   if (device == Device::cuda) cuda()->synchronize(cuda()->stream());
 }
 
+bool synchronous() {
+  static const bool asked = [] {
+    const char* value = std::getenv("FASTCNN_CUDA_SYNC");
+    return value != nullptr && std::strcmp(value, "1") == 0;
+  }();
+  return asked;
+}
+
 Parallel parallel(Device device) { return device == Device::cuda ? Parallel{nullptr, nullptr, 1, cuda()->stream()} : pool::parallel(); }
 
 }  // namespace fastcnn::device

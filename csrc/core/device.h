@@ -38,6 +38,9 @@ void copy_in(Device device, void* to, const void* from, size_t bytes);
 void copy_out(Device device, void* to, const void* from, size_t bytes);
 void synchronize(Device device);
 
+// Whether FASTCNN_CUDA_SYNC=1 asks for a wait after every stage of a plan, so that an error is reported where it was made.
+bool synchronous();
+
 // What a kernel on this device is given: the pool's loop, or the stream.
 Parallel parallel(Device device);
 

@@ -2,6 +2,8 @@
 // device.
 #include "core/device.h"
 
+#include <unistd.h>
+
 #include <sstream>
 
 #include "core/errors.h"
@@ -50,7 +52,19 @@ std::string why_not() {
   return std::string(cudaGetErrorString(error)) + " (" + cudaGetErrorName(error) + ")";
 }
 
+// CUDA does not survive a fork: neither its context nor anything in it can be used by the child.
+pid_t first_user = 0;
+
+void refuse_after_fork() {
+  if (first_user == 0) first_user = getpid();
+  if (first_user != getpid())
+    throw DeviceError(
+        "cuda: this process was forked from one that had used the GPU, and CUDA cannot be used in both; "
+        "start it by multiprocessing's 'spawn' instead");
+}
+
 void* allocate(size_t bytes) {
+  refuse_after_fork();
   void* memory = nullptr;
   const cudaError_t error = cudaMalloc(&memory, bytes);
   if (error == cudaErrorMemoryAllocation) {
@@ -65,7 +79,9 @@ void* allocate(size_t bytes) {
   return memory;
 }
 
-void release(void* memory) { cudaFree(memory); }
+void release(void* memory) {
+  if (first_user == getpid()) cudaFree(memory);
+}
 
 void copy_in(void* to, const void* from, size_t bytes, void* stream) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, static_cast<cudaStream_t>(stream)), "copying to the device");
@@ -83,6 +99,7 @@ void copy_out(void* to, const void* from, size_t bytes, void* stream) {
 
 // One for the process, made when it is first asked for.
 void* stream() {
+  refuse_after_fork();
   static cudaStream_t made = [] {
     cudaStream_t stream = nullptr;
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");

@@ -94,6 +94,17 @@ StageArguments Plan::arguments(const Stage& stage, int64_t n, const Samples& sam
   return given;
 }
 
+// After a stage: its interruption, and where every error is wanted at once, its errors.
+void Plan::settle(const std::string& operation, const char* direction) {
+  pool::throw_if_interrupted();
+  if (context_.device == Device::cpu || !device::synchronous()) return;
+  try {
+    device::synchronize(context_.device);
+  } catch (const DeviceError& error) {
+    throw DeviceError(operation + ", " + direction + ": " + error.what());
+  }
+}
+
 void Plan::run_forward(std::vector<Stage>& stages, StageArguments common) {
   for (Stage& stage : stages) {
     StageArguments given = arguments(stage, common.n, *common.samples);
@@ -102,7 +113,7 @@ void Plan::run_forward(std::vector<Stage>& stages, StageArguments common) {
     given.targets = common.targets;
     given.totals = common.totals;
     stage.operation->forward(context_, given);
-    pool::throw_if_interrupted();
+    settle(stage.description.operation, "forward");
   }
 }
 
@@ -155,7 +166,7 @@ Totals Plan::train(int64_t n, const Samples& samples, const Targets& targets, ui
       given.targets = &targets_there;
       given.totals = &totals;
       stage->operation->backward(context_, given);
-      pool::throw_if_interrupted();
+      settle(stage->description.operation, "backward");
     }
   };
   backward(loss_);

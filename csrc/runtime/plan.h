@@ -84,6 +84,7 @@ class Plan {
   Stage bind(const StageDescription& description, const Description& plan) const;
   void reserve(int64_t n, bool training);
   StageArguments arguments(const Stage& stage, int64_t n, const Samples& samples) const;
+  void settle(const std::string& operation, const char* direction);
   void bring_model();
   void fetch_model();
   Samples bring(int64_t n, const Samples& samples);

@@ -1,0 +1,17 @@
+"""What there is of CUDA here. `fastcnn.set_device("cuda")` uses it."""
+
+from __future__ import annotations
+
+from fastcnn import _core
+
+__all__ = ["is_available", "why_not"]
+
+
+def is_available() -> bool:
+    """Whether this build has CUDA's kernels and a GPU that they run on. The first call wakes the driver, which may take a moment."""
+    return bool(_core.info()["cuda"])
+
+
+def why_not() -> str:
+    """One sentence on what is missing: the build, the driver, a GPU, kernels for its architecture. Empty if nothing is."""
+    return str(_core.info()["cuda_reason"])
