@@ -99,8 +99,8 @@ class Plan:
 
         x and y : as for `evaluate_step`; they must not change. MemoryError where the device has no room for them.
         """
-        self._plan.hold_data(x, y)
         try:
+            self._plan.hold_data(x, y)
             yield
         finally:
             self._plan.release_data()
@@ -111,8 +111,8 @@ class Plan:
 
         Nobody may look at them within. Nothing happens on the CPU.
         """
-        self._plan.hold_model()
         try:
+            self._plan.hold_model()
             yield
         finally:
             self._plan.release_model()
