@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import emulation
 import numpy as np
 import pytest
 from backends import offered_backends, running_or_skipped
@@ -222,6 +223,14 @@ def test_auto_takes_the_gpu_and_the_model_moves(on_gpu: str) -> None:
         config.set_device("cuda:1")
 
 
+@pytest.mark.skipif(emulation.SANITIZED, reason="takes minutes under the sanitizer")
+def test_more_channels_than_a_grid_has_rows(on_gpu: str) -> None:
+    """65,535 tiles of 64 channels are CUDA's limit along a grid's second side."""
+    channels = 65_535 * 64 + 1
+    w = np.full((1, channels), 3, np.float32)
+    np.testing.assert_array_equal(ops.dense(np.full((1, 1), 2, np.float32), w), 2 * w)
+
+
 def test_cuda_says_whether_it_is_there(on_gpu: str) -> None:
     assert cuda.is_available()
     assert cuda.why_not() == ""
@@ -234,8 +243,7 @@ def test_where_cuda_is_not_there_it_says_why(monkeypatch: pytest.MonkeyPatch) ->
     assert cuda.why_not() == "no NVIDIA driver is installed"
 
 
-def test_a_fork_of_a_process_that_has_used_the_gpu_gets_an_error(on_gpu: str) -> None:
-    ops.relu(np.float32([1]))
+def test_a_fork_of_a_process_that_has_asked_for_the_gpu_gets_an_error(on_gpu: str) -> None:
     read, write = os.pipe()
     child = os.fork()
     if child == 0:

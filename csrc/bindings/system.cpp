@@ -27,7 +27,10 @@ py::dict info() {
   facts["instruction_sets_built"] = dispatch::built();
   facts["instruction_sets_available"] = dispatch::available();
   facts["instruction_set"] = dispatch::name(dispatch::isa());
-  const std::string why_not = device::why_not_cuda();
+  const std::string why_not = [] {
+    py::gil_scoped_release released;  // the driver may take a moment to wake
+    return device::why_not_cuda();
+  }();
   facts["cuda"] = why_not.empty();
   facts["cuda_reason"] = why_not;
   return facts;

@@ -43,7 +43,10 @@ class AlignedBlock {
 class Scratch {
  public:
   void* get(size_t bytes, Device device) {
-    if (bytes > block_.bytes()) block_ = AlignedBlock(bytes, device);
+    if (bytes > block_.bytes()) {
+      block_ = AlignedBlock();  // first, so that the old and the new one are never held together
+      block_ = AlignedBlock(bytes, device);
+    }
     return block_.data();
   }
 

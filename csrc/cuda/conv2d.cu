@@ -4,9 +4,12 @@
 //   dgrad  dx (NHW x C)   = patches(dy) (NHW x RSK) * w with c and k exchanged (RSK x C); a tap that falls between the strides is a zero
 //   wgrad  dw (RSC x K)   = patches(x) transposed (RSC x NPQ) * dy (NPQ x K)
 // wgrad's sums over the pixels are long and its products few: they are cut into slabs of at least 512 pixels, one block each, whose sums
-// are added in their order. Sizes are counted in int: an array of 2^31 pixels or taps does not fit a GPU's memory.
+// are added in their order. Sizes are counted in int; check_sizes() sees to that.
 #include "ops/conv2d.h"
 
+#include <string>
+
+#include "core/errors.h"
 #include "cuda/matrix.cuh"
 
 namespace fastcnn::cuda {
@@ -19,7 +22,8 @@ struct Sizes {
 
 Sizes sizes_of(const Conv2d& conv) {
   const Window& win = conv.window;
-  const auto size = [](int64_t value) { return static_cast<int>(value); };
+  // A stride of 2^30 or more is taken once only, from 0.
+  const auto size = [](int64_t value) { return static_cast<int>(value < (1 << 30) ? value : 1 << 30); };
   return {size(conv.C),       size(conv.K),       size(win.H),   size(win.W),    size(win.R), size(win.S),
           size(win.stride_h), size(win.stride_w), size(win.top), size(win.left), size(win.P), size(win.Q)};
 }
@@ -82,10 +86,22 @@ struct WeightsTransposed {
   }
 };
 
+// The numbers of blocks along N: neighbouring blocks share their rows of A.
+__host__ __device__ inline int tiles_along(int N) { return (N + tile - 1) / tile; }
+
+// Throws DeviceError for a product that int cannot count.
+void check_sizes(int64_t M, int64_t N, int64_t depth) {
+  constexpr int64_t most = int64_t{1} << 30;
+  if (M > most || N > most || depth > most)
+    throw DeviceError("cuda: a matrix product of " + std::to_string(M) + " x " + std::to_string(depth) + " with " + std::to_string(depth) +
+                      " x " + std::to_string(N) + " is too large for the kernels, which take 2^30 along each side");
+}
+
 // out = a * b, plus bias where there is one.
 template <class A, class B>
 __global__ void __launch_bounds__(tile_threads) product(A a, B b, int M, int N, int depth, const float* bias, float* out) {
-  const int m0 = static_cast<int>(blockIdx.x) * tile, n0 = static_cast<int>(blockIdx.y) * tile;
+  const Quotient place = divide(static_cast<int>(blockIdx.x), tiles_along(N));
+  const int m0 = place.quotient * tile, n0 = place.remainder * tile;
   float sums[each][each];
   multiply_tile(a, b, M, N, 0, depth, m0, n0, sums);
   for_each_sum(sums, M, N, m0, n0, [&](int m, int n, float sum) { out[int64_t{m} * N + n] = bias == nullptr ? sum : sum + bias[n]; });
@@ -93,8 +109,9 @@ __global__ void __launch_bounds__(tile_threads) product(A a, B b, int M, int N, 
 
 template <class A, class B>
 void launch_product(const Parallel& parallel, const A& a, const B& b, int64_t M, int64_t N, int64_t depth, const float* bias, float* out) {
-  launch(parallel, blocks_for(M, tile), blocks_for(N, tile), 1, tile_threads, product<A, B>, a, b, static_cast<int>(M), static_cast<int>(N),
-         static_cast<int>(depth), bias, out);
+  check_sizes(M, N, depth);
+  launch(parallel, blocks_for(M, tile) * blocks_for(N, tile), 1, 1, tile_threads, product<A, B>, a, b, static_cast<int>(M),
+         static_cast<int>(N), static_cast<int>(depth), bias, out);
 }
 
 struct Slabs {
@@ -112,7 +129,8 @@ int64_t filter_elements(const Conv2d& conv) { return conv.window.R * conv.window
 // partials[slab] = dw of the slab's pixels.
 __global__ void __launch_bounds__(tile_threads)
     wgrad_slab(PatchesTransposed patches, Matrix dy, int M, int N, int pixels, int slab_pixels, int64_t slab_floats, float* partials) {
-  const int m0 = static_cast<int>(blockIdx.x) * tile, n0 = static_cast<int>(blockIdx.y) * tile, slab = static_cast<int>(blockIdx.z);
+  const Quotient place = divide(static_cast<int>(blockIdx.x), tiles_along(N));
+  const int m0 = place.quotient * tile, n0 = place.remainder * tile, slab = static_cast<int>(blockIdx.z);
   const int begin = slab * slab_pixels, end = min(pixels, begin + slab_pixels);
   float sums[each][each];
   multiply_tile(patches, dy, M, N, begin, end, m0, n0, sums);
@@ -166,7 +184,8 @@ void conv2d_wgrad(const Conv2d& conv, const float* x, const float* dy, float* dw
   const Slabs slabs = slabs_of(conv);
   const int64_t filter = filter_elements(conv), slab_floats = filter + conv.K, taps = filter / conv.K;
   float* const partials = static_cast<float*>(scratch);
-  launch(parallel, blocks_for(taps, tile), blocks_for(conv.K, tile), slabs.count, tile_threads, wgrad_slab,
+  check_sizes(taps, conv.K, slabs.pixels);
+  launch(parallel, blocks_for(taps, tile) * blocks_for(conv.K, tile), 1, slabs.count, tile_threads, wgrad_slab,
          PatchesTransposed{sizes_of(conv), x}, Matrix{dy, static_cast<int>(conv.K)}, static_cast<int>(taps), static_cast<int>(conv.K),
          static_cast<int>(slabs.pixels), static_cast<int>(slabs.each), slab_floats, partials);
   launch_elements(parallel, filter, AddSlabs{partials, slabs.count, slab_floats, dw});

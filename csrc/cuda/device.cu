@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <sstream>
 
 #include "core/errors.h"
@@ -38,7 +39,21 @@ std::string why_not_first_gpu() {
 // 13000 as "13.0".
 std::string version(int number) { return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10); }
 
+// CUDA does not survive a fork: neither its context nor anything in it can be used by the child. The first process that asked for it has
+// it.
+std::atomic<pid_t> owner{0};
+
+bool forked() {
+  pid_t nobody = 0;
+  return !owner.compare_exchange_strong(nobody, getpid()) && nobody != getpid();
+}
+
+constexpr const char* after_fork =
+    "this process was forked from one that had used the GPU, and CUDA cannot be used in both; start it by multiprocessing's 'spawn' "
+    "instead";
+
 std::string why_not() {
+  if (forked()) return after_fork;
   int driver = 0, runtime = 0, count = 0;
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
@@ -52,19 +67,14 @@ std::string why_not() {
   return std::string(cudaGetErrorString(error)) + " (" + cudaGetErrorName(error) + ")";
 }
 
-// CUDA does not survive a fork: neither its context nor anything in it can be used by the child.
-pid_t first_user = 0;
-
-void refuse_after_fork() {
-  if (first_user == 0) first_user = getpid();
-  if (first_user != getpid())
-    throw DeviceError(
-        "cuda: this process was forked from one that had used the GPU, and CUDA cannot be used in both; "
-        "start it by multiprocessing's 'spawn' instead");
+// Before anything that touches the device. It is the first one, whatever other libraries have chosen on this thread.
+void enter() {
+  if (forked()) throw DeviceError(std::string("cuda: ") + after_fork);
+  check(cudaSetDevice(0), "choosing the device");
 }
 
 void* allocate(size_t bytes) {
-  refuse_after_fork();
+  enter();
   void* memory = nullptr;
   const cudaError_t error = cudaMalloc(&memory, bytes);
   if (error == cudaErrorMemoryAllocation) {
@@ -80,17 +90,14 @@ void* allocate(size_t bytes) {
 }
 
 void release(void* memory) {
-  if (first_user == getpid()) cudaFree(memory);
+  if (!forked()) cudaFree(memory);
 }
 
 void copy_in(void* to, const void* from, size_t bytes, void* stream) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, static_cast<cudaStream_t>(stream)), "copying to the device");
 }
 
-void synchronize(void* stream) {
-  check(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)), "a kernel");
-  check(cudaGetLastError(), "a launch");
-}
+void synchronize(void* stream) { check(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)), "a kernel"); }
 
 void copy_out(void* to, const void* from, size_t bytes, void* stream) {
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, static_cast<cudaStream_t>(stream)), "copying from the device");
@@ -99,7 +106,7 @@ void copy_out(void* to, const void* from, size_t bytes, void* stream) {
 
 // One for the process, made when it is first asked for.
 void* stream() {
-  refuse_after_fork();
+  enter();
   static cudaStream_t made = [] {
     cudaStream_t stream = nullptr;
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
@@ -114,4 +121,7 @@ const bool provided = [] {
 }();
 
 }  // namespace
+
+void throw_if_launch_failed() { check(cudaGetLastError(), "a launch"); }
+
 }  // namespace fastcnn::cuda

@@ -11,14 +11,18 @@ constexpr unsigned full_warp = 0xffffffffu;
 
 constexpr int64_t blocks_for(int64_t work, int64_t each) { return (work + each - 1) / each; }
 
-// Starts `blocks` x `rows` x `slices` blocks of `threads` on the stream of `parallel`; nothing where there are no blocks. Errors wait for
-// the next synchronize(), as those of the kernel do.
+// Throws DeviceError where the last launch was refused; what goes wrong in a kernel shows at the next synchronize(). (device.cu)
+void throw_if_launch_failed();
+
+// Starts `blocks` x `rows` x `slices` blocks of `threads` on the stream of `parallel`; nothing where there are no blocks. CUDA allows 2^31
+// - 1 blocks, but 65,535 rows and slices.
 template <class Kernel, class... Arguments>
 void launch(const Parallel& parallel, int64_t blocks, int64_t rows, int64_t slices, int threads, Kernel kernel,
             const Arguments&... arguments) {
   if (blocks == 0 || rows == 0 || slices == 0) return;
   const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(rows), static_cast<unsigned>(slices));
   start(grid, dim3(static_cast<unsigned>(threads)), static_cast<cudaStream_t>(parallel.stream), kernel, arguments...);
+  throw_if_launch_failed();
 }
 
 constexpr int element_threads = 256;

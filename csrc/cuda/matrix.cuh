@@ -3,9 +3,9 @@
 //   sums = sum over k in [begin, end) of a(m, k) * b(k, n)
 // A and B are structs that know how to fetch an element: of a convolution the pixel under a tap (implicit GEMM: no im2col is ever stored),
 // of weights just the element. 256 threads own 4 x 4 sums each, at rows ty + 16 i and columns tx + 16 j, so that a half-warp reads 16
-// neighbours of B, broadcasts A, and writes 16 neighbours of C. 16 steps of k at a time lie in shared memory (8.2 KB): 128 multiply-adds a
-// thread for 64 reads. A's rows are padded to 65, so that a column can be written without bank conflicts. Sums run in rising k: the same
-// bits every time.
+// neighbours of B, broadcasts A, and writes 16 neighbours of C. 16 steps of k at a time lie in shared memory (8.2 KB): 256 multiply-adds a
+// thread for 128 reads. A's rows are padded to 66, so that two rows' halves are written without bank conflicts. Sums run in rising k: the
+// same bits every time.
 #pragma once
 
 #include "cuda/launch.cuh"
@@ -17,7 +17,7 @@ constexpr int side = 16, each = tile / side;  // threads along one side of the t
 static_assert(side * side == tile_threads);
 
 struct TileMemory {
-  SharedArray<float, tile_depth*(tile + 1)> a;
+  SharedArray<float, tile_depth*(tile + 2)> a;
   SharedArray<float, tile_depth * tile> b;
 };
 
@@ -40,7 +40,7 @@ __device__ void multiply_tile(const A& a, const B& b, int M, int N, int begin, i
   for (int k0 = begin; k0 < end; k0 += tile_depth) {
     for (int i = 0; i < tile * tile_depth / tile_threads; ++i) {
       const Fetched at = fetched(A::rows_are_contiguous, t, i), bt = fetched(true, t, i);
-      memory.a[at.deep * (tile + 1) + at.wide] = m0 + at.wide < M && k0 + at.deep < end ? a(m0 + at.wide, k0 + at.deep) : 0.0f;
+      memory.a[at.deep * (tile + 2) + at.wide] = m0 + at.wide < M && k0 + at.deep < end ? a(m0 + at.wide, k0 + at.deep) : 0.0f;
       memory.b[bt.deep * tile + bt.wide] = n0 + bt.wide < N && k0 + bt.deep < end ? b(k0 + bt.deep, n0 + bt.wide) : 0.0f;
     }
     __syncthreads();
@@ -48,7 +48,7 @@ __device__ void multiply_tile(const A& a, const B& b, int M, int N, int begin, i
     for (int k = 0; k < tile_depth; ++k) {
       float left[each], right[each];
 #pragma unroll
-      for (int i = 0; i < each; ++i) left[i] = memory.a[k * (tile + 1) + ty + i * side];
+      for (int i = 0; i < each; ++i) left[i] = memory.a[k * (tile + 2) + ty + i * side];
 #pragma unroll
       for (int j = 0; j < each; ++j) right[j] = memory.b[k * tile + tx + j * side];
 #pragma unroll

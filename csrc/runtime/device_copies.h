@@ -23,13 +23,14 @@ class DeviceArray {
 struct DeviceCopies {
   DeviceArray parameters, gradients;
   std::vector<DeviceArray> slots;
-  DeviceArray batch, classes, rows;  // of one step
-  DeviceArray data, targets;         // of the data set
-  Samples held_data{};               // what those are copies of
+  DeviceArray batch, batch_targets, rows;  // of one step
+  DeviceArray data, targets;               // of the data set
+  Samples held_data{};                     // what those are copies of
   const void* held_targets = nullptr;
   int64_t held_samples = 0;  // 0 where nothing is held
   bool model_held = false;
-  std::vector<char> staging;  // the batch on its way, on the CPU
+  bool model_changed = false;  // since it was last brought back
+  std::vector<char> staging;   // the batch on its way, on the CPU
 
   // Whether these rows of these samples, or targets, lie on the device.
   bool holds(const Samples& samples, int64_t n) const;

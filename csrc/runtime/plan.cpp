@@ -173,6 +173,7 @@ Totals Plan::train(int64_t n, const Samples& samples, const Targets& targets, ui
   backward(stages_);
   const pool::Uninterruptible to_the_end;
   optimizer_(context_, optimizer_attributes_, {memory_.size, memory_.parameters, memory_.gradients, memory_.slots, learning_rate, step});
+  copies_.model_changed = true;
   if (!copies_.model_held) fetch_model();
   return totals;
 }
@@ -191,14 +192,19 @@ void Plan::release_model() {
 void Plan::hold_data(const Samples& data, int64_t samples, const Targets& targets) {
   const Device device = context_.device;
   if (device == Device::cpu || data.row_bytes != input_elements() * element_bytes(data.dtype)) return;
-  copies_.data.copy(device, data.data, static_cast<size_t>(samples * data.row_bytes));
   const void* wanted = targets.classes;
   size_t bytes = static_cast<size_t>(samples) * sizeof(int32_t);
   if (targets.probabilities != nullptr) {
     wanted = targets.probabilities;
     bytes = static_cast<size_t>(samples * output_elements_) * sizeof(float);
   }
-  copies_.targets.copy(device, wanted, bytes);
+  try {
+    copies_.data.copy(device, data.data, static_cast<size_t>(samples * data.row_bytes));
+    copies_.targets.copy(device, wanted, bytes);
+  } catch (const OutOfMemory&) {
+    release_data();  // the batches are brought one by one
+    return;
+  }
   copies_.held_data = data;
   copies_.held_targets = wanted;
   copies_.held_samples = samples;
@@ -219,11 +225,12 @@ void Plan::bring_model() {
 }
 
 void Plan::fetch_model() {
-  if (context_.device == Device::cpu) return;
+  if (context_.device == Device::cpu || !copies_.model_changed) return;
   const size_t bytes = static_cast<size_t>(host_.size) * sizeof(float);
   device::copy_out(context_.device, host_.parameters, memory_.parameters, bytes);
   if (host_.gradients != nullptr) device::copy_out(context_.device, host_.gradients, memory_.gradients, bytes);
   for (size_t i = 0; i < host_.slots.size(); ++i) device::copy_out(context_.device, host_.slots[i], memory_.slots[i], bytes);
+  copies_.model_changed = false;
 }
 
 // The batch as the device's kernels can read it: the data set that is held there and the rows, or a copy of the batch alone.
@@ -252,7 +259,7 @@ Targets Plan::bring(int64_t n, const Targets& targets) {
     rows = static_cast<const int64_t*>(copies_.rows.copy(device, targets.rows, static_cast<size_t>(n) * sizeof(int64_t)));
   } else {
     pick(data, row_bytes, row_bytes, targets.rows, n, copies_.staging);
-    there = copies_.classes.copy(device, copies_.staging.data(), copies_.staging.size());
+    there = copies_.batch_targets.copy(device, copies_.staging.data(), copies_.staging.size());
   }
   return classes ? Targets{static_cast<const int32_t*>(there), nullptr, rows} : Targets{nullptr, static_cast<const float*>(there), rows};
 }

@@ -55,8 +55,8 @@ class Plan {
   Plan(const Description& description, const ModelMemory& memory, Device device);
 
   // On a device that is not the CPU each call below brings the model's buffers and its batch there, and what it changed back. While the
-  // model is held its buffers stay there, and nobody may touch the caller's; while a data set is held, batches of it are gathered there. On
-  // the CPU these four do nothing.
+  // model is held its buffers stay there, and nobody may touch the caller's; while a data set is held, and if there is room for it, batches
+  // of it are gathered there. On the CPU these four do nothing.
   void hold_model();
   void release_model();
   void hold_data(const Samples& data, int64_t samples, const Targets& targets);

@@ -56,13 +56,14 @@ def set_device(device: str) -> None:
     device in silence. "cuda:1", a second GPU, is not possible yet.
     """
     kind, _, index = device.partition(":") if isinstance(device, str) else ("", "", "")
-    facts = _core.info()
-    if device == "auto":
-        device = "cuda" if facts["cuda"] else "cpu"
-    if device == "cpu" or (device in ("cuda", "cuda:0") and facts["cuda"]):
-        _core.set_device(device.removesuffix(":0"))
+    if device == "cpu":
+        _core.set_device("cpu")
         return
-    if kind == "cuda" and (index.isdecimal() or device == "cuda"):
+    if device == "auto" or (kind == "cuda" and (index.isdecimal() or device == "cuda")):
+        facts = _core.info()
+        if device == "auto" or (device in ("cuda", "cuda:0") and facts["cuda"]):
+            _core.set_device("cuda" if facts["cuda"] else "cpu")
+            return
         reason = facts["cuda_reason"] or "this version of fastcnn uses the first GPU alone"
         raise DeviceError(
             f"set_device: {device!r} cannot be used, because {reason}; "

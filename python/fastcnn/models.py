@@ -110,7 +110,7 @@ class Sequential(Stack):
         Parameters
         ----------
         x : (N, ...) images, uint8, float32 or float64, of the model's input shape. They are converted batch by batch, scaled by nothing, and
-            never copied as a whole. Other integers and any strides work too.
+            never copied as a whole (but to a GPU, where they fit). Other integers and any strides work too. Nothing may change them meanwhile.
         y : their labels: class numbers (N,) or (N, 1) for a sparse loss, (N, classes) for a categorical one. All are checked first.
         batch_size : images a step; default 32. The last batch of an epoch may be smaller.
         epochs : the number of the last epoch, so `epochs - initial_epoch` are trained.

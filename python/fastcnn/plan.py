@@ -97,7 +97,7 @@ class Plan:
     def holding_data(self, x: Array, y: Array) -> Iterator[None]:
         """Within the block, batches of x and y are gathered on the device, where both lie as they are. Nothing happens on the CPU.
 
-        x and y : as for `evaluate_step`; they must not change. MemoryError where the device has no room for them.
+        x and y : as for `evaluate_step`; they must not change. Where the device has no room for them, each batch is sent there by itself.
         """
         try:
             self._plan.hold_data(x, y)
