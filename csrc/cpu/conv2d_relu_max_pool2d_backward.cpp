@@ -108,33 +108,27 @@ void scatter_patches(List list, float* image, int64_t row, int64_t weight_row, f
 using Gather = void (*)(const List&, const float*, int64_t, int64_t, float*);
 using Scatter = void (*)(List, float*, int64_t, int64_t, float*);
 
-template <int Vectors = max_vectors>
-Gather gather_function(int64_t rows, int64_t vectors) {
-  if constexpr (Vectors > 1) {
-    if (vectors < Vectors) return gather_function<Vectors - 1>(rows, vectors);
-  }
-  if constexpr (Vectors * 3 <= max_vectors) {
-    if (rows == 3) return gather_patches<3, Vectors>;
-  }
-  return gather_patches<1, Vectors>;
-}
+struct PatchFunctions {
+  Gather gather;
+  Scatter scatter;
+};
 
+// Those for so many rows of so many vectors: three rows at once where they fit the registers, else one.
 template <int Vectors = max_vectors>
-Scatter scatter_function(int64_t rows, int64_t vectors) {
+PatchFunctions patch_functions(int64_t rows, int64_t vectors) {
   if constexpr (Vectors > 1) {
-    if (vectors < Vectors) return scatter_function<Vectors - 1>(rows, vectors);
+    if (vectors < Vectors) return patch_functions<Vectors - 1>(rows, vectors);
   }
   if constexpr (Vectors * 3 <= max_vectors) {
-    if (rows == 3) return scatter_patches<3, Vectors>;
+    if (rows == 3) return {gather_patches<3, Vectors>, scatter_patches<3, Vectors>};
   }
-  return scatter_patches<1, Vectors>;
+  return {gather_patches<1, Vectors>, scatter_patches<1, Vectors>};
 }
 
 // A part of a patch that fits the registers: some rows, some vectors of each.
 struct Piece {
   int64_t image_offset, patch_offset;  // where it begins in an image's patch, and in the sums or weights of a channel
-  Gather gather;
-  Scatter scatter;
+  PatchFunctions functions;
 };
 
 // append_rows() wants a vector's worth of room behind a list's end.
@@ -185,7 +179,7 @@ Sparse prepare(const Conv2dReluMaxPool2d& op, Carver& carver) {
     for (int64_t v = 0; v < sparse.row_vectors; v += max_vectors) {
       const int64_t vectors = min(max_vectors, sparse.row_vectors - v);
       sparse.pieces[sparse.piece_count++] = {row * sparse.image.row + v * lanes, (row * sparse.row_vectors + v) * lanes,
-                                             gather_function(rows, vectors), scatter_function(rows, vectors)};
+                                             patch_functions(rows, vectors)};
     }
     row += rows;
   }
@@ -284,8 +278,8 @@ void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x,
         const List list = list_of(lists, lane);
         for (int64_t i = 0; i < sparse.piece_count; ++i) {
           const Piece& piece = sparse.pieces[i];
-          piece.gather(list, image + piece.image_offset, sparse.image.row, sparse.row_vectors * lanes,
-                       sums + lane * patch + piece.patch_offset);
+          piece.functions.gather(list, image + piece.image_offset, sparse.image.row, sparse.row_vectors * lanes,
+                                 sums + lane * patch + piece.patch_offset);
         }
       }
     }
@@ -353,8 +347,8 @@ void conv2d_relu_max_pool2d_dgrad(const Conv2dReluMaxPool2d& op, const float* dy
         const List list = list_of(lists, lane);
         for (int64_t i = 0; i < sparse.piece_count; ++i) {
           const Piece& piece = sparse.pieces[i];
-          piece.scatter(list, image + piece.image_offset, sparse.image.row, sparse.row_vectors * lanes,
-                        weights + (k + lane) * patch + piece.patch_offset);
+          piece.functions.scatter(list, image + piece.image_offset, sparse.image.row, sparse.row_vectors * lanes,
+                                  weights + (k + lane) * patch + piece.patch_offset);
         }
       }
     }

@@ -16,17 +16,14 @@ struct Forward {
   float* y;
 
   __device__ void operator()(int64_t i) const {
-    const Window& win = pool.window;
-    const Element at = element_of(i, win.P, win.Q, pool.C);
-    const Range rows = inside(at.h, win.stride_h, win.top, win.R, win.H), columns = inside(at.w, win.stride_w, win.left, win.S, win.W);
-    const float* corner = x + ((at.n * win.H + at.h * win.stride_h - win.top) * win.W + at.w * win.stride_w - win.left) * pool.C + at.c;
+    const PixelsUnder under = pixels_under(pool, i);
     float total = 0;
-    for (int r = rows.begin; r < rows.end; ++r) {
+    for (int r = under.rows.begin; r < under.rows.end; ++r) {
       float row = 0;  // row by row, so that rounding grows with the window's side
-      for (int s = columns.begin; s < columns.end; ++s) row += corner[(r * win.W + s) * pool.C];
+      for (int s = under.columns.begin; s < under.columns.end; ++s) row += x[under.corner + (r * pool.window.W + s) * pool.C];
       total += row;
     }
-    y[i] = total * weight_of(rows, columns);
+    y[i] = total * weight_of(under.rows, under.columns);
   }
 };
 
@@ -36,18 +33,10 @@ struct Backward {
   float* dx;
 
   __device__ void operator()(int64_t i) const {
-    const Window& win = pool.window;
-    const Element at = element_of(i, win.H, win.W, pool.C);
-    const Range rows = windows_over(at.h, win.stride_h, win.top, win.R, win.P),
-                columns = windows_over(at.w, win.stride_w, win.left, win.S, win.Q);
-    float total = 0;
-    for (int p = rows.begin; p < rows.end; ++p) {
-      for (int q = columns.begin; q < columns.end; ++q) {
-        const float weight = weight_of(inside(p, win.stride_h, win.top, win.R, win.H), inside(q, win.stride_w, win.left, win.S, win.W));
-        total += dy[((at.n * win.P + p) * win.Q + q) * pool.C + at.c] * weight;
-      }
-    }
-    dx[i] = total;
+    dx[i] = sum_over_windows(pool, i, [&](int64_t output, int p, int q, int64_t) {
+      const Window& win = pool.window;
+      return dy[output] * weight_of(inside(p, win.stride_h, win.top, win.R, win.H), inside(q, win.stride_w, win.left, win.S, win.W));
+    });
   }
 };
 

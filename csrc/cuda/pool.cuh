@@ -34,17 +34,46 @@ __device__ inline Range windows_over(int h, int64_t stride, int64_t pad, int64_t
   return {from < 0 ? 0 : from / step + 1, min(static_cast<int>(outputs), static_cast<int>(h + pad) / step + 1)};
 }
 
+// The pixels under window i: those of `rows` and `columns`, (r, s) at corner + (r * W + s) * C.
+struct PixelsUnder {
+  Range rows, columns;
+  int64_t corner;
+};
+
+__device__ inline PixelsUnder pixels_under(const Pool2d& pool, int64_t i) {
+  const Window& win = pool.window;
+  const Element at = element_of(i, win.P, win.Q, pool.C);
+  return {inside(at.h, win.stride_h, win.top, win.R, win.H), inside(at.w, win.stride_w, win.left, win.S, win.W),
+          ((at.n * win.H + at.h * win.stride_h - win.top) * win.W + at.w * win.stride_w - win.left) * pool.C + at.c};
+}
+
+// Element i of dx: the sum of share(output, p, q, place) over the windows (p, q) that hold it, in their order; output: the window's number;
+// place: where in the window it lies, r * S + s.
+template <class Share>
+__device__ float sum_over_windows(const Pool2d& pool, int64_t i, const Share& share) {
+  const Window& win = pool.window;
+  const Element at = element_of(i, win.H, win.W, pool.C);
+  const Range rows = windows_over(at.h, win.stride_h, win.top, win.R, win.P),
+              columns = windows_over(at.w, win.stride_w, win.left, win.S, win.Q);
+  float total = 0;
+  for (int p = rows.begin; p < rows.end; ++p) {
+    for (int q = columns.begin; q < columns.end; ++q) {
+      const int64_t r = at.h + win.top - p * win.stride_h, s = at.w + win.left - q * win.stride_w;
+      total += share(((at.n * win.P + p) * win.Q + q) * pool.C + at.c, p, q, r * win.S + s);
+    }
+  }
+  return total;
+}
+
 // The largest value of window i, and its place in the window; a NaN is larger than anything, the first of equals wins.
 __device__ inline float largest_in_window(const Pool2d& pool, const float* x, int64_t i, int& winner) {
   const Window& win = pool.window;
-  const Element at = element_of(i, win.P, win.Q, pool.C);
-  const Range rows = inside(at.h, win.stride_h, win.top, win.R, win.H), columns = inside(at.w, win.stride_w, win.left, win.S, win.W);
-  const int64_t corner = ((at.n * win.H + at.h * win.stride_h - win.top) * win.W + at.w * win.stride_w - win.left) * pool.C + at.c;
-  float best = x[corner + (rows.begin * win.W + columns.begin) * pool.C];
-  winner = static_cast<int>(rows.begin * win.S + columns.begin);
-  for (int r = rows.begin; r < rows.end; ++r) {
-    for (int s = columns.begin; s < columns.end; ++s) {
-      const float v = x[corner + (r * win.W + s) * pool.C];
+  const PixelsUnder under = pixels_under(pool, i);
+  float best = x[under.corner + (under.rows.begin * win.W + under.columns.begin) * pool.C];
+  winner = static_cast<int>(under.rows.begin * win.S + under.columns.begin);
+  for (int r = under.rows.begin; r < under.rows.end; ++r) {
+    for (int s = under.columns.begin; s < under.columns.end; ++s) {
+      const float v = x[under.corner + (r * win.W + s) * pool.C];
       if (v <= best || best != best) continue;
       best = v;
       winner = static_cast<int>(r * win.S + s);
@@ -53,7 +82,7 @@ __device__ inline float largest_in_window(const Pool2d& pool, const float* x, in
   return best;
 }
 
-// Element i of dx: the sum of dy over the windows whose index points to it, in their order.
+// dy goes to the winner of its window.
 template <class Index>
 struct MaxPoolBackward {
   Pool2d pool;
@@ -62,19 +91,7 @@ struct MaxPoolBackward {
   float* dx;
 
   __device__ void operator()(int64_t i) const {
-    const Window& win = pool.window;
-    const Element at = element_of(i, win.H, win.W, pool.C);
-    const Range rows = windows_over(at.h, win.stride_h, win.top, win.R, win.P),
-                columns = windows_over(at.w, win.stride_w, win.left, win.S, win.Q);
-    float total = 0;
-    for (int p = rows.begin; p < rows.end; ++p) {
-      for (int q = columns.begin; q < columns.end; ++q) {
-        const int64_t output = ((at.n * win.P + p) * win.Q + q) * pool.C + at.c;
-        const int64_t r = at.h + win.top - p * win.stride_h, s = at.w + win.left - q * win.stride_w;
-        if (index[output] == r * win.S + s) total += dy[output];
-      }
-    }
-    dx[i] = total;
+    dx[i] = sum_over_windows(pool, i, [&](int64_t output, int, int, int64_t place) { return index[output] == place ? dy[output] : 0.0f; });
   }
 };
 

@@ -92,30 +92,29 @@ def pair(operation: str, name: str, value: Size) -> tuple[int, int]:
     raise ValueError(f"{operation}: {name} must be an integer or two integers, but is {value!r}")
 
 
-Settings: TypeAlias = tuple[
-    tuple[int, int],
-    str | tuple[int, int, int, int],
-    tuple[int, int],
-    tuple[int, int],
-    str | tuple[int, int, int, int],
-]
+Border: TypeAlias = str | tuple[int, int, int, int]
+
+
+def pooling(
+    operation: str, window: Size, stride: Size | None, padding: Padding
+) -> tuple[tuple[int, int], tuple[int, int], Border]:
+    """Window, stride and padding of a pooling, whose stride is its window where it is None."""
+    size = pair(operation, "window", window)
+    return size, size if stride is None else pair(operation, "stride", stride), padding_of(operation, padding)
 
 
 def conv_and_pool(
     stride: Size, padding: Padding, window: Size, pool_stride: Size | None, pool_padding: Padding
-) -> Settings:
-    size = pair("max_pool2d", "window", window)
-    step = size if pool_stride is None else pair("max_pool2d", "stride", pool_stride)
-    return (
-        pair("conv2d", "stride", stride),
-        padding_of("conv2d", padding),
-        size,
-        step,
-        padding_of("max_pool2d", pool_padding),
-    )
+) -> tuple[tuple[int, int], Border, tuple[int, int], tuple[int, int], Border]:
+    pool = pooling("max_pool2d", window, pool_stride, pool_padding)
+    return pair("conv2d", "stride", stride), padding_of("conv2d", padding), *pool
 
 
-def padding_of(operation: str, value: Padding) -> str | tuple[int, int, int, int]:
+def shape_of(input_shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple(int(extent) for extent in input_shape)
+
+
+def padding_of(operation: str, value: Padding) -> Border:
     if isinstance(value, str):
         return value
     try:

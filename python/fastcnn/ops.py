@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastcnn import _core
-from fastcnn._operands import Array, Arrays, Padding, Size, conv_and_pool, padding_of, pair
+from fastcnn._operands import Array, Arrays, Padding, Size, conv_and_pool, padding_of, pair, pooling, shape_of
 
 __all__ = [
     "adam",
@@ -69,11 +69,8 @@ def conv2d(x: Array, w: Array, b: Array | None = None, *, stride: Size = 1, padd
     Source: Dumoulin and Visin 2016, relation 6. PyTorch's conv2d is the same on NCHW and KCRS.
     """
     of = Arrays("conv2d", x)
-    return of.kind(
-        _core.conv2d(
-            of("x", x), of("w", w), of.optional("b", b), pair("conv2d", "stride", stride), padding_of("conv2d", padding)
-        )
-    )
+    step, border = pair("conv2d", "stride", stride), padding_of("conv2d", padding)
+    return of.kind(_core.conv2d(of("x", x), of("w", w), of.optional("b", b), step, border))
 
 
 def conv2d_backward(
@@ -176,9 +173,7 @@ def max_pool2d(
     index : (N, P, Q, C) uint16, r * S + s of the winner in its window: the first of equals, or the first NaN.
     """
     of = Arrays("max_pool2d", x)
-    size = pair("max_pool2d", "window", window)
-    step = size if stride is None else pair("max_pool2d", "stride", stride)
-    y, index = _core.max_pool2d(of("x", x), size, step, padding_of("max_pool2d", padding))
+    y, index = _core.max_pool2d(of("x", x), *pooling("max_pool2d", window, stride, padding))
     return of.kind(y), of.kind(index)
 
 
@@ -203,13 +198,9 @@ def max_pool2d_backward(
     dx : (N, H, W, C) float32
     """
     of = Arrays("max_pool2d_backward", dy)
-    size = pair("max_pool2d", "window", window)
-    step = size if stride is None else pair("max_pool2d", "stride", stride)
+    settings = pooling("max_pool2d", window, stride, padding)
     positions = of("index", index, np.uint16)
-    shape = tuple(int(extent) for extent in input_shape)
-    return of.kind(
-        _core.max_pool2d_backward(of("dy", dy), positions, shape, size, step, padding_of("max_pool2d", padding))
-    )
+    return of.kind(_core.max_pool2d_backward(of("dy", dy), positions, shape_of(input_shape), *settings))
 
 
 def average_pool2d(x: Array, window: Size = 2, *, stride: Size | None = None, padding: Padding = "valid") -> Array:
@@ -222,9 +213,7 @@ def average_pool2d(x: Array, window: Size = 2, *, stride: Size | None = None, pa
     y : (N, P, Q, C) float32. (PyTorch counts the padding unless told `count_include_pad=False`.)
     """
     of = Arrays("average_pool2d", x)
-    size = pair("average_pool2d", "window", window)
-    step = size if stride is None else pair("average_pool2d", "stride", stride)
-    return of.kind(_core.average_pool2d(of("x", x), size, step, padding_of("average_pool2d", padding)))
+    return of.kind(_core.average_pool2d(of("x", x), *pooling("average_pool2d", window, stride, padding)))
 
 
 def average_pool2d_backward(
@@ -232,12 +221,8 @@ def average_pool2d_backward(
 ) -> Array:
     """Gradient of average_pool2d: dx (N, H, W, C) float32, for dy (N, P, Q, C) and x's shape."""
     of = Arrays("average_pool2d_backward", dy)
-    size = pair("average_pool2d", "window", window)
-    step = size if stride is None else pair("average_pool2d", "stride", stride)
-    shape = tuple(int(extent) for extent in input_shape)
-    return of.kind(
-        _core.average_pool2d_backward(of("dy", dy), shape, size, step, padding_of("average_pool2d", padding))
-    )
+    settings = pooling("average_pool2d", window, stride, padding)
+    return of.kind(_core.average_pool2d_backward(of("dy", dy), shape_of(input_shape), *settings))
 
 
 def global_average_pool2d(x: Array) -> Array:
@@ -249,7 +234,7 @@ def global_average_pool2d(x: Array) -> Array:
 def global_average_pool2d_backward(dy: Array, input_shape: Sequence[int]) -> Array:
     """Gradient of global_average_pool2d: dx (N, H, W, C) float32, for dy (N, C) and x's shape."""
     of = Arrays("global_average_pool2d_backward", dy)
-    return of.kind(_core.global_average_pool2d_backward(of("dy", dy), tuple(int(extent) for extent in input_shape)))
+    return of.kind(_core.global_average_pool2d_backward(of("dy", dy), shape_of(input_shape)))
 
 
 def dense(x: Array, w: Array, b: Array | None = None) -> Array:
