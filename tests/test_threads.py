@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import signal
 import subprocess
 import sys
@@ -21,6 +23,10 @@ from fastcnn import _core, ops
 
 SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
 BUSY = [case for case in cases.TIMED if case.function.endswith("_backward")]
+
+
+def usable_processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +129,62 @@ def test_children_of_a_process_that_has_computed_can_compute(script: str, tmp_pa
         f"if __name__ == '__main__':\n{indented}\n"
     )
     subprocess.run([sys.executable, "-W", "ignore", str(file)], timeout=120, check=True)
+
+
+# Where the workers run
+
+WHERE = """
+import os, sys, time
+from pathlib import Path
+import numpy as np
+from fastcnn import _core, ops
+before = set(os.listdir("/proc/self/task"))
+_core.set_threads(2)
+x, w = np.ones((64, 16, 16, 32), np.float32), np.ones((3, 3, 32, 32), np.float32)
+ops.conv2d(x, w)
+(worker,) = set(os.listdir("/proc/self/task")) - before
+def processor(thread):
+    return Path(f"/proc/self/task/{thread}/stat").read_text().rsplit(")", 1)[1].split()[36]
+allowed = os.sched_getaffinity(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux alone tells and sets where threads run")
+class TestTheProcessorsOfTheWorkers:
+    @staticmethod
+    def run(script: str) -> None:
+        subprocess.run([sys.executable, "-c", WHERE + inspect.cleandoc(script)], timeout=120, check=True)
+
+    @pytest.mark.skipif(usable_processors() < 2, reason="needs two processors")
+    def test_a_worker_that_slept_wakes_beside_its_caller(self) -> None:
+        self.run("""
+            apart = 0
+            for _ in range(20):
+                time.sleep(0.03)
+                ops.conv2d(x, w)
+                apart += processor(worker) != processor(os.getpid())
+            assert apart >= 15, apart  # not all: the system may move the caller itself
+        """)
+
+    def test_waking_leaves_each_thread_where_it_was_allowed_to_run(self) -> None:
+        self.run("""
+            for call in range(200):
+                time.sleep(0.001)
+                for _ in range(call % 4):
+                    ops.conv2d(x[:2], w)
+            time.sleep(0.1)
+            assert os.sched_getaffinity(int(worker)) == os.sched_getaffinity(0) == allowed
+        """)
+
+    def test_a_worker_that_may_run_on_one_processor_alone_stays_there(self) -> None:
+        self.run("""
+            one = {min(allowed)}
+            os.sched_setaffinity(int(worker), one)
+            for _ in range(20):
+                time.sleep(0.01)
+                ops.conv2d(x, w)
+                assert os.sched_getaffinity(int(worker)) == one
+        """)
 
 
 # The caller's floating-point mode

@@ -16,6 +16,7 @@
 #endif
 
 #include "core/errors.h"
+#include "core/placement.h"
 
 namespace fastcnn::pool {
 namespace {
@@ -50,7 +51,7 @@ inline void pause() {
 
 class Pool {
  public:
-  explicit Pool(int threads) : threads_(threads), shares_(static_cast<size_t>(threads)) {
+  explicit Pool(int threads) : threads_(threads), shares_(static_cast<size_t>(threads)), sleepers_(static_cast<size_t>(threads)) {
     for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
   }
 
@@ -76,12 +77,7 @@ class Pool {
     }
     generation_ += 1;
     state_.store(generation_ << generation_shift | open, std::memory_order_seq_cst);
-    if (sleeping_.load(std::memory_order_seq_cst) > 0) {
-      {
-        std::lock_guard<std::mutex> lock(sleep_mutex_);
-      }
-      wake_.notify_all();
-    }
+    if (sleeping_.load(std::memory_order_seq_cst) > 0) wake();
     take_tasks_as_caller();
     state_.fetch_and(~open, std::memory_order_acq_rel);
     while (state_.load(std::memory_order_acquire) & active_mask) pause();
@@ -135,14 +131,14 @@ class Pool {
   void work(int worker) {
     if (thread_start != nullptr) thread_start();
     uint64_t seen = 0;
-    while (wait_for_job(seen)) {
+    while (wait_for_job(worker, seen)) {
       take_tasks(worker, [&](int64_t task) { body_(context_, task, worker); });
       state_.fetch_sub(1, std::memory_order_acq_rel);
     }
   }
 
   // Waits for a job newer than `seen` and joins it; false when the pool ends.
-  bool wait_for_job(uint64_t& seen) {
+  bool wait_for_job(int worker, uint64_t& seen) {
     auto idle_since = Clock::now();
     for (int turn = 0;; ++turn) {
       if (stop_.load(std::memory_order_relaxed)) return false;
@@ -154,17 +150,33 @@ class Pool {
       }
       pause();
       if (turn % 64 == 63 && Clock::now() - idle_since > spin_time) {
-        sleep(seen);
+        sleep(worker, seen);
         idle_since = Clock::now();
       }
     }
   }
 
-  void sleep(uint64_t seen) {
-    std::unique_lock<std::mutex> lock(sleep_mutex_);
-    sleeping_.fetch_add(1, std::memory_order_seq_cst);
-    wake_.wait(lock, [&] { return stop_.load() || joinable(state_.load(std::memory_order_seq_cst), seen); });
-    sleeping_.fetch_sub(1, std::memory_order_seq_cst);
+  void sleep(int worker, uint64_t seen) {
+    Sleeper me;
+    {
+      std::unique_lock<std::mutex> lock(sleep_mutex_);
+      sleepers_[static_cast<size_t>(worker)] = &me;
+      sleeping_.fetch_add(1, std::memory_order_seq_cst);
+      wake_.wait(lock, [&] { return stop_.load() || joinable(state_.load(std::memory_order_seq_cst), seen); });
+      sleeping_.fetch_sub(1, std::memory_order_seq_cst);
+      sleepers_[static_cast<size_t>(worker)] = nullptr;
+    }
+    me.may_run_anywhere();
+  }
+
+  void wake() {
+    {
+      std::lock_guard<std::mutex> lock(sleep_mutex_);
+      for (Sleeper* sleeper : sleepers_) {
+        if (sleeper != nullptr) sleeper->keep_off_my_processor();
+      }
+    }
+    wake_.notify_all();
   }
 
   static bool joinable(uint64_t state, uint64_t seen) { return (state & open) && (state >> generation_shift) != seen; }
@@ -182,6 +194,7 @@ class Pool {
   alignas(64) std::atomic<int> sleeping_{0};
   std::atomic<bool> stop_{false};
   std::mutex sleep_mutex_;
+  std::vector<Sleeper*> sleepers_;  // by worker; null: awake
   std::condition_variable wake_;
 };
 
