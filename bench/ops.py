@@ -284,6 +284,7 @@ def main() -> None:
     results: list[dict[str, Any]] = []
     measured: dict[int, dict[str, float]] = {}
     for threads in options.threads:
+        _core.set_device("cpu")
         _core.set_threads(threads)
         peak = measured[threads] = peaks(threads, isas)
         unit = ""

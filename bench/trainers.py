@@ -34,6 +34,7 @@ class Fastcnn:
         from fastcnn.plan import Plan
         from fastcnn.tutorial import tutorial_model
 
+        fastcnn.set_device("cpu")
         fastcnn.set_threads(threads)
         fastcnn.set_seed(0)
         data = images()

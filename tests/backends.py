@@ -42,12 +42,14 @@ def running_on(backend: str) -> Iterator[None]:
     isa = backend.removeprefix("cpu-")
     if isa not in _core.available_isas():
         raise AbsentError(f"{backend}: this build and this processor have {', '.join(_core.available_isas())}")
-    before = _core.isa()
+    before = _core.isa(), _core.device()
     _core.set_isa(isa)
+    _core.set_device("cpu")
     try:
         yield
     finally:
-        _core.set_isa(before)
+        _core.set_isa(before[0])
+        _core.set_device(before[1])
 
 
 def _on_cuda(core: ModuleType, backend: str) -> Iterator[None]:
@@ -55,11 +57,12 @@ def _on_cuda(core: ModuleType, backend: str) -> Iterator[None]:
         raise AbsentError(f"{backend}: {core.info()['cuda_reason']}")
     before = _core
     _put_in_place(core)
+    device = core.device()
     core.set_device("cuda")
     try:
         yield
     finally:
-        core.set_device("cpu")
+        core.set_device(device)
         _put_in_place(before)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 
 import fastcnn
 import numpy as np
@@ -57,22 +60,31 @@ def test_threads_are_set_and_told() -> None:
 @pytest.mark.parametrize(
     "reason", ["this build of fastcnn was made without CUDA (FASTCNN_CUDA was off)", "no NVIDIA driver is installed"]
 )
-def test_where_cuda_cannot_be_used_auto_is_the_cpu_and_cuda_says_why_not(
-    reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    facts = _core.info() | {"cuda": False, "cuda_reason": reason}
-    monkeypatch.setattr(_core, "info", lambda: facts)
-    for device in ("auto", "cpu"):
-        fastcnn.set_device(device)
-        assert fastcnn.get_device() == "cpu"
+def test_where_cuda_cannot_be_used_it_says_why_not(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_core, "why_not_cuda", lambda index: reason)
+    fastcnn.set_device("cpu")
     for device in ("cuda", "cuda:1"):
         with pytest.raises(
             fastcnn.DeviceError, match=f"'{device}' cannot be used, because {re.escape(reason)}; use 'cpu'"
         ):
             fastcnn.set_device(device)
+        assert fastcnn.get_device() == "cpu"
     for device in ("gpu", "cuda:", "cuda:x", "", None):
         with pytest.raises(ValueError, match="device must be 'auto', 'cpu', 'cuda' or 'cuda:0'"):
             fastcnn.set_device(device)  # type: ignore[arg-type]
+    fastcnn.set_device("auto")
+
+
+def test_the_device_is_the_cpu_where_no_gpu_works_and_nothing_is_said() -> None:
+    script = "import fastcnn, numpy; fastcnn.ops.relu(numpy.float32([1])); print(fastcnn.get_device())"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("cpu\n", "")
 
 
 def test_tensorflow_s_words_with_fastcnn_for_tensorflow() -> None:

@@ -100,7 +100,7 @@ def test_five_steps_of_the_tutorials_network_match_the_cpus(optimizer: str, gpu:
         set_state(there, state(here))
         losses = here.train_on_batch(x[batch], y[batch])
         with running_or_skipped(gpu):
-            assert config.get_device() == "cuda"
+            assert config.get_device() == "cuda:0"
             np.testing.assert_allclose(there.train_on_batch(x[batch], y[batch]), losses, rtol=1e-5)
         assert here._plan is not None
         assert there._plan is not None
@@ -215,12 +215,43 @@ def test_auto_takes_the_gpu_and_the_model_moves(on_gpu: str) -> None:
     x, _ = data(4)
     here = model.predict(x // 253, verbose=0)
     config.set_device("auto")
-    assert config.get_device() == "cuda"
+    assert config.get_device() == "cuda:0"
     np.testing.assert_allclose(model.predict(x // 253, verbose=0), here, atol=1e-6)
+
+
+def test_another_gpu_is_chosen_by_its_number(on_gpu: str) -> None:
+    """The emulation has two, and refuses a launch on a stream of the one that is not the current."""
+    if config._core.why_not_cuda(1):
+        pytest.skip("there is one GPU")
+    x, y = data(20)
+    first = trained(x // 253, y)
+    config.set_device("cuda:1")
+    assert config.get_device() == "cuda:1"
+    second = trained(x // 253, y)
+    np.testing.assert_array_equal(second[0], first[0])
+    model = small()
+    model.train_on_batch(x // 253, y)
+    config.set_device("cuda:0")
+    model.train_on_batch(x // 253, y)
+    np.testing.assert_array_equal(ops.relu(np.float32([-1, 1])), [0, 1])
+
+
+def test_a_gpu_that_is_not_there_is_named(on_gpu: str) -> None:
     with pytest.raises(
-        DeviceError, match=r"'cuda:1' cannot be used, because this version of fastcnn uses the first GPU alone"
+        DeviceError,
+        match=r"'cuda:63' cannot be used, because there (is 1 GPU, number 0|are \d+ GPUs, numbered from 0);",
     ):
-        config.set_device("cuda:1")
+        config.set_device("cuda:63")
+    assert config.get_device() == "cuda:0"
+
+
+def test_auto_says_once_which_gpu_it_has_taken(on_gpu: str, capsys: pytest.CaptureFixture[str]) -> None:
+    config.set_device("auto")
+    for _ in range(2):
+        ops.relu(np.float32([1]))
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"fastcnn: computes on cuda:0, .+; set_device\('cpu'\) chooses the CPU\n", said)
+    assert config.get_device() == "cuda:0"
 
 
 @pytest.mark.skipif(emulation.SANITIZED, reason="takes minutes under the sanitizer")

@@ -126,6 +126,11 @@ def test_two_runs_that_begin_in_the_same_second_get_two_folders(
         (["--epochs", "0"], 2, "argument --epochs: must be an integer of at least 1, but is '0'"),
         (["--batch-size", "many"], 2, "argument --batch-size: must be an integer of at least 1, but is 'many'"),
         (["--learning-rate", "-1"], 2, "argument --learning-rate: must be a number above 0, but is '-1'"),
+        (
+            ["--device", "gpu"],
+            2,
+            "argument --device: must be auto, cpu, cuda or cuda:0 (or another number), but is 'gpu'",
+        ),
         (["--learning-rate", "nan"], 2, "must be a number above 0, but is 'nan'"),
         (["--seed", str(2**64)], 2, "must be an integer from 0 to 18446744073709551615"),
         (["--dataset", "digits", "--data-dir", "."], 2, "--data-dir is for cifar10; the digits are built in"),

@@ -4,6 +4,7 @@
 
 #include <pybind11/stl.h>
 
+#include <map>
 #include <optional>
 #include <variant>
 
@@ -41,19 +42,19 @@ class Call {
   }
   template <class T>
   const T* in(const T* data, int64_t size) {
-    if (context.device == Device::cpu || data == nullptr) return data;
+    if (context.device.is_cpu() || data == nullptr) return data;
     return static_cast<const T*>(copy_of(data, static_cast<size_t>(size) * sizeof(T)));
   }
   // A result, all of which the operation writes.
   template <class T>
   T* out(T* data, int64_t size) {
-    if (context.device == Device::cpu) return data;
+    if (context.device.is_cpu()) return data;
     return static_cast<T*>(result(data, static_cast<size_t>(size) * sizeof(T), nullptr));
   }
   // What the operation changes in place. Null for null.
   template <class T>
   T* in_out(T* data, int64_t size) {
-    if (context.device == Device::cpu || data == nullptr) return data;
+    if (context.device.is_cpu() || data == nullptr) return data;
     return static_cast<T*>(result(data, static_cast<size_t>(size) * sizeof(T), data));
   }
 
@@ -71,8 +72,8 @@ class Call {
   };
 
   static Context& context_of(Device device) {
-    thread_local Context contexts[] = {{Device::cpu, {}}, {Device::cuda, {}}};
-    return contexts[static_cast<int>(device)];
+    thread_local std::map<int, Context> contexts;
+    return contexts.try_emplace(device.index(), Context{device, {}}).first->second;
   }
 
   void* copy_of(const void* data, size_t bytes) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bindings/arrays.h"
+#include "bindings/devices.h"
 #include "bindings/gil.h"
 #include "bindings/module.h"
 #include "core/device.h"
@@ -21,24 +22,43 @@ bool interrupted() {
   return PyErr_CheckSignals() != 0;
 }
 
+std::string why_not_cuda(int index) {
+  py::gil_scoped_release released;  // the driver may take a moment to wake
+  return device::why_not_cuda(index);
+}
+
 py::dict info() {
   py::dict facts;
   facts["compiler"] = FASTCNN_COMPILER;
   facts["instruction_sets_built"] = dispatch::built();
   facts["instruction_sets_available"] = dispatch::available();
   facts["instruction_set"] = dispatch::name(dispatch::isa());
-  const std::string why_not = [] {
-    py::gil_scoped_release released;  // the driver may take a moment to wake
-    return device::why_not_cuda();
-  }();
+  const std::string why_not = why_not_cuda(0);
   facts["cuda"] = why_not.empty();
   facts["cuda_reason"] = why_not;
   return facts;
 }
 
 void set_device(const std::string& name) {
-  if (name != "cpu" && name != "cuda") reject("set_device", "device must be 'cpu' or 'cuda', but is '", name, "'");
-  device::set_current(name == "cuda" ? Device::cuda : Device::cpu);
+  if (name == "auto")
+    device::choose_automatically();
+  else
+    device::set_current(device_of("set_device", name));
+}
+
+// To the standard error stream, as Python has it. An error there must not stop the work.
+void announce(Device device) {
+  py::gil_scoped_acquire gil;
+  try {
+    py::print("fastcnn: computes on", device.str() + ", " + device::name(device) + "; set_device('cpu') chooses the CPU",
+              py::arg("file") = py::module_::import("sys").attr("stderr"));
+  } catch (const std::exception&) {
+  }
+}
+
+std::string current_device() {
+  py::gil_scoped_release released;
+  return device::current().str();
 }
 
 Floats random_uniform(int64_t count, uint64_t seed, uint64_t step, uint32_t purpose) {
@@ -77,8 +97,10 @@ void add_system(py::module_& module) {
   module.def("isa", [] { return dispatch::name(dispatch::isa()); }, "The instruction set in use.");
   module.def("set_isa", dispatch::set_isa, py::arg("name"), "For tests: use another of available_isas().");
   module.def("available_isas", dispatch::available, "The instruction sets that are built in and that this processor runs, lowest first.");
-  module.def("device", [] { return device::current() == Device::cuda ? "cuda" : "cpu"; }, "The device of operations on arrays.");
-  module.def("set_device", set_device, py::arg("name"), "Lets operations on arrays run on \"cpu\" or \"cuda\".");
+  device::set_announcer(announce);
+  module.def("device", current_device, "The device of operations on arrays: \"cpu\", \"cuda:0\".");
+  module.def("set_device", set_device, py::arg("name"), "Lets operations on arrays run on \"cpu\", \"cuda:0\", or what \"auto\" finds.");
+  module.def("why_not_cuda", why_not_cuda, py::arg("index"), "Why that GPU cannot be used; empty if it can.");
   module.def("threads", pool::threads, "The number of threads that operations use.");
   module.def("set_threads", pool::set_threads, py::arg("count"), py::call_guard<py::gil_scoped_release>());
   module.def("random_uniform", random_uniform, py::arg("count"), py::arg("seed"), py::arg("step"), py::arg("purpose"),

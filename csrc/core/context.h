@@ -9,7 +9,7 @@
 namespace fastcnn {
 
 struct Context {
-  Device device = Device::cpu;
+  Device device;
   Scratch memory;
 
   void* scratch(int64_t bytes) { return memory.get(static_cast<size_t>(bytes), device); }

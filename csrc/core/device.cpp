@@ -18,28 +18,50 @@ Backend*& cuda() {
   return backend;
 }
 
-std::atomic<Device> chosen{Device::cpu};
+// The number of a GPU, or one of these.
+constexpr int the_cpu = -1, undecided = -2;
+std::atomic<int> chosen{undecided};
+void (*announcer)(Device) = nullptr;
+
+Device of_choice(int choice) { return choice == the_cpu ? Device() : Device::cuda(choice); }
 
 }  // namespace
 
-void provide_cuda(const Backend& backend) { cuda() = new Backend(backend); }
+void provide_cuda(Backend& backend) { cuda() = &backend; }
 
-std::string why_not_cuda() {
-  return cuda() == nullptr ? std::string("this build of fastcnn was made without CUDA (") + FASTCNN_CUDA_REASON + ")" : cuda()->why_not();
+std::string why_not_cuda(int index) {
+  return cuda() == nullptr ? std::string("this build of fastcnn was made without CUDA (") + FASTCNN_CUDA_REASON + ")"
+                           : cuda()->why_not(index);
 }
 
-Device current() { return chosen.load(std::memory_order_relaxed); }
+std::string name(Device device) { return device.is_cpu() ? "cpu" : cuda()->name(device.index()); }
+
+Device current() {
+  int choice = chosen.load(std::memory_order_relaxed);
+  if (choice == undecided) {
+    const int found = why_not_cuda().empty() ? 0 : the_cpu;
+    if (chosen.compare_exchange_strong(choice, found)) {
+      choice = found;
+      if (choice != the_cpu && announcer != nullptr) announcer(of_choice(choice));
+    }
+  }
+  return of_choice(choice);
+}
 
 void set_current(Device device) {
-  if (device == Device::cuda) {
-    const std::string reason = why_not_cuda();
-    if (!reason.empty()) throw DeviceError("device cuda: " + reason);
+  if (!device.is_cpu()) {
+    const std::string reason = why_not_cuda(device.index());
+    if (!reason.empty()) throw DeviceError("device " + device.str() + ": " + reason);
   }
-  chosen.store(device, std::memory_order_relaxed);
+  chosen.store(device.is_cpu() ? the_cpu : device.index(), std::memory_order_relaxed);
 }
 
+void choose_automatically() { chosen.store(undecided, std::memory_order_relaxed); }
+
+void set_announcer(void (*announce)(Device device)) { announcer = announce; }
+
 void* allocate(Device device, size_t bytes) {
-  if (device == Device::cuda) return cuda()->allocate(bytes);
+  if (!device.is_cpu()) return cuda()->allocate(device.index(), bytes);
   void* const memory = std::aligned_alloc(cache_line, (bytes + cache_line - 1) / cache_line * cache_line);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
@@ -47,30 +69,46 @@ void* allocate(Device device, size_t bytes) {
 
 void release(Device device, void* memory) noexcept {
   if (memory == nullptr) return;
-  if (device == Device::cuda)
-    cuda()->release(memory);
-  else
+  if (device.is_cpu())
     std::free(memory);
+  else
+    cuda()->release(device.index(), memory);
 }
 
 void copy_in(Device device, void* to, const void* from, size_t bytes) {
   if (bytes == 0) return;
-  if (device == Device::cuda)
-    cuda()->copy_in(to, from, bytes, cuda()->stream());
-  else
+  if (device.is_cpu())
     std::memcpy(to, from, bytes);
+  else
+    cuda()->copy_in(device.index(), to, from, bytes);
 }
 
 void copy_out(Device device, void* to, const void* from, size_t bytes) {
   if (bytes == 0) return;
-  if (device == Device::cuda)
-    cuda()->copy_out(to, from, bytes, cuda()->stream());
-  else
+  if (device.is_cpu())
     std::memcpy(to, from, bytes);
+  else
+    cuda()->copy_out(device.index(), to, from, bytes);
+}
+
+void copy(Device device, void* to, const void* from, size_t bytes) {
+  if (bytes == 0) return;
+  if (device.is_cpu())
+    std::memcpy(to, from, bytes);
+  else
+    cuda()->copy(device.index(), to, from, bytes);
+}
+
+void fill_with_zeros(Device device, void* memory, size_t bytes) {
+  if (bytes == 0) return;
+  if (device.is_cpu())
+    std::memset(memory, 0, bytes);
+  else
+    cuda()->fill_with_zeros(device.index(), memory, bytes);
 }
 
 void synchronize(Device device) {
-  if (device == Device::cuda) cuda()->synchronize(cuda()->stream());
+  if (!device.is_cpu()) cuda()->synchronize(device.index());
 }
 
 bool synchronous() {
@@ -81,6 +119,8 @@ bool synchronous() {
   return asked;
 }
 
-Parallel parallel(Device device) { return device == Device::cuda ? Parallel{nullptr, nullptr, 1, cuda()->stream()} : pool::parallel(); }
+Parallel parallel(Device device) {
+  return device.is_cpu() ? pool::parallel() : Parallel{nullptr, nullptr, 1, cuda()->stream(device.index()), device.index()};
+}
 
 }  // namespace fastcnn::device

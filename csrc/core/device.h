@@ -10,35 +10,49 @@
 
 namespace fastcnn::device {
 
-// What a backend does for the library. Its functions throw DeviceError, allocate also OutOfMemory.
-struct Backend {
-  std::string (*why_not)();  // empty where there is a device that works; else one sentence that says what is missing
-  void* (*allocate)(size_t bytes);
-  void (*release)(void* memory);
-  void (*copy_in)(void* to, const void* from, size_t bytes, void* stream);   // from the CPU
-  void (*copy_out)(void* to, const void* from, size_t bytes, void* stream);  // to the CPU; waits
-  void (*synchronize)(void* stream);                                         // waits, and throws what went wrong since
-  void* (*stream)();                                                         // that of the library
+// What a backend does for the library, for each of its devices by number. All but why_not and release throw DeviceError, allocate also
+// OutOfMemory. Copies and kernels run in order, on the one stream of the device that is the library's.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string why_not(int index) = 0;  // empty where there is such a device and it works; else a sentence that says what is missing
+  virtual std::string name(int index) = 0;     // the maker's
+  virtual void* allocate(int index, size_t bytes) = 0;
+  virtual void release(int index, void* memory) noexcept = 0;
+  virtual void copy_in(int index, void* to, const void* from, size_t bytes) = 0;   // from the CPU
+  virtual void copy_out(int index, void* to, const void* from, size_t bytes) = 0;  // to the CPU; waits
+  virtual void copy(int index, void* to, const void* from, size_t bytes) = 0;      // within the device
+  virtual void fill_with_zeros(int index, void* memory, size_t bytes) = 0;
+  virtual void synchronize(int index) = 0;  // waits, and throws what went wrong since
+  virtual void* stream(int index) = 0;
 };
 
-void provide_cuda(const Backend& backend);
+void provide_cuda(Backend& backend);
 
-// Why CUDA cannot be used here; empty if it can.
-std::string why_not_cuda();
+// Why this GPU cannot be used; empty if it can. The first question wakes the driver.
+std::string why_not_cuda(int index = 0);
+// As its maker calls it: "NVIDIA H100 80GB HBM3".
+std::string name(Device device);
 
-// The device that operations on plain arrays run on: the CPU, until somebody asks for another one. Throws DeviceError for one that does not
-// work.
+// The device that operations on plain arrays run on. Until somebody chooses, and after choose_automatically(), it is the first GPU if that
+// works and else the CPU, which is found out when it is first asked for.
 Device current();
-void set_current(Device device);
+void set_current(Device device);  // throws DeviceError for one that does not work
+void choose_automatically();
+// Called when the automatic choice is a GPU, so that the user learns of it.
+void set_announcer(void (*announce)(Device device));
 
 // The functions of the device's backend; those of the CPU are the C library's.
 void* allocate(Device device, size_t bytes);  // bytes > 0
 void release(Device device, void* memory) noexcept;
 void copy_in(Device device, void* to, const void* from, size_t bytes);
 void copy_out(Device device, void* to, const void* from, size_t bytes);
+void copy(Device device, void* to, const void* from, size_t bytes);
+void fill_with_zeros(Device device, void* memory, size_t bytes);
 void synchronize(Device device);
 
-// Whether FASTCNN_CUDA_SYNC=1 asks for a wait after every stage of a plan, so that an error is reported where it was made.
+// Whether FASTCNN_CUDA_SYNC=1 asks for a wait after every stage of a plan and every operation, so that an error is reported where it was
+// made.
 bool synchronous();
 
 // What a kernel on this device is given: the pool's loop, or the stream.

@@ -37,7 +37,7 @@ class FlushSubnormals {
   namespace fastcnn::cuda {                          \
   result name arguments;                             \
   }
-#define FASTCNN_OF_DEVICE(context, name, on_cpu) ((context).device == ::fastcnn::Device::cuda ? ::fastcnn::cuda::name : on_cpu)
+#define FASTCNN_OF_DEVICE(context, name, on_cpu) ((context).device.is_cpu() ? on_cpu : ::fastcnn::cuda::name)
 #else
 #define FASTCNN_CUDA_KERNEL(result, name, arguments)
 #define FASTCNN_OF_DEVICE(context, name, on_cpu) (static_cast<void>(context), on_cpu)

@@ -14,6 +14,7 @@ struct Parallel {
   void* pool;
   int workers;
   void* stream = nullptr;  // a GPU's; run, pool and workers mean nothing there
+  int gpu = 0;             // the number of that GPU
 };
 
 }  // namespace fastcnn

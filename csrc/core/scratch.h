@@ -15,7 +15,7 @@ constexpr size_t cache_line = 64;
 class AlignedBlock {
  public:
   AlignedBlock() = default;
-  explicit AlignedBlock(size_t bytes, Device device = Device::cpu) : bytes_(bytes), device_(device) {
+  explicit AlignedBlock(size_t bytes, Device device = {}) : bytes_(bytes), device_(device) {
     if (bytes > 0) data_ = device::allocate(device, bytes);
   }
   AlignedBlock(AlignedBlock&& other) noexcept { swap(other); }
@@ -36,7 +36,7 @@ class AlignedBlock {
   }
   void* data_ = nullptr;
   size_t bytes_ = 0;
-  Device device_ = Device::cpu;
+  Device device_;
 };
 
 // Of one device.

@@ -9,7 +9,23 @@
 
 namespace fastcnn {
 
-enum class Device { cpu, cuda };
+// Where memory lies and kernels run: the CPU, or one of the GPUs, by its number.
+class Device {
+ public:
+  constexpr Device() = default;  // the CPU
+  static constexpr Device cuda(int index) { return Device(index); }
+
+  constexpr bool is_cpu() const { return index_ < 0; }
+  constexpr int index() const { return index_; }  // of the GPU
+  std::string str() const { return is_cpu() ? "cpu" : "cuda:" + std::to_string(index_); }
+
+  constexpr bool operator==(Device other) const { return index_ == other.index_; }
+  constexpr bool operator!=(Device other) const { return index_ != other.index_; }
+
+ private:
+  explicit constexpr Device(int index) : index_(index) {}
+  int index_ = -1;
+};
 
 // The extents of an array, outermost first. At most eight axes.
 class Shape {

@@ -1,10 +1,12 @@
-// The CUDA backend's device: is there one, its memory, its stream (core/device.h). No CUDA call is made before somebody asks for the
+// The CUDA backend's devices: which are there, their memory, their streams (core/device.h). No CUDA call is made before somebody asks for a
 // device.
 #include "core/device.h"
 
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <mutex>
 #include <sstream>
 
 #include "core/errors.h"
@@ -22,18 +24,21 @@ void check(cudaError_t error, const char* what) {
 
 __global__ void nothing() {}
 
+std::string described(cudaError_t error) { return std::string(cudaGetErrorString(error)) + " (" + cudaGetErrorName(error) + ")"; }
+
 // Whether the build has machine code, or PTX, for it.
-std::string why_not_first_gpu() {
+std::string why_no_kernels(int index) {
+  const OnDevice here(index);
   cudaFuncAttributes attributes = {};
   const cudaError_t error = cudaFuncGetAttributes(&attributes, nothing);
   if (error == cudaSuccess) return "";
   cudaGetLastError();
   cudaDeviceProp gpu = {};
-  cudaGetDeviceProperties(&gpu, 0);
+  cudaGetDeviceProperties(&gpu, index);
   if (error == cudaErrorNoKernelImageForDevice)
     return "this build has no kernels for the GPU's architecture, " + std::to_string(gpu.major) + "." + std::to_string(gpu.minor) + " (" +
            gpu.name + ")";
-  return std::string(cudaGetErrorString(error)) + " (" + cudaGetErrorName(error) + ")";
+  return described(error);
 }
 
 // 13000 as "13.0".
@@ -52,75 +57,126 @@ constexpr const char* after_fork =
     "this process was forked from one that had used the GPU, and CUDA cannot be used in both; start it by multiprocessing's 'spawn' "
     "instead";
 
-std::string why_not() {
-  if (forked()) return after_fork;
-  int driver = 0, runtime = 0, count = 0;
-  cudaDriverGetVersion(&driver);
-  cudaRuntimeGetVersion(&runtime);
-  if (driver == 0) return "no NVIDIA driver is installed";
-  const cudaError_t error = cudaGetDeviceCount(&count);
-  if (error == cudaSuccess && count > 0) return why_not_first_gpu();
-  cudaGetLastError();
-  if (error == cudaErrorInsufficientDriver)
-    return "the NVIDIA driver is too old: it knows CUDA " + version(driver) + ", but this build needs " + version(runtime);
-  if (error == cudaErrorNoDevice || error == cudaSuccess) return "the NVIDIA driver finds no GPU";
-  return std::string(cudaGetErrorString(error)) + " (" + cudaGetErrorName(error) + ")";
-}
-
-// Before anything that touches the device. It is the first one, whatever other libraries have chosen on this thread.
-void enter() {
+void throw_if_forked() {
   if (forked()) throw DeviceError(std::string("cuda: ") + after_fork);
-  check(cudaSetDevice(0), "choosing the device");
 }
 
-void* allocate(size_t bytes) {
-  enter();
-  void* memory = nullptr;
-  const cudaError_t error = cudaMalloc(&memory, bytes);
-  if (error == cudaErrorMemoryAllocation) {
+class Gpus : public device::Backend {
+ public:
+  std::string why_not(int index) override {
+    if (forked()) return after_fork;
+    int driver = 0, runtime = 0, count = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    if (driver == 0) return "no NVIDIA driver is installed";
+    const cudaError_t error = cudaGetDeviceCount(&count);
+    if (error == cudaSuccess && count > 0) {
+      const int usable = std::min(count, most_gpus);
+      if (index < usable) return why_no_kernels(index);
+      return "there " + (usable == 1 ? std::string("is 1 GPU, number 0") : "are " + std::to_string(usable) + " GPUs, numbered from 0");
+    }
     cudaGetLastError();
-    size_t free = 0, total = 0;
-    cudaMemGetInfo(&free, &total);
-    std::ostringstream text;
-    text << "cuda: " << bytes << " bytes of device memory were asked for, but " << free << " of " << total << " are free";
-    throw OutOfMemory(text.str());
+    if (error == cudaErrorInsufficientDriver)
+      return "the NVIDIA driver is too old: it knows CUDA " + version(driver) + ", but this build needs " + version(runtime);
+    if (error == cudaErrorNoDevice || error == cudaSuccess) return "the NVIDIA driver finds no GPU";
+    return described(error);
   }
-  check(error, "cudaMalloc");
-  return memory;
-}
 
-void release(void* memory) {
-  if (!forked()) cudaFree(memory);
-}
+  std::string name(int index) override {
+    throw_if_forked();
+    cudaDeviceProp gpu = {};
+    check(cudaGetDeviceProperties(&gpu, index), "asking for a GPU's name");
+    return gpu.name;
+  }
 
-void copy_in(void* to, const void* from, size_t bytes, void* stream) {
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, static_cast<cudaStream_t>(stream)), "copying to the device");
-}
+  void* allocate(int index, size_t bytes) override {
+    throw_if_forked();
+    const OnDevice here(index);
+    void* memory = nullptr;
+    const cudaError_t error = cudaMalloc(&memory, bytes);
+    if (error == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      size_t free = 0, total = 0;
+      cudaMemGetInfo(&free, &total);
+      std::ostringstream text;
+      text << "cuda: " << bytes << " bytes of device memory were asked for, but " << free << " of " << total << " are free";
+      throw OutOfMemory(text.str());
+    }
+    check(error, "cudaMalloc");
+    return memory;
+  }
 
-void synchronize(void* stream) { check(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)), "a kernel"); }
+  void release(int, void* memory) noexcept override {
+    if (!forked()) cudaFree(memory);
+  }
 
-void copy_out(void* to, const void* from, size_t bytes, void* stream) {
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, static_cast<cudaStream_t>(stream)), "copying from the device");
-  synchronize(stream);
-}
+  void copy_in(int index, void* to, const void* from, size_t bytes) override {
+    copy_on_stream(index, to, from, bytes, cudaMemcpyHostToDevice, "copying to the device");
+  }
 
-// One for the process, made when it is first asked for.
-void* stream() {
-  enter();
-  static cudaStream_t made = [] {
+  void copy_out(int index, void* to, const void* from, size_t bytes) override {
+    copy_on_stream(index, to, from, bytes, cudaMemcpyDeviceToHost, "copying from the device");
+    synchronize(index);
+  }
+
+  void copy(int index, void* to, const void* from, size_t bytes) override {
+    copy_on_stream(index, to, from, bytes, cudaMemcpyDeviceToDevice, "copying within the device");
+  }
+
+  void fill_with_zeros(int index, void* memory, size_t bytes) override {
+    const cudaStream_t stream = stream_of(index);
+    const OnDevice here(index);
+    check(cudaMemsetAsync(memory, 0, bytes, stream), "filling memory");
+  }
+
+  void synchronize(int index) override { check(cudaStreamSynchronize(stream_of(index)), "a kernel"); }
+
+  void* stream(int index) override { return stream_of(index); }
+
+ private:
+  static constexpr int most_gpus = 64;
+
+  struct Gpu {
+    std::once_flag prepared;
     cudaStream_t stream = nullptr;
-    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
-    return stream;
-  }();
-  return made;
-}
+  };
+
+  // Made when it is first asked for.
+  cudaStream_t stream_of(int index) {
+    throw_if_forked();
+    Gpu& gpu = gpus_.at(static_cast<size_t>(index));
+    std::call_once(gpu.prepared, [&] {
+      const OnDevice here(index);
+      check(cudaStreamCreateWithFlags(&gpu.stream, cudaStreamNonBlocking), "making a stream");
+    });
+    return gpu.stream;
+  }
+
+  void copy_on_stream(int index, void* to, const void* from, size_t bytes, cudaMemcpyKind kind, const char* what) {
+    const cudaStream_t stream = stream_of(index);
+    const OnDevice here(index);
+    check(cudaMemcpyAsync(to, from, bytes, kind, stream), what);
+  }
+
+  std::array<Gpu, most_gpus> gpus_;
+};
 
 const bool provided = [] {
-  device::provide_cuda({why_not, allocate, release, copy_in, copy_out, synchronize, stream});
+  device::provide_cuda(*new Gpus);  // never destroyed: memory is released until the very end of the process
   return true;
 }();
 
 }  // namespace
+
+OnDevice::OnDevice(int index) : before_(index) {
+  cudaGetDevice(&before_);
+  changed_ = before_ != index;
+  if (changed_) check(cudaSetDevice(index), "choosing the device");
+}
+
+OnDevice::~OnDevice() {
+  if (changed_) cudaSetDevice(before_);
+}
 
 void throw_if_launch_failed() { check(cudaGetLastError(), "a launch"); }
 

@@ -11,6 +11,20 @@ constexpr unsigned full_warp = 0xffffffffu;
 
 constexpr int64_t blocks_for(int64_t work, int64_t each) { return (work + each - 1) / each; }
 
+// While one lives, CUDA calls of this thread are for the GPU of that number; then again for whichever it was, which may be another
+// library's choice. Throws DeviceError where there is none. (device.cu)
+class OnDevice {
+ public:
+  explicit OnDevice(int index);
+  ~OnDevice();
+  OnDevice(const OnDevice&) = delete;
+  OnDevice& operator=(const OnDevice&) = delete;
+
+ private:
+  int before_;
+  bool changed_ = false;
+};
+
 // Throws DeviceError where the last launch was refused; what goes wrong in a kernel shows at the next synchronize(). (device.cu)
 void throw_if_launch_failed();
 
@@ -20,6 +34,7 @@ template <class Kernel, class... Arguments>
 void launch(const Parallel& parallel, int64_t blocks, int64_t rows, int64_t slices, int threads, Kernel kernel,
             const Arguments&... arguments) {
   if (blocks == 0 || rows == 0 || slices == 0) return;
+  const OnDevice here(parallel.gpu);
   const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(rows), static_cast<unsigned>(slices));
   start(grid, dim3(static_cast<unsigned>(threads)), static_cast<cudaStream_t>(parallel.stream), kernel, arguments...);
   throw_if_launch_failed();

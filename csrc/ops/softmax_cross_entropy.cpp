@@ -53,7 +53,7 @@ class CrossEntropyStage : public Operation {
     softmax_cross_entropy(context, {stage.n, K_, from_logits_}, stage.x, *stage.targets, saved, reinterpret_cast<int32_t*>(saved + stage.n),
                           dx);
     const float* loss = saved;
-    if (context.device != Device::cpu) {
+    if (!context.device.is_cpu()) {
       fetched_.resize(static_cast<size_t>(2 * stage.n));
       device::copy_out(context.device, fetched_.data(), saved, fetched_.size() * sizeof(float));
       loss = fetched_.data();

@@ -20,7 +20,7 @@ Plan::Plan(const Description& description, const ModelMemory& memory, Device dev
       host_(memory),
       memory_(memory),
       context_{device, {}} {
-  if (device != Device::cpu) {
+  if (!device.is_cpu()) {
     const size_t bytes = static_cast<size_t>(memory.size) * sizeof(float);
     memory_.parameters = static_cast<float*>(copies_.parameters.reserve(device, bytes));
     if (memory.gradients != nullptr) {
@@ -97,7 +97,7 @@ StageArguments Plan::arguments(const Stage& stage, int64_t n, const Samples& sam
 // After a stage: its interruption, and where every error is wanted at once, its errors.
 void Plan::settle(const std::string& operation, const char* direction) {
   pool::throw_if_interrupted();
-  if (context_.device == Device::cpu || !device::synchronous()) return;
+  if (context_.device.is_cpu() || !device::synchronous()) return;
   try {
     device::synchronize(context_.device);
   } catch (const DeviceError& error) {
@@ -180,7 +180,7 @@ Totals Plan::train(int64_t n, const Samples& samples, const Targets& targets, ui
 
 void Plan::hold_model() {
   bring_model();
-  copies_.model_held = context_.device != Device::cpu;
+  copies_.model_held = !context_.device.is_cpu();
 }
 
 void Plan::release_model() {
@@ -191,7 +191,7 @@ void Plan::release_model() {
 
 void Plan::hold_data(const Samples& data, int64_t samples, const Targets& targets) {
   const Device device = context_.device;
-  if (device == Device::cpu || data.row_bytes != input_elements() * element_bytes(data.dtype)) return;
+  if (device.is_cpu() || data.row_bytes != input_elements() * element_bytes(data.dtype)) return;
   const void* wanted = targets.classes;
   size_t bytes = static_cast<size_t>(samples) * sizeof(int32_t);
   if (targets.probabilities != nullptr) {
@@ -218,14 +218,14 @@ void Plan::release_data() {
 
 // The caller's buffers to the device, unless those there are the newer ones.
 void Plan::bring_model() {
-  if (context_.device == Device::cpu || copies_.model_held) return;
+  if (context_.device.is_cpu() || copies_.model_held) return;
   const size_t bytes = static_cast<size_t>(host_.size) * sizeof(float);
   device::copy_in(context_.device, memory_.parameters, host_.parameters, bytes);
   for (size_t i = 0; i < host_.slots.size(); ++i) device::copy_in(context_.device, memory_.slots[i], host_.slots[i], bytes);
 }
 
 void Plan::fetch_model() {
-  if (context_.device == Device::cpu || !copies_.model_changed) return;
+  if (context_.device.is_cpu() || !copies_.model_changed) return;
   const size_t bytes = static_cast<size_t>(host_.size) * sizeof(float);
   device::copy_out(context_.device, host_.parameters, memory_.parameters, bytes);
   if (host_.gradients != nullptr) device::copy_out(context_.device, host_.gradients, memory_.gradients, bytes);
@@ -236,7 +236,7 @@ void Plan::fetch_model() {
 // The batch as the device's kernels can read it: the data set that is held there and the rows, or a copy of the batch alone.
 Samples Plan::bring(int64_t n, const Samples& samples) {
   const Device device = context_.device;
-  if (device == Device::cpu) return samples;
+  if (device.is_cpu()) return samples;
   if (copies_.holds(samples, n)) {
     const void* rows = copies_.rows.copy(device, samples.rows, static_cast<size_t>(n) * sizeof(int64_t));
     return {copies_.data.reserve(device, 0), samples.dtype, samples.row_bytes, static_cast<const int64_t*>(rows)};
@@ -248,7 +248,7 @@ Samples Plan::bring(int64_t n, const Samples& samples) {
 
 Targets Plan::bring(int64_t n, const Targets& targets) {
   const Device device = context_.device;
-  if (device == Device::cpu) return targets;
+  if (device.is_cpu()) return targets;
   const bool classes = targets.classes != nullptr;
   const void* data = classes ? static_cast<const void*>(targets.classes) : targets.probabilities;
   const int64_t row_bytes = classes ? static_cast<int64_t>(sizeof(int32_t)) : output_elements_ * static_cast<int64_t>(sizeof(float));

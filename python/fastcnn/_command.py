@@ -12,6 +12,7 @@ import argparse
 import difflib
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -71,6 +72,13 @@ def positive(text: str) -> float:
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"must be a number above 0, but is {text!r}")
     return value
+
+
+def device(text: str) -> str:
+    """A type for argparse: "auto", "cpu", "cuda" or "cuda:1". Whether there is such a device is asked later."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"must be auto, cpu, cuda or cuda:0 (or another number), but is {text!r}")
+    return text
 
 
 def run(command: str, work: Callable[[], None]) -> int:

@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Plan', 'adam', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'output_shape', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'threads']
+__all__: list[str] = ['Plan', 'adam', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'output_shape', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'threads', 'why_not_cuda']
 class Plan:
     """
     The stages of a model with their buffers (plan.py writes the description).
@@ -57,7 +57,7 @@ def dense_softmax(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], w:
     ...
 def device() -> str:
     """
-    The device of operations on arrays.
+    The device of operations on arrays: "cpu", "cuda:0".
     """
 def dropout(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, purpose: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float32]:
     ...
@@ -97,7 +97,7 @@ def rescale(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], scale: t
     ...
 def set_device(name: str) -> None:
     """
-    Lets operations on arrays run on "cpu" or "cuda".
+    Lets operations on arrays run on "cpu", "cuda:0", or what "auto" finds.
     """
 def set_isa(name: str) -> None:
     """
@@ -116,4 +116,8 @@ def softmax_cross_entropy(x: typing.Annotated[numpy.typing.ArrayLike, numpy.floa
 def threads() -> int:
     """
     The number of threads that operations use.
+    """
+def why_not_cuda(index: typing.SupportsInt | typing.SupportsIndex) -> str:
+    """
+    Why that GPU cannot be used; empty if it can.
     """

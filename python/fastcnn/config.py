@@ -50,32 +50,28 @@ def draw_seed() -> int:
 
 
 def set_device(device: str) -> None:
-    """Chooses where models and operations on plain arrays compute from now on: "auto", "cpu" or "cuda".
+    """Chooses where models and operations on plain arrays compute from now on: "auto", "cpu", "cuda", or a GPU by its number, "cuda:1".
 
-    "auto" is a GPU where this build has CUDA and one works, else the CPU. DeviceError says why "cuda" cannot be used; nothing moves to another
-    device in silence. "cuda:1", a second GPU, is not possible yet.
+    "auto", the default, is the first GPU where this build has CUDA and one works, which is then said once on the standard error stream; else
+    the CPU. It is found out when the first thing is computed. DeviceError says why a GPU cannot be used; nothing moves to another device in
+    silence. Models that exist move with the next thing that they compute.
     """
     kind, _, index = device.partition(":") if isinstance(device, str) else ("", "", "")
-    if device == "cpu":
-        _core.set_device("cpu")
-        return
-    if device == "auto" or (kind == "cuda" and (index.isdecimal() or device == "cuda")):
-        facts = _core.info()
-        if device == "auto" or (device in ("cuda", "cuda:0") and facts["cuda"]):
-            _core.set_device("cuda" if facts["cuda"] else "cpu")
-            return
-        reason = facts["cuda_reason"] or "this version of fastcnn uses the first GPU alone"
+    if device not in ("auto", "cpu", "cuda") and not (kind == "cuda" and index.isdecimal() and len(index) <= 3):
+        raise ValueError(
+            f"set_device: device must be 'auto', 'cpu', 'cuda' or 'cuda:0' (or another number), but is {device!r}"
+        )
+    reason = _core.why_not_cuda(int(index or 0)) if kind == "cuda" else ""
+    if reason:
         raise DeviceError(
             f"set_device: {device!r} cannot be used, because {reason}; "
             "use 'cpu' or 'auto' (python -m fastcnn.info says what this build has)"
         )
-    raise ValueError(
-        f"set_device: device must be 'auto', 'cpu', 'cuda' or 'cuda:0' (or another number), but is {device!r}"
-    )
+    _core.set_device(device)
 
 
 def get_device() -> str:
-    """The device in use: "cpu" or "cuda"."""
+    """The device in use: "cpu", "cuda:0", "cuda:1". Where the choice is automatic, it is made now."""
     return str(_core.device())
 
 

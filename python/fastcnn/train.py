@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from fastcnn._command import Parser, integer, positive, run
+from fastcnn._command import Parser, device, integer, positive, run
 
 __all__ = ["main"]
 
@@ -63,9 +63,10 @@ def _parser() -> Parser:
     add("--data-dir", metavar="DIR", help="the folder that holds CIFAR-10; nothing is downloaded into it")
     add(
         "--device",
-        choices=("auto", "cpu", "cuda"),
+        type=device,
         default="auto",
-        help="where to compute; auto takes a GPU that works (default: auto)",
+        metavar="DEVICE",
+        help="where to compute: auto (a GPU that works, else the CPU; the default), cpu, cuda, or a GPU's number as cuda:1",
     )
     add("--epochs", type=integer(1), default=10, metavar="N", help="passes over the training images (default: 10)")
     add("--batch-size", type=integer(1), default=32, metavar="N", help="images a step (default: 32)")

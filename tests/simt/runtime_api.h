@@ -1,4 +1,4 @@
-// The part of CUDA's runtime that host code uses, with CUDA's signatures and errors, for one device that does everything at once.
+// The part of CUDA's runtime that host code uses, with CUDA's signatures and errors, for two devices that do everything at once.
 //
 // An allocation is a heap block of its exact size, full of NaNs. A copy or a fill must lie in an allocation on the device's side, and
 // outside of all on the host's, or it is cudaErrorInvalidValue.
@@ -33,7 +33,9 @@ enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDe
 using cudaStream_t = struct CUstream_st*;
 using cudaEvent_t = struct CUevent_st*;
 
-struct CUstream_st {};
+struct CUstream_st {
+  int device;
+};
 struct CUevent_st {
   std::chrono::steady_clock::time_point time;
   bool recorded;
@@ -51,14 +53,17 @@ struct cudaDeviceProp {
 
 namespace simt {
 
+constexpr int devices = 2;
+
 inline thread_local cudaError_t last_error = cudaSuccess;
+inline thread_local int current_device = 0;
 
 inline cudaError_t result(cudaError_t error) {
   if (error != cudaSuccess) last_error = error;
   return error;
 }
 
-// The device's memory: its blocks by address, and how much of it there is.
+// The devices' memory: its blocks by address, and how much of it there is in all.
 class Memory {
  public:
   // null where there is not that much left.
@@ -191,12 +196,16 @@ inline const char* cudaGetErrorString(cudaError_t error) {
 // ---- the device
 
 inline cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = simt::devices;
   return cudaSuccess;
 }
-inline cudaError_t cudaSetDevice(int device) { return simt::result(device == 0 ? cudaSuccess : cudaErrorInvalidDevice); }
+inline cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= simt::devices) return simt::result(cudaErrorInvalidDevice);
+  simt::current_device = device;
+  return cudaSuccess;
+}
 inline cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = simt::current_device;
   return cudaSuccess;
 }
 inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
@@ -217,7 +226,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, Kernel*) {
 inline cudaError_t cudaRuntimeGetVersion(int* version) { return cudaDriverGetVersion(version); }
 
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device != 0) return simt::result(cudaErrorInvalidDevice);
+  if (device < 0 || device >= simt::devices) return simt::result(cudaErrorInvalidDevice);
   *properties = {"SIMT emulation", 8, 0, 1, simt::memory.limit(), 48 << 10};
   return cudaSuccess;
 }
@@ -265,7 +274,7 @@ inline cudaError_t cudaMemsetAsync(void* start, int value, std::size_t bytes, cu
 // ---- streams and events
 
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = new CUstream_st;
+  *stream = new CUstream_st{simt::current_device};
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {

@@ -29,9 +29,11 @@
 
 namespace simt {
 
-// kernel<<<grid, block, 0, stream>>>(args...). Returns when all of it has run; throws Fault.
+// kernel<<<grid, block, 0, stream>>>(args...). Returns when all of it has run; throws Fault. A stream of another device than the current
+// one is an error.
 template <class Kernel, class... Args>
-void launch(dim3 grid, dim3 block, cudaStream_t, Kernel kernel, Args... args) {
+void launch(dim3 grid, dim3 block, cudaStream_t stream, Kernel kernel, Args... args) {
+  if (stream != nullptr && stream->device != current_device) return static_cast<void>(result(cudaErrorInvalidResourceHandle));
   auto thread = [&] { kernel(args...); };
   run_grid(grid, block, [](void* body) { (*static_cast<decltype(thread)*>(body))(); }, &thread);
 }

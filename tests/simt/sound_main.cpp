@@ -49,6 +49,23 @@ void check_memory() {
   cudaGetLastError();
 }
 
+void check_devices() {
+  int count = 0, current = -1;
+  cudaStream_t stream;
+  check(cudaGetDeviceCount(&count) == cudaSuccess && count == 2, "there are two devices");
+  check(cudaSetDevice(2) == cudaErrorInvalidDevice && cudaGetDevice(&current) == cudaSuccess && current == 0, "and no third");
+  check(cudaSetDevice(1) == cudaSuccess && cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess, "each has streams");
+  cudaGetLastError();
+  bool ran = false;
+  simt::launch(dim3(1), dim3(1), stream, [&] { ran = true; });
+  check(ran && cudaPeekAtLastError() == cudaSuccess, "a kernel runs on a stream of the current device");
+  cudaSetDevice(0);
+  ran = false;
+  simt::launch(dim3(1), dim3(1), stream, [&] { ran = true; });
+  check(!ran && cudaGetLastError() == cudaErrorInvalidResourceHandle, "and on no other");
+  cudaStreamDestroy(stream);
+}
+
 void check_limit() {
   std::size_t left, total;
   simt::set_memory_limit(1000);
@@ -73,11 +90,7 @@ void check_launches() {
 }
 
 void check_device() {
-  int count, device;
   cudaDeviceProp properties;
-  check(cudaGetDeviceCount(&count) == cudaSuccess && count == 1, "there is one device");
-  check(cudaSetDevice(1) == cudaErrorInvalidDevice && cudaSetDevice(0) == cudaSuccess, "there is no second device");
-  check(cudaGetDevice(&device) == cudaSuccess && device == 0, "the device is the first");
   check(cudaGetDeviceProperties(&properties, 0) == cudaSuccess && properties.sharedMemPerBlock == 48 << 10, "the device has properties");
 }
 
@@ -102,6 +115,7 @@ void check_events() {
 int main() {
   check_kernels();
   check_memory();
+  check_devices();
   check_limit();
   check_launches();
   check_device();
