@@ -16,6 +16,7 @@ import pytest
 from backends import offered_backends, running_or_skipped
 from fastcnn import _core, callbacks, config, cuda, layers, models, ops
 from fastcnn.errors import DeviceError
+from fastcnn.plan import Plan, Totals
 
 Array = np.ndarray[Any, Any]
 
@@ -139,6 +140,86 @@ def test_data_with_gaps_are_trained_on_as_without(on_gpu: str) -> None:
 def test_one_seed_gives_the_same_bits_every_time(on_gpu: str) -> None:
     x, y = data(40)
     np.testing.assert_array_equal(trained(x // 253, y)[0], trained(x // 253, y)[0])
+
+
+def test_the_loss_comes_back_once_an_epoch_unless_somebody_asks(on_gpu: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+    totals = Plan.totals
+
+    def spy(plan: Plan) -> Totals:
+        nonlocal asked
+        asked += 1
+        return totals(plan)
+
+    monkeypatch.setattr(Plan, "totals", spy)
+    x, y = data(40)
+    _, history = trained(x // 253, y)
+    assert asked == 2
+    seen: list[dict[str, float]] = []
+
+    class Listens(callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            seen.append(dict(logs))
+
+    _, heard = trained(x // 253, y, callbacks=[Listens()])
+    assert len(seen) == 6
+    assert heard == history
+    assert [seen[2]["loss"], seen[5]["loss"]] == history["loss"]
+
+
+def test_a_loss_that_is_not_finite_is_said_with_its_step(on_gpu: str) -> None:
+    model = small()
+    x, y = data(32)
+    images = (x // 253).astype(np.float32)
+    images[20] = np.inf
+    with pytest.warns(RuntimeWarning, match=r"fit: the loss is nan in epoch 1, step 3;") as caught:
+        model.fit(images, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    assert len(caught) == 1
+
+
+def test_steps_that_are_lost_with_the_device_do_not_count(on_gpu: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small()
+    x, y = data(48)
+    model.fit(x // 253, y, batch_size=16, verbose=0)
+    before = model.store.buffer.copy()
+
+    class Dies:
+        """The core's plan until the model is to come back."""
+
+        def __init__(self, plan: Any) -> None:
+            self.plan = plan
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.plan, name)
+
+        def release_model(self) -> None:
+            raise DeviceError("the device is gone")
+
+    assert model._plan is not None
+    monkeypatch.setattr(model._plan, "_plan", Dies(model._plan._plan))
+    with pytest.raises(DeviceError, match="gone"):
+        model.fit(x // 253, y, batch_size=16, verbose=0)
+    assert model.optimizer is not None
+    assert model.optimizer.iterations == 3
+    np.testing.assert_array_equal(model.store.buffer, before)
+
+
+def test_rows_may_be_others_than_those_of_the_order_that_is_held(on_gpu: str) -> None:
+    """On the device already as a part of the order, or sent there: the same samples."""
+    x, y = data(12)
+    model = small()
+    model.test_on_batch(x, y)
+    plan, labels = model._plan, y.astype(np.int32)
+    assert plan is not None
+    order = np.arange(12)[::-1].copy()
+    losses = []
+    with plan.holding_data(x, labels):
+        plan.hold_order(order)
+        for rows in (order[3:7], order[3:7].copy(), np.array([8, 7, 6, 5]), order[8:12], order[8:12].copy()):
+            plan.reset_totals()
+            plan.evaluate_step(x, labels, rows)
+            losses.append(plan.totals())
+    assert losses[0] == losses[1] == losses[2] != losses[3] == losses[4]
 
 
 class Looks(callbacks.Callback):

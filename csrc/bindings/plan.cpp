@@ -70,15 +70,22 @@ class PyPlan {
         plan_(describe(description), memory(), device::current()) {}
 
   void hold_data(const py::array& data, const py::array& targets) {
-    const Array<int64_t> none(0);
-    const Samples samples = samples_from(data, none);
-    const Targets wanted = targets_from(targets, none);
+    const Batch all = batch_from(data, targets, Array<int64_t>(0));
     if (targets.shape(0) != data.shape(0)) reject("plan", "targets must be as many as data");
-    run([&] { plan_.hold_data(samples, data.shape(0), wanted); });
+    release_data();
+    run([&] { plan_.hold_data({data.shape(0), all.samples, all.targets}); });
+    held_ = {data, targets};
+  }
+
+  void hold_order(const Array<int64_t>& rows) {
+    run([&] { plan_.hold_order(rows.data(), rows.size()); });
+    held_order_ = rows;
   }
 
   void release_data() {
     run([&] { plan_.release_data(); });
+    held_ = {};
+    held_order_ = {};
   }
 
   void hold_model() {
@@ -90,28 +97,36 @@ class PyPlan {
   }
 
   Floats forward(const py::array& data, const Array<int64_t>& rows) {
-    const Samples samples = samples_from(data, rows);
+    const Batch batch{rows.size(), samples_from(data, rows), {}};
     Floats output = new_array<float>({rows.size(), plan_.output_elements()});
     float* const to = output.mutable_data();
-    run([&] { plan_.forward(rows.size(), samples, to); });
+    run([&] { plan_.forward(batch, to); });
     return output;
   }
 
-  std::pair<double, int64_t> evaluate(const py::array& data, const py::array& targets, const Array<int64_t>& rows) {
-    const Samples samples = samples_from(data, rows);
-    const Targets wanted = targets_from(targets, rows);
-    Totals totals{};
-    run([&] { totals = plan_.evaluate(rows.size(), samples, wanted); });
-    return {totals.loss, totals.correct};
+  void evaluate(const py::array& data, const py::array& targets, const Array<int64_t>& rows) {
+    const Batch batch = batch_from(data, targets, rows);
+    run([&] { plan_.evaluate(batch); });
   }
 
-  std::pair<double, int64_t> train(const py::array& data, const py::array& targets, const Array<int64_t>& rows, uint64_t seed, int64_t step,
-                                   double learning_rate) {
-    const Samples samples = samples_from(data, rows);
-    const Targets wanted = targets_from(targets, rows);
+  void train(const py::array& data, const py::array& targets, const Array<int64_t>& rows, uint64_t seed, int64_t step,
+             double learning_rate) {
+    const Batch batch = batch_from(data, targets, rows);
+    run([&] { plan_.train(batch, seed, step, learning_rate); });
+  }
+
+  std::tuple<double, int64_t, int64_t> totals() {
     Totals totals{};
-    run([&] { totals = plan_.train(rows.size(), samples, wanted, seed, step, learning_rate); });
-    return {totals.loss, totals.correct};
+    run([&] { totals = plan_.totals(); });
+    return {totals.loss, totals.correct, totals.not_finite};
+  }
+
+  void reset_totals() {
+    run([&] { plan_.reset_totals(); });
+  }
+
+  void fetch_gradients() {
+    run([&] { plan_.fetch_gradients(); });
   }
 
  private:
@@ -136,6 +151,10 @@ class PyPlan {
       memory.slots.push_back(slot.mutable_data());
     }
     return memory;
+  }
+
+  Batch batch_from(const py::array& data, const py::array& targets, const Array<int64_t>& rows) const {
+    return {rows.size(), samples_from(data, rows), targets_from(targets, rows)};
   }
 
   // Everything that the kernels will trust is checked here: the type, that samples are dense and of the right size, that rows are in range.
@@ -196,6 +215,8 @@ class PyPlan {
 
   Floats parameters_, gradients_;
   std::vector<Floats> slots_;
+  std::pair<py::object, py::object> held_;  // the data set, and the order of its rows, that the plan holds by their addresses
+  py::object held_order_;
   runtime::Plan plan_;
   std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
   pid_t process_ = getpid();
@@ -220,13 +241,17 @@ void add_plan(py::module_& module) {
       .def(py::init<const py::dict&, Floats, Floats, std::vector<Floats>>(), py::arg("description"), py::arg("parameters"),
            py::arg("gradients"), py::arg("slots"))
       .def("hold_data", &PyPlan::hold_data, py::arg("data"), py::arg("targets"))
+      .def("hold_order", &PyPlan::hold_order, py::arg("rows"))
       .def("release_data", &PyPlan::release_data)
       .def("hold_model", &PyPlan::hold_model)
       .def("release_model", &PyPlan::release_model)
       .def("forward", &PyPlan::forward, py::arg("data"), py::arg("rows"))
       .def("evaluate", &PyPlan::evaluate, py::arg("data"), py::arg("targets"), py::arg("rows"))
       .def("train", &PyPlan::train, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("seed"), py::arg("step"),
-           py::arg("learning_rate"));
+           py::arg("learning_rate"))
+      .def("totals", &PyPlan::totals, "The loss, the right answers and the first batch that was not finite, since the last reset.")
+      .def("reset_totals", &PyPlan::reset_totals)
+      .def("fetch_gradients", &PyPlan::fetch_gradients);
 }
 
 }  // namespace fastcnn::bindings

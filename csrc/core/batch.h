@@ -22,10 +22,19 @@ struct Targets {
   const int64_t* rows;
 };
 
-// What a loss adds up over the samples it has seen.
+// Some samples of a data set with their targets, picked by the same rows.
+struct Batch {
+  int64_t n;
+  Samples samples;
+  Targets targets;
+};
+
+// What a loss adds up over the batches it has seen. All bytes 0 is the beginning.
 struct Totals {
   double loss;
-  int64_t correct;
+  int64_t correct;  // right answers
+  int64_t batches;
+  int64_t not_finite;  // the first batch whose loss was not finite, counted from 1; 0 if none was
 };
 
 }  // namespace fastcnn

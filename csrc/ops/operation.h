@@ -48,7 +48,7 @@ struct StageArguments {
   RandomKey key{};  // of this step and this stage
   const Samples* samples = nullptr;
   const Targets* targets = nullptr;
-  Totals* totals = nullptr;
+  Totals* totals = nullptr;  // in the device's memory
 };
 
 // (n, sample...).

@@ -3,6 +3,7 @@
 #include "core/context.h"
 #include "core/errors.h"
 #include "ops/operation.h"
+#include "ops/totals.h"
 
 namespace fastcnn {
 
@@ -50,24 +51,13 @@ class CrossEntropyStage : public Operation {
  private:
   void run(Context& context, const StageArguments& stage, float* dx) const {
     auto* const saved = static_cast<float*>(stage.saved);
-    softmax_cross_entropy(context, {stage.n, K_, from_logits_}, stage.x, *stage.targets, saved, reinterpret_cast<int32_t*>(saved + stage.n),
-                          dx);
-    const float* loss = saved;
-    if (!context.device.is_cpu()) {
-      fetched_.resize(static_cast<size_t>(2 * stage.n));
-      device::copy_out(context.device, fetched_.data(), saved, fetched_.size() * sizeof(float));
-      loss = fetched_.data();
-    }
-    const auto* correct = reinterpret_cast<const int32_t*>(loss + stage.n);
-    for (int64_t n = 0; n < stage.n; ++n) {
-      stage.totals->loss += loss[n];
-      stage.totals->correct += correct[n];
-    }
+    auto* const correct = reinterpret_cast<int32_t*>(saved + stage.n);
+    softmax_cross_entropy(context, {stage.n, K_, from_logits_}, stage.x, *stage.targets, saved, correct, dx);
+    add_to_totals(context, stage.n, saved, correct, stage.totals);
   }
 
   bool from_logits_;
   int64_t K_ = 0;
-  mutable std::vector<float> fetched_;  // from a device; a plan runs one call at a time
 };
 
 const registry::Operations<CrossEntropyStage> registered("softmax_cross_entropy");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 namespace fastcnn::runtime {
 
@@ -19,21 +20,24 @@ void* DeviceArray::copy(Device device, const void* from, size_t bytes) {
   return to;
 }
 
-namespace {
-
-bool below(const int64_t* rows, int64_t n, int64_t end) {
-  return rows != nullptr && std::all_of(rows, rows + n, [end](int64_t row) { return row < end; });
+const void* data_of(const Targets& targets) {
+  return targets.classes != nullptr ? static_cast<const void*>(targets.classes) : targets.probabilities;
 }
 
-}  // namespace
-
-bool DeviceCopies::holds(const Samples& samples, int64_t n) const {
-  return held_samples > 0 && samples.data == held_data.data && samples.dtype == held_data.dtype &&
-         samples.row_bytes == held_data.row_bytes && below(samples.rows, n, held_samples);
+bool DeviceCopies::holds(const Batch& batch) const {
+  const Samples& samples = batch.samples;
+  const void* const wanted = data_of(batch.targets);
+  return held.n > 0 && samples.data == held.samples.data && samples.dtype == held.samples.dtype &&
+         samples.row_bytes == held.samples.row_bytes && (wanted == nullptr || wanted == data_of(held.targets)) && samples.rows != nullptr &&
+         std::all_of(samples.rows, samples.rows + batch.n, [this](int64_t row) { return row < held.n; });
 }
 
-bool DeviceCopies::holds(const void* targets_, const int64_t* rows_, int64_t n) const {
-  return held_samples > 0 && targets_ == held_targets && below(rows_, n, held_samples);
+const int64_t* DeviceCopies::rows_of(Device device, const Batch& batch) {
+  const int64_t* const wanted = batch.samples.rows;
+  const bool in_order =
+      held_order != nullptr && !std::less<>()(wanted, held_order) && !std::less<>()(held_order + held_order_size, wanted + batch.n);
+  if (in_order) return static_cast<const int64_t*>(order.data()) + (wanted - held_order);
+  return static_cast<const int64_t*>(rows.copy(device, wanted, static_cast<size_t>(batch.n) * sizeof(int64_t)));
 }
 
 void pick(const void* data, int64_t row_bytes, int64_t sample_bytes, const int64_t* rows, int64_t n, std::vector<char>& to) {

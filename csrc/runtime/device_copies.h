@@ -15,6 +15,7 @@ class DeviceArray {
   void* reserve(Device device, size_t bytes);
   // The same, filled from the CPU's `from`.
   void* copy(Device device, const void* from, size_t bytes);
+  void* data() const { return block_.data(); }
 
  private:
   AlignedBlock block_;
@@ -24,18 +25,21 @@ struct DeviceCopies {
   DeviceArray parameters, gradients;
   std::vector<DeviceArray> slots;
   DeviceArray batch, batch_targets, rows;  // of one step
-  DeviceArray data, targets;               // of the data set
-  Samples held_data{};                     // what those are copies of
-  const void* held_targets = nullptr;
-  int64_t held_samples = 0;  // 0 where nothing is held
+  DeviceArray data, targets, order;        // of the data set
+  Batch held{};                            // what those are copies of; n is 0 where nothing is held
+  const int64_t* held_order = nullptr;     // null where none is
+  int64_t held_order_size = 0;
   bool model_held = false;
   bool model_changed = false;  // since it was last brought back
   std::vector<char> staging;   // the batch on its way, on the CPU
 
-  // Whether these rows of these samples, or targets, lie on the device.
-  bool holds(const Samples& samples, int64_t n) const;
-  bool holds(const void* targets_, const int64_t* rows_, int64_t n) const;
+  // Whether the batch is one of the data set that is held.
+  bool holds(const Batch& batch) const;
+  // Where its rows lie on the device: in the order that is held, or else copied there now.
+  const int64_t* rows_of(Device device, const Batch& batch);
 };
+
+const void* data_of(const Targets& targets);
 
 // The samples that `rows` picks, side by side.
 void pick(const void* data, int64_t row_bytes, int64_t sample_bytes, const int64_t* rows, int64_t n, std::vector<char>& to);

@@ -7,19 +7,15 @@
 
 namespace fastcnn::runtime {
 
-namespace {
-
-int64_t element_bytes(DType dtype) { return dtype == DType::uint8 ? 1 : dtype == DType::float32 ? 4 : 8; }
-
-}  // namespace
-
 Plan::Plan(const Description& description, const ModelMemory& memory, Device device)
     : activation_sizes_(description.activations),
       gradient_sizes_(description.gradients),
+      totals_(sizeof(Totals), device),
       optimizer_attributes_(description.optimizer_attributes),
       host_(memory),
       memory_(memory),
       context_{device, {}} {
+  reset_totals();
   if (!device.is_cpu()) {
     const size_t bytes = static_cast<size_t>(memory.size) * sizeof(float);
     memory_.parameters = static_cast<float*>(copies_.parameters.reserve(device, bytes));
@@ -73,15 +69,17 @@ void Plan::reserve(int64_t n, bool training) {
   }
 }
 
-StageArguments Plan::arguments(const Stage& stage, int64_t n, const Samples& samples) const {
+StageArguments Plan::arguments(const Stage& stage, const Batch& batch) const {
   const StageDescription& description = stage.description;
   const auto buffer = [](const std::vector<AlignedBlock>& blocks, int index) {
     return index < 0 || static_cast<size_t>(index) >= blocks.size() ? nullptr
                                                                     : static_cast<float*>(blocks[static_cast<size_t>(index)].data());
   };
   StageArguments given;
-  given.n = n;
-  given.samples = &samples;
+  given.n = batch.n;
+  given.samples = &batch.samples;
+  given.targets = &batch.targets;
+  given.totals = static_cast<Totals*>(totals_.data());
   given.x = buffer(activations_, description.x);
   given.y = buffer(activations_, description.y);
   given.dy = buffer(gradients_, description.dy);
@@ -105,66 +103,46 @@ void Plan::settle(const std::string& operation, const char* direction) {
   }
 }
 
-void Plan::run_forward(std::vector<Stage>& stages, StageArguments common) {
+void Plan::run_forward(std::vector<Stage>& stages, const Batch& batch, bool training, const RandomKey& key) {
   for (Stage& stage : stages) {
-    StageArguments given = arguments(stage, common.n, *common.samples);
-    given.training = common.training;
-    given.key = common.key;
-    given.targets = common.targets;
-    given.totals = common.totals;
+    StageArguments given = arguments(stage, batch);
+    given.training = training;
+    given.key = key;
     stage.operation->forward(context_, given);
     settle(stage.description.operation, "forward");
   }
 }
 
-void Plan::forward(int64_t n, const Samples& samples, float* output) {
-  reserve(n, false);
+void Plan::forward(const Batch& batch, float* output) {
+  reserve(batch.n, false);
   bring_model();
-  const Samples there = bring(n, samples);
-  StageArguments common;
-  common.n = n;
-  common.samples = &there;
-  run_forward(stages_, common);
-  run_forward(head_, common);
+  const Batch there = bring(batch);
+  run_forward(stages_, there, false, {});
+  run_forward(head_, there, false, {});
   const Stage& last = head_.empty() ? stages_.back() : head_.back();
-  device::copy_out(context_.device, output, arguments(last, n, there).y, static_cast<size_t>(n * output_elements_) * sizeof(float));
+  device::copy_out(context_.device, output, arguments(last, there).y, static_cast<size_t>(batch.n * output_elements_) * sizeof(float));
 }
 
-Totals Plan::evaluate(int64_t n, const Samples& samples, const Targets& targets) {
-  reserve(n, false);
+void Plan::evaluate(const Batch& batch) {
+  reserve(batch.n, false);
   bring_model();
-  const Samples there = bring(n, samples);
-  const Targets targets_there = bring(n, targets);
-  Totals totals{0, 0};
-  StageArguments common;
-  common.n = n;
-  common.samples = &there;
-  common.targets = &targets_there;
-  common.totals = &totals;
-  run_forward(stages_, common);
-  run_forward(loss_, common);
-  return totals;
+  const Batch there = bring(batch);
+  run_forward(stages_, there, false, {});
+  run_forward(loss_, there, false, {});
 }
 
-Totals Plan::train(int64_t n, const Samples& samples, const Targets& targets, uint64_t seed, int64_t step, double learning_rate) {
-  reserve(n, true);
+void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learning_rate) {
+  if (!optimizer_) reject("plan", "it was made without an optimizer, so it cannot train");
+  reserve(batch.n, true);
   bring_model();
-  const Samples there = bring(n, samples);
-  const Targets targets_there = bring(n, targets);
-  Totals totals{0, 0};
-  StageArguments common;
-  common.n = n;
-  common.samples = &there;
-  common.training = true;
-  common.key = {seed, static_cast<uint64_t>(step), 0};
-  run_forward(stages_, common);
+  const Batch there = bring(batch);
+  const RandomKey key{seed, static_cast<uint64_t>(step), 0};
+  run_forward(stages_, there, true, key);
   const auto backward = [&](std::vector<Stage>& stages) {
     for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
-      StageArguments given = arguments(*stage, n, there);
+      StageArguments given = arguments(*stage, there);
       given.training = true;
-      given.key = common.key;
-      given.targets = &targets_there;
-      given.totals = &totals;
+      given.key = key;
       stage->operation->backward(context_, given);
       settle(stage->description.operation, "backward");
     }
@@ -175,7 +153,19 @@ Totals Plan::train(int64_t n, const Samples& samples, const Targets& targets, ui
   optimizer_(context_, optimizer_attributes_, {memory_.size, memory_.parameters, memory_.gradients, memory_.slots, learning_rate, step});
   copies_.model_changed = true;
   if (!copies_.model_held) fetch_model();
+}
+
+Totals Plan::totals() {
+  Totals totals{};
+  device::copy_out(context_.device, &totals, totals_.data(), sizeof totals);
   return totals;
+}
+
+void Plan::reset_totals() { device::fill_with_zeros(context_.device, totals_.data(), sizeof(Totals)); }
+
+void Plan::fetch_gradients() {
+  if (context_.device.is_cpu() || host_.gradients == nullptr) return;
+  device::copy_out(context_.device, host_.gradients, memory_.gradients, static_cast<size_t>(host_.size) * sizeof(float));
 }
 
 void Plan::hold_model() {
@@ -189,31 +179,31 @@ void Plan::release_model() {
   fetch_model();
 }
 
-void Plan::hold_data(const Samples& data, int64_t samples, const Targets& targets) {
+void Plan::hold_data(const Batch& all) {
   const Device device = context_.device;
-  if (device.is_cpu() || data.row_bytes != input_elements() * element_bytes(data.dtype)) return;
-  const void* wanted = targets.classes;
-  size_t bytes = static_cast<size_t>(samples) * sizeof(int32_t);
-  if (targets.probabilities != nullptr) {
-    wanted = targets.probabilities;
-    bytes = static_cast<size_t>(samples * output_elements_) * sizeof(float);
-  }
+  if (device.is_cpu() || all.samples.row_bytes != sample_bytes(all.samples.dtype)) return;
   try {
-    copies_.data.copy(device, data.data, static_cast<size_t>(samples * data.row_bytes));
-    copies_.targets.copy(device, wanted, bytes);
+    copies_.data.copy(device, all.samples.data, static_cast<size_t>(all.n * all.samples.row_bytes));
+    copies_.targets.copy(device, data_of(all.targets), static_cast<size_t>(all.n * target_bytes(all.targets)));
   } catch (const OutOfMemory&) {
     release_data();  // the batches are brought one by one
     return;
   }
-  copies_.held_data = data;
-  copies_.held_targets = wanted;
-  copies_.held_samples = samples;
+  copies_.held = all;
+}
+
+void Plan::hold_order(const int64_t* rows, int64_t n) {
+  if (copies_.held.n == 0) return;
+  copies_.held_order = nullptr;  // until it is there
+  copies_.order.copy(context_.device, rows, static_cast<size_t>(n) * sizeof(int64_t));
+  copies_.held_order = rows;
+  copies_.held_order_size = n;
 }
 
 void Plan::release_data() {
-  copies_.held_samples = 0;
-  copies_.data = DeviceArray();
-  copies_.targets = DeviceArray();
+  copies_.held = {};
+  copies_.held_order = nullptr;
+  for (DeviceArray* array : {&copies_.data, &copies_.targets, &copies_.order}) *array = DeviceArray();
 }
 
 // The caller's buffers to the device, unless those there are the newer ones.
@@ -228,40 +218,46 @@ void Plan::fetch_model() {
   if (context_.device.is_cpu() || !copies_.model_changed) return;
   const size_t bytes = static_cast<size_t>(host_.size) * sizeof(float);
   device::copy_out(context_.device, host_.parameters, memory_.parameters, bytes);
-  if (host_.gradients != nullptr) device::copy_out(context_.device, host_.gradients, memory_.gradients, bytes);
   for (size_t i = 0; i < host_.slots.size(); ++i) device::copy_out(context_.device, host_.slots[i], memory_.slots[i], bytes);
   copies_.model_changed = false;
 }
 
 // The batch as the device's kernels can read it: the data set that is held there and the rows, or a copy of the batch alone.
-Samples Plan::bring(int64_t n, const Samples& samples) {
+Batch Plan::bring(const Batch& batch) {
   const Device device = context_.device;
-  if (device.is_cpu()) return samples;
-  if (copies_.holds(samples, n)) {
-    const void* rows = copies_.rows.copy(device, samples.rows, static_cast<size_t>(n) * sizeof(int64_t));
-    return {copies_.data.reserve(device, 0), samples.dtype, samples.row_bytes, static_cast<const int64_t*>(rows)};
+  if (device.is_cpu()) return batch;
+  Batch there = batch;
+  const void *samples, *targets = nullptr;
+  const int64_t* rows = nullptr;
+  if (copies_.holds(batch)) {
+    samples = copies_.data.data();
+    targets = copies_.targets.data();
+    rows = copies_.rows_of(device, batch);
+  } else {
+    there.samples.row_bytes = sample_bytes(batch.samples.dtype);
+    pick(batch.samples.data, batch.samples.row_bytes, there.samples.row_bytes, batch.samples.rows, batch.n, copies_.staging);
+    samples = copies_.batch.copy(device, copies_.staging.data(), copies_.staging.size());
+    if (const void* wanted = data_of(batch.targets)) {
+      const int64_t bytes = target_bytes(batch.targets);
+      pick(wanted, bytes, bytes, batch.targets.rows, batch.n, copies_.staging);
+      targets = copies_.batch_targets.copy(device, copies_.staging.data(), copies_.staging.size());
+    }
   }
-  const int64_t sample_bytes = input_elements() * element_bytes(samples.dtype);
-  pick(samples.data, samples.row_bytes, sample_bytes, samples.rows, n, copies_.staging);
-  return {copies_.batch.copy(device, copies_.staging.data(), copies_.staging.size()), samples.dtype, sample_bytes, nullptr};
+  there.samples.data = samples;
+  there.samples.rows = there.targets.rows = rows;
+  if (batch.targets.classes != nullptr) there.targets.classes = static_cast<const int32_t*>(targets);
+  if (batch.targets.probabilities != nullptr) there.targets.probabilities = static_cast<const float*>(targets);
+  return there;
 }
 
-Targets Plan::bring(int64_t n, const Targets& targets) {
-  const Device device = context_.device;
-  if (device.is_cpu()) return targets;
-  const bool classes = targets.classes != nullptr;
-  const void* data = classes ? static_cast<const void*>(targets.classes) : targets.probabilities;
-  const int64_t row_bytes = classes ? static_cast<int64_t>(sizeof(int32_t)) : output_elements_ * static_cast<int64_t>(sizeof(float));
-  const void* there;
-  const int64_t* rows = nullptr;
-  if (copies_.holds(data, targets.rows, n)) {
-    there = copies_.targets.reserve(device, 0);
-    rows = static_cast<const int64_t*>(copies_.rows.copy(device, targets.rows, static_cast<size_t>(n) * sizeof(int64_t)));
-  } else {
-    pick(data, row_bytes, row_bytes, targets.rows, n, copies_.staging);
-    there = copies_.batch_targets.copy(device, copies_.staging.data(), copies_.staging.size());
-  }
-  return classes ? Targets{static_cast<const int32_t*>(there), nullptr, rows} : Targets{nullptr, static_cast<const float*>(there), rows};
+int64_t Plan::sample_bytes(DType dtype) const {
+  return input_elements() * static_cast<int64_t>(dtype == DType::uint8     ? sizeof(uint8_t)
+                                                 : dtype == DType::float32 ? sizeof(float)
+                                                                           : sizeof(double));
+}
+
+int64_t Plan::target_bytes(const Targets& targets) const {
+  return targets.classes != nullptr ? static_cast<int64_t>(sizeof(int32_t)) : output_elements_ * static_cast<int64_t>(sizeof(float));
 }
 
 }  // namespace fastcnn::runtime

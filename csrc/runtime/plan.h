@@ -56,19 +56,28 @@ class Plan {
 
   // On a device that is not the CPU each call below brings the model's buffers and its batch there, and what it changed back. While the
   // model is held its buffers stay there, and nobody may touch the caller's; while a data set is held, and if there is room for it, batches
-  // of it are gathered there. On the CPU these four do nothing.
+  // of it are gathered there, and those whose rows lie in the order that was given last need nothing from the CPU. On the CPU these five
+  // do nothing.
   void hold_model();
   void release_model();
-  void hold_data(const Samples& data, int64_t samples, const Targets& targets);
+  void hold_data(const Batch& all);  // all.n samples, in the order in which they lie
+  void hold_order(const int64_t* rows, int64_t n);
   void release_data();
 
-  // Inference: writes (n, output shape) to `output`.
-  void forward(int64_t n, const Samples& samples, float* output);
-  // The loss and the number of right answers, summed over the batch.
-  Totals evaluate(int64_t n, const Samples& samples, const Targets& targets);
-  // The same in training mode, and one step of the optimizer. key: the seed and the step; step counts from 1. Interrupted before the
-  // optimizer, it throws Interrupted and leaves the model as it was.
-  Totals train(int64_t n, const Samples& samples, const Targets& targets, uint64_t seed, int64_t step, double learning_rate);
+  // Inference: writes (n, output shape) to `output`. The batch needs no targets.
+  void forward(const Batch& batch, float* output);
+  // Adds the loss of the batch to the totals.
+  void evaluate(const Batch& batch);
+  // The same in training mode, and one step of the optimizer. The seed and the step are the key of what is random; step counts from 1.
+  // Interrupted before the optimizer, it throws Interrupted and leaves the model as it was. While the model is held this does not wait for
+  // the device.
+  void train(const Batch& batch, uint64_t seed, int64_t step, double learning_rate);
+
+  // What evaluate and train have added up since the last reset. Waits for the device.
+  Totals totals();
+  void reset_totals();
+  // Brings the gradients of the last step to the caller's buffer; on the CPU they are there.
+  void fetch_gradients();
 
   // The floats of one sample, as it comes in and as it goes out.
   int64_t input_elements() const { return stages_.front().description.input.elements(); }
@@ -83,17 +92,19 @@ class Plan {
 
   Stage bind(const StageDescription& description, const Description& plan) const;
   void reserve(int64_t n, bool training);
-  StageArguments arguments(const Stage& stage, int64_t n, const Samples& samples) const;
+  StageArguments arguments(const Stage& stage, const Batch& batch) const;
   void settle(const std::string& operation, const char* direction);
   void bring_model();
   void fetch_model();
-  Samples bring(int64_t n, const Samples& samples);
-  Targets bring(int64_t n, const Targets& targets);
-  void run_forward(std::vector<Stage>& stages, StageArguments common);
+  Batch bring(const Batch& batch);
+  int64_t sample_bytes(DType dtype) const;
+  int64_t target_bytes(const Targets& targets) const;
+  void run_forward(std::vector<Stage>& stages, const Batch& batch, bool training, const RandomKey& key);
 
   std::vector<Stage> stages_, head_, loss_;
   std::vector<int64_t> activation_sizes_, gradient_sizes_;
   std::vector<AlignedBlock> activations_, gradients_;
+  AlignedBlock totals_;
   int64_t capacity_ = 0, training_capacity_ = 0, output_elements_ = 0;
   Optimizer optimizer_;
   Attributes optimizer_attributes_;

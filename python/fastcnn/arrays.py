@@ -160,18 +160,19 @@ class Gathering:
         """Nothing: a device could not read these images either."""
         return nullcontext()
 
+    def hold_order(self, rows: NDArray[np.int64]) -> None:
+        """Nothing, since no data are held."""
+
     def forward(self, x: Array) -> NDArray[np.float32]:
         """As `Plan.forward`, for all of x."""
         return self._plan.forward(np.ascontiguousarray(x, dtype=np.float32))
 
-    def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64]) -> tuple[float, int]:
+    def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64]) -> None:
         """As `Plan.evaluate_step`."""
         batch, order = self._batch(x, rows)
-        return self._plan.evaluate_step(batch, y[rows], order)
+        self._plan.evaluate_step(batch, y[rows], order)
 
-    def train_step(
-        self, x: Array, y: Array, rows: NDArray[np.int64], *, learning_rate: float, step: int
-    ) -> tuple[float, int]:
+    def train_step(self, x: Array, y: Array, rows: NDArray[np.int64], *, learning_rate: float, step: int) -> None:
         """As `Plan.train_step`."""
         batch, order = self._batch(x, rows)
-        return self._plan.train_step(batch, y[rows], order, learning_rate=learning_rate, step=step)
+        self._plan.train_step(batch, y[rows], order, learning_rate=learning_rate, step=step)

@@ -18,7 +18,7 @@ from fastcnn import arrays, config, losses, metrics, optimizers, training
 from fastcnn._arguments import number, positive_integer
 from fastcnn.callbacks import Callback, CallbackList, History
 from fastcnn.layers import Layer
-from fastcnn.plan import Plan
+from fastcnn.plan import Plan, Totals
 from fastcnn.progress import Progress, values, verbosity
 from fastcnn.stack import Stack
 from fastcnn.training import Data, Run
@@ -203,19 +203,19 @@ class Sequential(Stack):
         optimizer = self.optimizer
         assert optimizer is not None  # _data has seen that the model is compiled
         step = arrays.step_function(plan, data.x).train_step
-        loss, correct = step(
-            *data, np.arange(len(data.x)), learning_rate=training.step_size(optimizer), step=optimizer.iterations + 1
-        )
+        plan.reset_totals()
+        step(*data, np.arange(len(data.x)), learning_rate=training.step_size(optimizer), step=optimizer.iterations + 1)
         optimizer.iterations += 1
-        logs = self._logs(loss, correct, len(data.x))
+        logs = self._logs(plan.totals(), len(data.x))
         return logs if return_dict else self._in_order(logs)
 
     def test_on_batch(self, x: Any, y: Any, *, return_dict: bool = False) -> Results:
         """What `evaluate` returns, for a batch, computed at once."""
         data = self._data(x, y, "test_on_batch")
         plan = self._ready(data.x, "test_on_batch")
-        loss, correct = arrays.step_function(plan, data.x).evaluate_step(*data, np.arange(len(data.x)))
-        logs = self._logs(loss, correct, len(data.x))
+        plan.reset_totals()
+        arrays.step_function(plan, data.x).evaluate_step(*data, np.arange(len(data.x)))
+        logs = self._logs(plan.totals(), len(data.x))
         return logs if return_dict else self._in_order(logs)
 
     # What the methods above share.
@@ -267,10 +267,10 @@ class Sequential(Stack):
             self._planned = place, frozen
         return self._plan
 
-    def _logs(self, loss: float, correct: int, count: int) -> dict[str, Any]:
-        """The means by name; in the order of the names, as in Keras."""
-        means = dict.fromkeys(self.metrics_names, correct / count)
-        means["loss"] = loss / count
+    def _logs(self, totals: Totals, count: int) -> dict[str, Any]:
+        """The means over `count` samples by name; in the order of the names, as in Keras."""
+        means = dict.fromkeys(self.metrics_names, totals.correct / count)
+        means["loss"] = totals.loss / count
         return {name: means[name] for name in sorted(means)}
 
     def _in_order(self, logs: dict[str, float]) -> float | list[float]:

@@ -19,15 +19,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import _core
+from fastcnn.errors import DeviceError
 from fastcnn.stage import Stage
 from fastcnn.variables import VariableStore, aligned_zeros
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from fastcnn.losses import Loss
     from fastcnn.optimizers import Optimizer
 
-__all__ = ["Plan", "Stage"]
+__all__ = ["Plan", "Stage", "Totals"]
 
 Array = NDArray[Any]
 
@@ -51,6 +52,18 @@ _NEED_THEIR_RESULT = {
 _LARGEST_FUSED_WINDOW = 255  # pixels of a pooling window: the index of conv2d_relu_max_pool2d is one byte
 
 
+class Totals(NamedTuple):
+    """What `evaluate_step` and `train_step` have added up since `reset_totals`.
+
+    loss : the sum over the samples. correct : how many of them were right. not_finite : the first step whose loss was not finite, counted
+    from 1; 0 if none was.
+    """
+
+    loss: float
+    correct: int
+    not_finite: int
+
+
 class Plan:
     """The stages of a model with all their buffers, for any batch size.
 
@@ -62,7 +75,7 @@ class Plan:
     seed : of the random numbers that layers draw in training.
 
     The plan reads the variables in place, and the optimizer writes them in place. If they are moved to another store, or another device is
-    chosen, make a new plan: it runs on the device that `config.get_device()` names when it is made.
+    chosen, make a new plan: it runs on the device that `config.get_device()` names when it is made, `device`.
     """
 
     def __init__(
@@ -86,11 +99,13 @@ class Plan:
             description["optimizer"] = optimizer.operation
             description["optimizer_attributes"] = {name: float(value) for name, value in optimizer.settings().items()}
         self._gradients = gradients
+        self.device: str = _core.device()
         self._plan = _core.Plan(description, self._store.buffer, gradients, slots)
 
     @property
     def gradients(self) -> NDArray[np.float32]:
         """The gradients that the last `train_step` computed, laid out as the store's buffer is."""
+        self._plan.fetch_gradients()
         return self._gradients
 
     @contextmanager
@@ -105,17 +120,26 @@ class Plan:
         finally:
             self._plan.release_data()
 
+    def hold_order(self, rows: NDArray[np.int64]) -> None:
+        """While data are held: keeps this order of them on the device, so that a step on a part of it (a view) sends nothing there."""
+        self._plan.hold_order(rows)
+
     @contextmanager
-    def holding_model(self) -> Iterator[None]:
+    def holding_model(self, when_lost: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Within the block, the variables and the optimizer's state stay on the device from step to step; outside, each step brings them there and back.
 
-        Nobody may look at them within. Nothing happens on the CPU.
+        Nobody may look at them within. when_lost : called where they cannot be brought back at the end, because the device no longer works;
+        the variables are then what they were before. Nothing happens on the CPU.
         """
         try:
             self._plan.hold_model()
             yield
         finally:
-            self._plan.release_model()
+            try:
+                self._plan.release_model()
+            except DeviceError:
+                when_lost()
+                raise
 
     def forward(self, x: Array, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """Inference: (n, *output_shape) for the samples `rows` of x, or all of them.
@@ -125,21 +149,28 @@ class Plan:
         rows = np.arange(len(x)) if rows is None else rows
         return self._plan.forward(x, rows).reshape(len(rows), *self.output_shape)
 
-    def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64]) -> tuple[float, int]:
-        """The loss, summed over the samples `rows`, and how many of them were right.
+    def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64]) -> None:
+        """Adds the loss of the samples `rows`, and how many of them were right, to the totals.
 
         x : as for `forward`. y : (N,) int32 class numbers, or (N, classes) float32 for a categorical loss, for the same N.
         """
-        return self._plan.evaluate(x, y, rows)
+        self._plan.evaluate(x, y, rows)
 
-    def train_step(
-        self, x: Array, y: Array, rows: NDArray[np.int64], *, learning_rate: float, step: int
-    ) -> tuple[float, int]:
-        """One step of training on the samples `rows`: forward, loss, backward, optimizer. Gives what `evaluate_step` gives, from before the step.
+    def train_step(self, x: Array, y: Array, rows: NDArray[np.int64], *, learning_rate: float, step: int) -> None:
+        """One step of training on the samples `rows`: forward, loss, backward, optimizer. Adds what `evaluate_step` does, from before the step.
 
         step : counts from 1; it is Adam's t, and with the seed it determines what layers draw. KeyboardInterrupt on Ctrl-C, before the optimizer.
+        A GPU may still be busy when this returns; `totals` waits for it.
         """
-        return self._plan.train(x, y, rows, self._seed, step, learning_rate)
+        self._plan.train(x, y, rows, self._seed, step, learning_rate)
+
+    def totals(self) -> Totals:
+        """The totals since `reset_totals`. They lie on the device: asking for them waits for all steps there, but costs nothing on the CPU."""
+        return Totals(*self._plan.totals())
+
+    def reset_totals(self) -> None:
+        """Sets them to 0."""
+        self._plan.reset_totals()
 
 
 def _common_store(stages: Sequence[Stage]) -> VariableStore:

@@ -5,10 +5,9 @@ What goes in has been checked by `models.py` and `arrays.py`; callbacks are in `
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +22,7 @@ from fastcnn.progress import Progress, values
 if TYPE_CHECKING:
     from fastcnn.models import Sequential
     from fastcnn.optimizers import Optimizer
-    from fastcnn.plan import Plan
+    from fastcnn.plan import Plan, Totals
 
 __all__: list[str] = []
 
@@ -57,14 +56,13 @@ def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
     model.stop_training = False
     callbacks.call("on_train_begin")
     logs: dict[str, Any] | None = None
-    finite = True
+    finite = Finite()
     with step_function(run.plan, run.data.x).holding_data(*run.data):
         for epoch in range(initial_epoch, epochs):
             callbacks.call("on_epoch_begin", epoch)
             progress = Progress(f"Epoch {epoch + 1}/{epochs}", len(run.data.x), verbose)
             try:
-                with _model_at_rest(run.plan, callbacks.train_batch_begin, callbacks.train_batch_end):
-                    logs, finite = _train_epoch(run, epoch, progress, finite)
+                logs = _train_epoch(run, epoch, progress, finite)
                 if run.validation is not None:
                     seen = evaluate(model, run.plan, run.validation, run.batch_size, callbacks)
                     logs.update({f"val_{name}": value for name, value in seen.items()})
@@ -77,45 +75,75 @@ def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
     callbacks.call("on_train_end", logs)
 
 
-def _model_at_rest(plan: Plan, *hooks: Sequence[Any]) -> AbstractContextManager[None]:
+class Finite:
+    """Warns once in a training of a loss that is not finite."""
+
+    def __init__(self) -> None:
+        self._warned = False
+
+    def look(self, totals: Totals, epoch: int) -> None:
+        if self._warned or not totals.not_finite:
+            return
+        self._warned = True
+        warnings.warn(
+            f"fit: the loss is {totals.loss} in epoch {epoch + 1}, step {totals.not_finite}; a smaller learning rate may help "
+            "(this is said once)",
+            RuntimeWarning,
+            stacklevel=6,
+        )
+
+
+def _model_at_rest(
+    plan: Plan, *hooks: Sequence[Any], when_lost: Callable[[], None] = lambda: None
+) -> AbstractContextManager[None]:
     """The model stays on the device for many batches, unless somebody is called between them, who may look at it."""
-    return nullcontext() if any(hooks) else plan.holding_model()
+    return nullcontext() if any(hooks) else plan.holding_model(when_lost)
 
 
-def _train_epoch(run: Run, epoch: int, progress: Progress, finite: bool) -> tuple[dict[str, Any], bool]:
-    """One pass over the data. Returns the epoch's loss and metrics, and whether every loss so far was finite (`finite`: before)."""
-    model, optimizer, callbacks = run.model, run.model.optimizer, run.callbacks
+def _train_epoch(run: Run, epoch: int, progress: Progress, finite: Finite) -> dict[str, Any]:
+    """One pass over the data. Returns the epoch's loss and metrics."""
+    optimizer, callbacks = run.model.optimizer, run.callbacks
     assert optimizer is not None
+    before = optimizer.iterations
+
+    def forget_steps() -> None:
+        optimizer.iterations = before
+
+    with _model_at_rest(run.plan, callbacks.train_batch_begin, callbacks.train_batch_end, when_lost=forget_steps):
+        return _train_steps(run, optimizer, epoch, progress, finite)
+
+
+def _train_steps(run: Run, optimizer: Optimizer, epoch: int, progress: Progress, finite: Finite) -> dict[str, Any]:
+    model, plan = run.model, run.plan
     x, y = run.data
-    train_step = step_function(run.plan, x).train_step
-    begin, end = callbacks.train_batch_begin, callbacks.train_batch_end
+    step = step_function(plan, x)
+    begin, end = run.callbacks.train_batch_begin, run.callbacks.train_batch_end
+    asking = bool(end) or plan.device == "cpu"  # after each step, where somebody wants it or where it costs nothing
     now = time.perf_counter
     order = _order(model, len(x), run.shuffle)
-    total, correct, done = 0.0, 0, 0
+    step.hold_order(order)
+    plan.reset_totals()
+    done = 0
     for batch, start in enumerate(range(0, len(x), run.batch_size)):
         for hook in begin:
             hook(batch)
         rows = order[start : start + run.batch_size]
-        loss, hits = train_step(x, y, rows, learning_rate=step_size(optimizer), step=optimizer.iterations + 1)
+        step.train_step(x, y, rows, learning_rate=step_size(optimizer), step=optimizer.iterations + 1)
         optimizer.iterations += 1
-        total += loss
-        correct += hits
         done += len(rows)
-        if finite and not math.isfinite(loss):
-            finite = False
-            warnings.warn(
-                f"fit: the loss is {loss / len(rows)} in epoch {epoch + 1}, step {batch + 1}; a smaller learning rate may help "
-                "(this is said once)",
-                RuntimeWarning,
-                stacklevel=4,
-            )
-        for hook in end:
-            hook(batch, model._logs(total, correct, done))
-        if now() >= progress.next_drawing:
-            progress.draw(done, model._logs(total, correct, done))
+        drawing = now() >= progress.next_drawing
+        if asking or drawing:
+            totals = plan.totals()
+            finite.look(totals, epoch)
+            for hook in end:
+                hook(batch, model._logs(totals, done))
+            if drawing:
+                progress.draw(done, model._logs(totals, done))
         if model.stop_training:
             break
-    return model._logs(total, correct, done), finite
+    totals = plan.totals()
+    finite.look(totals, epoch)
+    return model._logs(totals, done)
 
 
 def step_size(optimizer: Optimizer) -> float:
@@ -142,24 +170,23 @@ def evaluate(
 ) -> dict[str, float]:
     """The loss and the metrics over the data, by name."""
     x, y = data
-    evaluate_step = step_function(plan, x).evaluate_step
+    step = step_function(plan, x)
     order = np.arange(len(x))
-    total, correct, done = 0.0, 0, 0
+    done = 0
     callbacks.call("on_test_begin")
     with _model_at_rest(plan, callbacks.test_batch_begin, callbacks.test_batch_end):
+        plan.reset_totals()
         for batch, start in enumerate(range(0, len(x), batch_size)):
             for hook in callbacks.test_batch_begin:
                 hook(batch)
             rows = order[start : start + batch_size]
-            loss, hits = evaluate_step(x, y, rows)
-            total += loss
-            correct += hits
+            step.evaluate_step(x, y, rows)
             done += len(rows)
             for hook in callbacks.test_batch_end:
-                hook(batch, model._logs(total, correct, done))
+                hook(batch, model._logs(plan.totals(), done))
             if progress is not None and time.perf_counter() >= progress.next_drawing:
-                progress.draw(done, model._logs(total, correct, done))
-    logs = model._logs(total, correct, done)
+                progress.draw(done, model._logs(plan.totals(), done))
+        logs = model._logs(plan.totals(), done)
     callbacks.call("on_test_end", logs)
     return logs
 
