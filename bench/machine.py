@@ -18,7 +18,7 @@ __all__ = ["ROOT", "Images", "cifar10", "cifar10_root", "command", "commit", "im
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_PACKAGES = ("fastcnn", "numpy", "torch", "keras", "tensorflow", "tensorflow-cpu", "onnxruntime")
+_PACKAGES = ("fastcnn", "numpy", "torch", "keras", "tensorflow", "tensorflow-cpu", "onnxruntime", "jax", "jaxlib")
 _FLAGS = ("sse4_2", "avx", "fma", "avx2", "amx", "neon", "asimd", "sve")  # and all that begin with avx512
 
 

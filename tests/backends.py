@@ -9,7 +9,7 @@ from types import ModuleType
 
 import emulation
 import pytest
-from fastcnn import _core, config, cuda, info, initializers, ops, plan, training
+from fastcnn import _core, config, cuda, info, initializers, ops, plan, tensor, training
 
 # CPU instruction sets by the names of _core.available_isas(); the CUDA kernels on a GPU; the same kernels on the emulation of one (emulation.py).
 BACKENDS = (
@@ -67,7 +67,7 @@ def _on_cuda(core: ModuleType, backend: str) -> Iterator[None]:
 
 
 def _put_in_place(core: ModuleType) -> None:
-    for module in (config, cuda, info, initializers, ops, plan, training):
+    for module in (config, cuda, info, initializers, ops, plan, tensor, training):
         module._core = core
 
 

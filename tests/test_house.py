@@ -56,7 +56,7 @@ ONLY_HERE = [
 # The floors of the Python package, from the ground up: a module may import from its own floor and those below. A package
 # stands for its modules. What is imported for its type alone does not count.
 FLOORS = [
-    {"_core", "_naming", "_arguments", "_command", "_operands", "errors", "variables", "formats.atomic"},
+    {"_core", "_naming", "_arguments", "_command", "_operands", "errors", "tensor", "variables", "formats.atomic"},
     {"_serialization", "config", "cuda", "ops", "progress", "stage"},
     {"activations", "callbacks", "datasets", "initializers", "losses", "metrics", "optimizers", "plan"},
     {"layers"},
@@ -69,7 +69,7 @@ FLOORS = [
 
 # Only these modules import:
 ONLY_THESE_IMPORT = {
-    "fastcnn._core": {"config", "cuda", "info", "initializers", "ops", "plan", "training"},
+    "fastcnn._core": {"config", "cuda", "info", "initializers", "ops", "plan", "tensor", "training"},
     "h5py": {"formats.hdf5", "formats.keras_h5"},
     "tqdm": {"datasets._store", "progress"},
     "pickle": {"datasets._pickles"},

@@ -20,6 +20,7 @@ PYBIND11_MODULE(_core, module) {
     }
   });
   fastcnn::bindings::add_system(module);
+  fastcnn::bindings::add_tensor(module);
   fastcnn::bindings::add_operations(module);
   fastcnn::bindings::add_plan(module);
 }

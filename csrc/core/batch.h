@@ -3,11 +3,12 @@
 
 #include <cstdint>
 
+#include "core/dtype.h"
+
 namespace fastcnn {
 
-enum class DType { uint8, float32, float64 };
-
-// Samples as the user holds them: sample i is dense and begins at data + i * row_bytes. rows, or null for 0, 1, 2, ..., picks some of them.
+// Samples (uint8, float32 or float64) as the user holds them: sample i is dense and begins at data + i * row_bytes. rows, or null for 0, 1,
+// 2, ..., picks some of them.
 struct Samples {
   const void* data;
   DType dtype;

@@ -111,6 +111,12 @@ void synchronize(Device device) {
   if (!device.is_cpu()) cuda()->synchronize(device.index());
 }
 
+void let_wait(Device device, void* stream) {
+  if (!device.is_cpu()) cuda()->let_wait(device.index(), stream);
+}
+
+Fault* fault(Device device) { return cuda()->fault(device.index()); }
+
 bool synchronous() {
   static const bool asked = [] {
     const char* value = std::getenv("FASTCNN_CUDA_SYNC");

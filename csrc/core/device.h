@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 
+#include "core/fault.h"
 #include "core/parallel.h"
 #include "core/types.h"
 
@@ -25,6 +26,8 @@ class Backend {
   virtual void fill_with_zeros(int index, void* memory, size_t bytes) = 0;
   virtual void synchronize(int index) = 0;  // waits, and throws what went wrong since
   virtual void* stream(int index) = 0;
+  virtual void let_wait(int index, void* stream) = 0;  // another library's stream, for all that was given to ours
+  virtual Fault* fault(int index) = 0;                 // of the device, in memory that the CPU sees too
 };
 
 void provide_cuda(Backend& backend);
@@ -50,6 +53,10 @@ void copy_out(Device device, void* to, const void* from, size_t bytes);
 void copy(Device device, void* to, const void* from, size_t bytes);
 void fill_with_zeros(Device device, void* memory, size_t bytes);
 void synchronize(Device device);
+// What another library does next on its stream waits for all that the device was given so far.
+void let_wait(Device device, void* stream);
+// Where a kernel on the device (no CPU) leaves what it finds wrong.
+Fault* fault(Device device);
 
 // Whether FASTCNN_CUDA_SYNC=1 asks for a wait after every stage of a plan and every operation, so that an error is reported where it was
 // made.

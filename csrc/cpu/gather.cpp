@@ -24,6 +24,7 @@ void gather(const Samples& samples, int64_t n, int64_t elements, float scale, fl
         case DType::uint8: convert(static_cast<const uint8_t*>(from), elements, scale, offset, to); break;
         case DType::float32: convert(static_cast<const float*>(from), elements, scale, offset, to); break;
         case DType::float64: convert(static_cast<const double*>(from), elements, scale, offset, to); break;
+        default: break;
       }
     }
   });

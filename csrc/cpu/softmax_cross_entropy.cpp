@@ -59,7 +59,24 @@ float from_probabilities(int64_t K, const float* x, const float* target, float s
   return loss;
 }
 
+template <class Label>
+void take(int64_t N, int64_t K, const Label* labels, int32_t* classes, void (*raise)(const Fault&), Fault* fault) {
+  for (int64_t n = 0; n < N; ++n) {
+    const bool inside = labels[n] >= 0 && labels[n] < K;
+    classes[n] = inside ? static_cast<int32_t>(labels[n]) : 0;
+    if (!inside && fault->raise == nullptr) *fault = {raise, n, labels[n], K};
+  }
+}
+
 }  // namespace
+
+void take_classes(int64_t N, int64_t K, const void* labels, DType dtype, int32_t* classes, void (*raise)(const Fault&), Fault* fault,
+                  const Parallel&) {
+  if (dtype == DType::int64)
+    take(N, K, static_cast<const int64_t*>(labels), classes, raise, fault);
+  else
+    take(N, K, static_cast<const int32_t*>(labels), classes, raise, fault);
+}
 
 void softmax_cross_entropy(const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct, float* dx,
                            const Parallel& parallel) {

@@ -129,28 +129,54 @@ class Gpus : public device::Backend {
     check(cudaMemsetAsync(memory, 0, bytes, stream), "filling memory");
   }
 
-  void synchronize(int index) override { check(cudaStreamSynchronize(stream_of(index)), "a kernel"); }
+  void synchronize(int index) override {
+    check(cudaStreamSynchronize(stream_of(index)), "a kernel");
+    Fault& fault = *fault_of(index);
+    if (fault.raise == nullptr) return;
+    const Fault found = fault;
+    fault.raise = nullptr;
+    found.raise(found);
+  }
 
   void* stream(int index) override { return stream_of(index); }
+
+  void let_wait(int index, void* stream) override {
+    const cudaStream_t ours = stream_of(index);
+    const OnDevice here(index);
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "making an event");
+    const cudaError_t recorded = cudaEventRecord(event, ours);
+    const cudaError_t waits = recorded == cudaSuccess ? cudaStreamWaitEvent(static_cast<cudaStream_t>(stream), event, 0) : recorded;
+    cudaEventDestroy(event);  // once it has happened
+    check(waits, "letting another stream wait");
+  }
+
+  Fault* fault(int index) override { return fault_of(index); }
 
  private:
   static constexpr int most_gpus = 64;
 
   struct Gpu {
-    std::once_flag prepared;
+    std::once_flag once;
     cudaStream_t stream = nullptr;
+    Fault* fault = nullptr;
   };
 
   // Made when it is first asked for.
-  cudaStream_t stream_of(int index) {
+  Gpu& prepared(int index) {
     throw_if_forked();
     Gpu& gpu = gpus_.at(static_cast<size_t>(index));
-    std::call_once(gpu.prepared, [&] {
+    std::call_once(gpu.once, [&] {
       const OnDevice here(index);
+      check(cudaHostAlloc(&gpu.fault, sizeof(Fault), cudaHostAllocMapped | cudaHostAllocPortable), "taking pinned memory");
+      *gpu.fault = {};
       check(cudaStreamCreateWithFlags(&gpu.stream, cudaStreamNonBlocking), "making a stream");
     });
-    return gpu.stream;
+    return gpu;
   }
+
+  cudaStream_t stream_of(int index) { return prepared(index).stream; }
+  Fault* fault_of(int index) { return prepared(index).fault; }
 
   void copy_on_stream(int index, void* to, const void* from, size_t bytes, cudaMemcpyKind kind, const char* what) {
     const cudaStream_t stream = stream_of(index);

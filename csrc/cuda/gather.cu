@@ -35,6 +35,7 @@ void gather(const Samples& samples, int64_t n, int64_t elements, float scale, fl
     case DType::uint8: return run<uint8_t>(samples, n, elements, scale, offset, y, parallel);
     case DType::float32: return run<float>(samples, n, elements, scale, offset, y, parallel);
     case DType::float64: return run<double>(samples, n, elements, scale, offset, y, parallel);
+    default: return;
   }
 }
 

@@ -87,7 +87,29 @@ __global__ void cross_entropy_rows(CrossEntropy op, const float* x, Targets targ
   if (lane_of_thread() == 0) loss[n] = of_row;
 }
 
+// One warp goes through them in order, so that the first one that is wrong is the one that is told.
+template <class Label>
+__global__ void take(int64_t N, int64_t K, const Label* labels, int32_t* classes, void (*raise)(const Fault&), Fault* fault) {
+  for (int64_t first = 0; first < N; first += warp_size) {
+    const int64_t n = first + lane_of_thread();
+    const Label label = n < N ? labels[n] : Label{0};
+    const bool inside = label >= 0 && label < K;
+    if (n < N) classes[n] = inside ? static_cast<int32_t>(label) : 0;
+    const unsigned outside = __ballot_sync(full_warp, !inside);
+    if (outside != 0 && lane_of_thread() == __ffs(static_cast<int>(outside)) - 1 && fault->raise == nullptr) *fault = {raise, n, label, K};
+    __syncwarp(full_warp);  // the next round looks at fault->raise
+  }
+}
+
 }  // namespace
+
+void take_classes(int64_t N, int64_t K, const void* labels, DType dtype, int32_t* classes, void (*raise)(const Fault&), Fault* fault,
+                  const Parallel& parallel) {
+  if (dtype == DType::int64)
+    launch(parallel, 1, 1, 1, warp_size, take<int64_t>, N, K, static_cast<const int64_t*>(labels), classes, raise, fault);
+  else
+    launch(parallel, 1, 1, 1, warp_size, take<int32_t>, N, K, static_cast<const int32_t*>(labels), classes, raise, fault);
+}
 
 void softmax_cross_entropy(const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct, float* dx,
                            const Parallel& parallel) {

@@ -17,11 +17,20 @@ CrossEntropy softmax_cross_entropy(const Shape& x, const Shape& targets, bool fr
   return {x[0], x[1], from_logits};
 }
 
-void check_classes(const char* operation, const int64_t* classes, int64_t N, int64_t K) {
-  for (int64_t n = 0; n < N; ++n) {
-    if (classes[n] < 0 || classes[n] >= K)
-      reject(operation, "labels must be in [0, ", K, ") for x with ", K, " classes, but labels[", n, "] is ", classes[n]);
-  }
+namespace {
+
+void reject_class(const Fault& fault) {
+  reject("softmax_cross_entropy", "labels must be in [0, ", fault.limit, ") for x with ", fault.limit, " classes, but labels[",
+         fault.position, "] is ", fault.value);
+}
+
+}  // namespace
+
+void take_classes(Context& context, int64_t N, int64_t K, const void* labels, DType dtype, int32_t* classes) {
+  Fault here{};
+  Fault* const fault = context.device.is_cpu() ? &here : device::fault(context.device);
+  FASTCNN_DISPATCH(context, take_classes)(N, K, labels, dtype, classes, reject_class, fault, context.parallel());
+  if (here.raise != nullptr) here.raise(here);
 }
 
 void softmax_cross_entropy(Context& context, const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct,

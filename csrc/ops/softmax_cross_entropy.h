@@ -13,6 +13,7 @@
 
 #include "core/batch.h"
 #include "core/dispatch.h"
+#include "core/fault.h"
 #include "core/forward.h"
 
 namespace fastcnn {
@@ -24,8 +25,9 @@ struct CrossEntropy {
 
 // Checks x against the targets' shape, which is (N,) for class numbers and (N, K) for rows of probabilities.
 CrossEntropy softmax_cross_entropy(const Shape& x, const Shape& targets, bool from_logits);
-// Throws ArgumentError naming the first row whose class is not in [0, K).
-void check_classes(const char* operation, const int64_t* classes, int64_t N, int64_t K);
+// The user's labels, int32 or int64, as int32 class numbers. A label outside [0, K) is an ArgumentError that names the first one's row:
+// thrown now on the CPU; on a GPU when it is next waited for, and the class is 0 meanwhile, so that nothing reads outside of x.
+void take_classes(Context& context, int64_t N, int64_t K, const void* labels, DType dtype, int32_t* classes);
 
 // loss: (N,) floats; correct: (N,) or null; dx: (N, K) or null, and may be x.
 void softmax_cross_entropy(Context& context, const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct,
@@ -33,6 +35,9 @@ void softmax_cross_entropy(Context& context, const CrossEntropy& op, const float
 
 }  // namespace fastcnn
 
+FASTCNN_KERNEL(void, take_classes,
+               (int64_t N, int64_t K, const void* labels, DType dtype, int32_t* classes, void (*raise)(const Fault&), Fault* fault,
+                const Parallel& parallel))
 FASTCNN_KERNEL(void, softmax_cross_entropy,
                (const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct, float* dx,
                 const Parallel& parallel))

@@ -250,11 +250,7 @@ Batch Plan::bring(const Batch& batch) {
   return there;
 }
 
-int64_t Plan::sample_bytes(DType dtype) const {
-  return input_elements() * static_cast<int64_t>(dtype == DType::uint8     ? sizeof(uint8_t)
-                                                 : dtype == DType::float32 ? sizeof(float)
-                                                                           : sizeof(double));
-}
+int64_t Plan::sample_bytes(DType dtype) const { return input_elements() * size_of(dtype); }
 
 int64_t Plan::target_bytes(const Targets& targets) const {
   return targets.classes != nullptr ? static_cast<int64_t>(sizeof(int32_t)) : output_elements_ * static_cast<int64_t>(sizeof(float));

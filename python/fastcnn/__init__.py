@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     )
     from fastcnn.config import get_device, get_threads, set_device, set_seed, set_threads
     from fastcnn.errors import DeviceError, FormatError
+    from fastcnn.tensor import Tensor, from_dlpack
 
     __version__: str
 
 __all__ = [
     "DeviceError",
     "FormatError",
+    "Tensor",
     "__version__",
     "activations",
     "callbacks",
@@ -45,6 +47,7 @@ __all__ = [
     "cuda",
     "datasets",
     "errors",
+    "from_dlpack",
     "get_device",
     "get_threads",
     "info",
@@ -64,6 +67,8 @@ __all__ = [
 _HOMES = {
     "DeviceError": "errors",
     "FormatError": "errors",
+    "Tensor": "tensor",
+    "from_dlpack": "tensor",
     "get_device": "config",
     "get_threads": "config",
     "set_device": "config",

@@ -6,7 +6,32 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Plan', 'adam', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'output_shape', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'threads', 'why_not_cuda']
+import typing_extensions
+__all__: list[str] = ['Plan', 'Tensor', 'adam', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'from_dlpack', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'output_shape', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'stream', 'synchronize', 'threads', 'why_not_cuda']
+class Tensor:
+    """
+    An array in a device's memory, dense, in C order (tensor.py has the public one).
+    """
+    def __init__(self, array: numpy.ndarray, device: str) -> None:
+        ...
+    def copy(self) -> Tensor:
+        ...
+    def to_dlpack(self, stream: typing.SupportsInt | typing.SupportsIndex | None, versioned: bool) -> typing.Any:
+        ...
+    def to_numpy(self) -> numpy.ndarray:
+        ...
+    @property
+    def device(self) -> str:
+        ...
+    @property
+    def dlpack_device(self) -> tuple[int, int]:
+        ...
+    @property
+    def dtype(self) -> numpy.dtype[typing.Any]:
+        ...
+    @property
+    def shape(self) -> tuple:
+        ...
 class Plan:
     """
     The stages of a model with their buffers (plan.py writes the description).
@@ -37,43 +62,45 @@ class Plan:
         """
     def train(self, data: numpy.ndarray, targets: numpy.ndarray, rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int64], seed: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, learning_rate: typing.SupportsFloat | typing.SupportsIndex) -> None:
         ...
-def adam(parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], gradients: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], momentum: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], velocity: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], step: typing.SupportsInt | typing.SupportsIndex, learning_rate: typing.SupportsFloat | typing.SupportsIndex, beta_1: typing.SupportsFloat | typing.SupportsIndex, beta_2: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex) -> None:
+def adam(parameters: numpy.typing.NDArray[numpy.float32] | Tensor, gradients: numpy.typing.NDArray[numpy.float32] | Tensor, momentum: numpy.typing.NDArray[numpy.float32] | Tensor, velocity: numpy.typing.NDArray[numpy.float32] | Tensor, step: typing.SupportsInt | typing.SupportsIndex, learning_rate: typing.SupportsFloat | typing.SupportsIndex, beta_1: typing.SupportsFloat | typing.SupportsIndex, beta_2: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex) -> None:
     ...
 def available_isas() -> list[str]:
     """
     The instruction sets that are built in and that this processor runs, lowest first.
     """
-def average_pool2d(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> numpy.typing.NDArray[numpy.float32]:
+def average_pool2d(x: numpy.typing.NDArray[numpy.float32] | Tensor, window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
     ...
-def average_pool2d_backward(dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> numpy.typing.NDArray[numpy.float32]:
+def average_pool2d_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
     ...
-def conv2d(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], w: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], b: typing.Annotated[numpy.typing.ArrayLike, numpy.float32] | None, stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> numpy.typing.NDArray[numpy.float32]:
+def conv2d(x: numpy.typing.NDArray[numpy.float32] | Tensor, w: numpy.typing.NDArray[numpy.float32] | Tensor, b: numpy.typing.NDArray[numpy.float32] | Tensor | None, stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
     ...
-def conv2d_dgrad(dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], w: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> numpy.typing.NDArray[numpy.float32]:
+def conv2d_dgrad(dy: numpy.typing.NDArray[numpy.float32] | Tensor, w: numpy.typing.NDArray[numpy.float32] | Tensor, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
     ...
-def conv2d_relu_max_pool2d(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], w: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], b: typing.Annotated[numpy.typing.ArrayLike, numpy.float32] | None, stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"], pool_window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.uint8]]:
+def conv2d_relu_max_pool2d(x: numpy.typing.NDArray[numpy.float32] | Tensor, w: numpy.typing.NDArray[numpy.float32] | Tensor, b: numpy.typing.NDArray[numpy.float32] | Tensor | None, stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"], pool_window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> tuple[typing.Any, typing.Any]:
     ...
-def conv2d_relu_max_pool2d_dgrad(dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], index: typing.Annotated[numpy.typing.ArrayLike, numpy.uint8], w: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"], pool_window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> numpy.typing.NDArray[numpy.float32]:
+def conv2d_relu_max_pool2d_dgrad(dy: numpy.typing.NDArray[numpy.float32] | Tensor, index: numpy.typing.NDArray[numpy.uint8] | Tensor, w: numpy.typing.NDArray[numpy.float32] | Tensor, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"], pool_window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
     ...
-def conv2d_relu_max_pool2d_wgrad(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], index: typing.Annotated[numpy.typing.ArrayLike, numpy.uint8], filter_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"], pool_window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+def conv2d_relu_max_pool2d_wgrad(x: numpy.typing.NDArray[numpy.float32] | Tensor, dy: numpy.typing.NDArray[numpy.float32] | Tensor, index: numpy.typing.NDArray[numpy.uint8] | Tensor, filter_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"], pool_window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], pool_padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> tuple[typing.Any, typing.Any]:
     ...
-def conv2d_wgrad(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], filter_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+def conv2d_wgrad(x: numpy.typing.NDArray[numpy.float32] | Tensor, dy: numpy.typing.NDArray[numpy.float32] | Tensor, filter_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> tuple[typing.Any, typing.Any]:
     ...
-def dense(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], w: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], b: typing.Annotated[numpy.typing.ArrayLike, numpy.float32] | None) -> numpy.typing.NDArray[numpy.float32]:
+def dense(x: numpy.typing.NDArray[numpy.float32] | Tensor, w: numpy.typing.NDArray[numpy.float32] | Tensor, b: numpy.typing.NDArray[numpy.float32] | Tensor | None) -> typing.Any:
     ...
-def dense_backward(dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], w: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+def dense_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, x: numpy.typing.NDArray[numpy.float32] | Tensor, w: numpy.typing.NDArray[numpy.float32] | Tensor) -> tuple[typing.Any, typing.Any, typing.Any]:
     ...
-def dense_softmax(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], w: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], b: typing.Annotated[numpy.typing.ArrayLike, numpy.float32] | None) -> numpy.typing.NDArray[numpy.float32]:
+def dense_softmax(x: numpy.typing.NDArray[numpy.float32] | Tensor, w: numpy.typing.NDArray[numpy.float32] | Tensor, b: numpy.typing.NDArray[numpy.float32] | Tensor | None) -> typing.Any:
     ...
 def device() -> str:
     """
     The device of operations on arrays: "cpu", "cuda:0".
     """
-def dropout(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, purpose: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float32]:
+def dropout(x: numpy.typing.NDArray[numpy.float32] | Tensor, rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, purpose: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
     ...
-def global_average_pool2d(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
+def from_dlpack(capsule: typing_extensions.CapsuleType) -> Tensor:
     ...
-def global_average_pool2d_backward(dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> numpy.typing.NDArray[numpy.float32]:
+def global_average_pool2d(x: numpy.typing.NDArray[numpy.float32] | Tensor) -> typing.Any:
+    ...
+def global_average_pool2d_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> typing.Any:
     ...
 def info() -> dict:
     """
@@ -83,9 +110,9 @@ def isa() -> str:
     """
     The instruction set in use.
     """
-def max_pool2d(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.uint16]]:
+def max_pool2d(x: numpy.typing.NDArray[numpy.float32] | Tensor, window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> tuple[typing.Any, typing.Any]:
     ...
-def max_pool2d_backward(dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], index: typing.Annotated[numpy.typing.ArrayLike, numpy.uint16], input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> numpy.typing.NDArray[numpy.float32]:
+def max_pool2d_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, index: numpy.typing.NDArray[numpy.uint16] | Tensor, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
     ...
 def output_shape(operation: str, attributes: dict, input: tuple, parameters: list) -> list:
     """
@@ -99,11 +126,11 @@ def random_uniform(count: typing.SupportsInt | typing.SupportsIndex, seed: typin
     """
     float32 in [0, 1): the first numbers of the Philox stream (seed, step, purpose).
     """
-def relu(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
+def relu(x: numpy.typing.NDArray[numpy.float32] | Tensor) -> typing.Any:
     ...
-def relu_backward(dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], y: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
+def relu_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, y: numpy.typing.NDArray[numpy.float32] | Tensor) -> typing.Any:
     ...
-def rescale(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], scale: typing.SupportsFloat | typing.SupportsIndex, offset: typing.SupportsFloat | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float32]:
+def rescale(x: numpy.typing.NDArray[numpy.float32] | Tensor, scale: typing.SupportsFloat | typing.SupportsIndex, offset: typing.SupportsFloat | typing.SupportsIndex) -> typing.Any:
     ...
 def set_device(name: str) -> None:
     """
@@ -115,14 +142,22 @@ def set_isa(name: str) -> None:
     """
 def set_threads(count: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
-def sgd(parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], gradients: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], momentum: typing.Annotated[numpy.typing.ArrayLike, numpy.float32] | None, learning_rate: typing.SupportsFloat | typing.SupportsIndex, momentum_rate: typing.SupportsFloat | typing.SupportsIndex, nesterov: bool) -> None:
+def sgd(parameters: numpy.typing.NDArray[numpy.float32] | Tensor, gradients: numpy.typing.NDArray[numpy.float32] | Tensor, momentum: numpy.typing.NDArray[numpy.float32] | Tensor | None, learning_rate: typing.SupportsFloat | typing.SupportsIndex, momentum_rate: typing.SupportsFloat | typing.SupportsIndex, nesterov: bool) -> None:
     ...
-def softmax(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
+def softmax(x: numpy.typing.NDArray[numpy.float32] | Tensor) -> typing.Any:
     ...
-def softmax_backward(dy: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], y: typing.Annotated[numpy.typing.ArrayLike, numpy.float32]) -> numpy.typing.NDArray[numpy.float32]:
+def softmax_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, y: numpy.typing.NDArray[numpy.float32] | Tensor) -> typing.Any:
     ...
-def softmax_cross_entropy(x: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], labels: numpy.ndarray, from_logits: bool) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+def softmax_cross_entropy(x: numpy.typing.NDArray[numpy.float32] | Tensor, labels: numpy.typing.NDArray[numpy.int64] | Tensor | numpy.typing.NDArray[numpy.int32] | Tensor | numpy.typing.NDArray[numpy.float32] | Tensor, from_logits: bool) -> tuple[typing.Any, typing.Any]:
     ...
+def stream(gpu: typing.SupportsInt | typing.SupportsIndex) -> int:
+    """
+    The library's stream on that GPU, as an address.
+    """
+def synchronize(device: str) -> None:
+    """
+    Waits for the device, and raises what went wrong there.
+    """
 def threads() -> int:
     """
     The number of threads that operations use.

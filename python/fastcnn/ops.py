@@ -1,8 +1,9 @@
 """The operations as functions on arrays: what a researcher calls, and what the tests hold against float64.
 
-Every function takes numpy arrays, or anything that speaks DLPack and lies on the CPU (a torch tensor, say), and gives back the kind it was
-given. Arrays are float32 (TypeError otherwise: nothing is cast in silence); any strides will do, C order costs no copy. N = 0 is a valid
-batch. Shapes are written with the field's letters: N images, H x W input, C input channels, K output channels, R x S filter, P x Q output.
+Every function takes numpy arrays, Tensors, or anything that speaks DLPack and lies on the CPU or a GPU (a torch tensor, say), and gives back
+the kind it was given. Tensors and arrays on a GPU are computed on where they lie, all arguments on one device; numpy arrays and others on the
+CPU on the device in use (`fastcnn.set_device`), to which they are copied and the results back. Arrays are float32 (TypeError otherwise:
+nothing is cast in silence); on the CPU any strides will do, C order costs no copy; on a GPU they must lie in C order. N = 0 is a valid batch. Shapes are written with the field's letters: N images, H x W input, C input channels, K output channels, R x S filter, P x Q output.
 
 The checks and the mathematics are in the C++ core (csrc/ops/x.h states each operation once); layers and models are elsewhere.
 """
@@ -301,7 +302,8 @@ def softmax_cross_entropy(x: Array, labels: Array, *, from_logits: bool = True) 
     ----------
     x : (N, K) float32, logits, or probabilities where `from_logits` is False. As in Keras those are clipped to [1e-7, 1 - 1e-7] and divided by
         their sum: in this order for integer labels, in the other for rows of probabilities.
-    labels : (N,) of any integer type, the class of each row in [0, K); or (N, K) float32, the probability of each class.
+    labels : (N,) of any integer type, the class of each row in [0, K); or (N, K) float32, the probability of each class. They may lie on the CPU
+        wherever x does. On a GPU integers are int32 or int64.
 
     Returns
     -------
@@ -311,7 +313,8 @@ def softmax_cross_entropy(x: Array, labels: Array, *, from_logits: bool = True) 
     Raises
     ------
     ValueError
-        Where shapes disagree or a label is out of range (naming the row and the value).
+        Where shapes disagree or a label is out of range (naming the row and the value). Labels in a Tensor on a GPU are checked there, so that
+        error is raised when the GPU is next waited for: by `Tensor.numpy` or `fastcnn.cuda.synchronize`, say.
     TypeError
         Where labels are neither integers nor float32.
     """

@@ -255,6 +255,11 @@ cudaError_t cudaMallocHost(T** pointer, std::size_t bytes) {
   *pointer = static_cast<T*>(std::malloc(bytes));
   return simt::result(*pointer || bytes == 0 ? cudaSuccess : cudaErrorMemoryAllocation);
 }
+constexpr unsigned cudaHostAllocPortable = 1, cudaHostAllocMapped = 2;
+template <class T>
+cudaError_t cudaHostAlloc(T** pointer, std::size_t bytes, unsigned) {
+  return cudaMallocHost(pointer, bytes);
+}
 inline cudaError_t cudaFreeHost(void* pointer) {
   std::free(pointer);
   return cudaSuccess;
@@ -295,6 +300,10 @@ inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
 inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t = nullptr) {
   *event = {std::chrono::steady_clock::now(), true};
   return cudaSuccess;
+}
+// stream may be one of CUDA's own: 0 and 1, the legacy default stream; 2, that of the thread.
+inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
+  return simt::result(event->recorded ? cudaSuccess : cudaErrorInvalidResourceHandle);
 }
 inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
 inline cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {

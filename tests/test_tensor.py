@@ -1,0 +1,326 @@
+"""Tensors: what they hold, DLPack in both directions, and every operation on them, on the CPU, on a GPU and on its emulation."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import cases
+import numpy as np
+import pytest
+from backends import offered_backends, running_or_skipped
+from cases import Case
+from checks import assert_same_bits, rejected
+from fastcnn import Tensor, config, cuda, from_dlpack, ops, tensor
+
+Array = np.ndarray[Any, Any]
+GPUS = [name for name in offered_backends() if name.startswith("cuda")]
+DTYPES = [np.uint8, np.uint16, np.int32, np.int64, np.float32, np.float64]
+
+
+@pytest.fixture(params=["cpu", *GPUS])
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where Tensors lie, by the device's name."""
+    if request.param == "cpu":
+        yield "cpu"
+        return
+    with running_or_skipped(request.param):
+        yield "cuda:0"
+
+
+@pytest.fixture(params=GPUS)
+def on_gpu(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The backend in use is that of a GPU."""
+    with running_or_skipped(request.param):
+        yield request.param
+
+
+# What they hold
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 4), (2, 3, 4, 5)])
+def test_arrays_go_in_and_come_back(device: str, dtype: type, shape: tuple[int, ...]) -> None:
+    array = (np.random.default_rng(1).random(shape) * 200).astype(dtype)
+    there = Tensor(array, device)
+    assert (there.shape, there.ndim, there.size, there.dtype, there.device) == (
+        shape,
+        len(shape),
+        array.size,
+        dtype,
+        device,
+    )
+    assert_same_bits([there.numpy(), np.asarray(there), Tensor(there).numpy()], [np.asarray(array)] * 3)
+
+
+def test_a_tensor_is_a_copy_whatever_the_strides_and_the_byte_order(device: str) -> None:
+    array = np.arange(24.0, dtype=np.float32).reshape(2, 3, 4)
+    for given in (array, array.T, array[::-1, ::2], array.astype(">f4")):
+        there = Tensor(given, device)
+        np.testing.assert_array_equal(there.numpy(), given)
+    there = Tensor(array, device)
+    copy = Tensor(there)
+    array[...] = 0
+    ops.sgd(there, there, learning_rate=1.0)
+    assert there.numpy().max() == 0
+    assert copy.numpy().max() == 23
+
+
+def test_a_tensor_of_no_device_s_name_lies_on_the_one_in_use(device: str) -> None:
+    before = config.get_device()
+    config.set_device(device)
+    try:
+        assert Tensor([1.0, 2.0]).device == device
+    finally:
+        config.set_device(before)
+    assert Tensor(Tensor([1], "cpu")).device == "cpu"
+
+
+def test_a_tensor_shows_what_it_is(device: str) -> None:
+    there = Tensor(np.float32([1, 2]), device)
+    assert repr(there) == f"Tensor([1., 2.], dtype=float32, device='{device}')"
+    assert len(there) == 2
+    with pytest.raises(TypeError, match="no length"):
+        len(Tensor(np.float32(1), device))
+
+
+def test_what_cannot_be_a_tensor_is_named() -> None:
+    with rejected(TypeError, "Tensor", "value has dtype complex64"):
+        Tensor(np.zeros(2, np.complex64), "cpu")
+    with rejected(TypeError, "Tensor", "value has dtype <U1"):
+        Tensor("a", "cpu")
+    with rejected(ValueError, "Tensor", "device must be 'cpu', 'cuda' or 'cuda:0' (or another number), but is 'gpu'"):
+        Tensor([1.0], "gpu")
+    with pytest.raises(ValueError, match="only by a copy"):
+        np.asarray(Tensor([1.0], "cpu"), copy=False)
+
+
+# Operations on them
+
+
+@pytest.mark.parametrize("case", cases.EDGES, ids=str)
+def test_every_operation_gives_tensors_the_bits_that_it_gives_arrays(device: str, case: Case) -> None:
+    arrays = case.draw()
+    tensors: dict[str, Any] = {name: Tensor(array, device) for name, array in arrays.items()}
+    wanted = case.run(ops, arrays)
+    results = getattr(ops, case.function)(**tensors, **case.settings)
+    if results is None:  # in place
+        results = [tensors[name] for name in ("parameters", "momentum", "velocity") if name in tensors]
+    for got, want in zip(results if isinstance(results, (tuple, list)) else [results], wanted, strict=True):
+        assert isinstance(got, Tensor)
+        assert got.device == device
+        assert_same_bits([got.numpy()], [want])
+
+
+def test_work_on_tensors_runs_where_they_lie_whatever_the_device_in_use(on_gpu: str) -> None:
+    here, there = Tensor(np.float32([-1, 2]), "cpu"), Tensor(np.float32([-1, 2]), "cuda")
+    for device in ("cpu", "cuda"):
+        config.set_device(device)
+        assert ops.relu(here).device == "cpu"
+        assert ops.relu(there).device == "cuda:0"
+        np.testing.assert_array_equal(ops.relu(ops.rescale(there, -1.0)).numpy(), [1, 0])
+
+
+def test_numpy_arrays_and_tensors_on_the_cpu_go_together() -> None:
+    x, w = np.float32([[1, 2]]), np.float32([[3], [4]])
+    assert isinstance(ops.dense(x, Tensor(w, "cpu")), np.ndarray)
+    result = ops.dense(Tensor(x, "cpu"), w)
+    assert isinstance(result, Tensor)
+    np.testing.assert_array_equal(result.numpy(), [[11]])
+
+
+def test_arguments_on_two_devices_are_named(on_gpu: str) -> None:
+    x, w = np.float32([[1, 2]]), np.float32([[3], [4]])
+    with rejected(ValueError, "dense", "w lies on cpu, but x on cuda:0; Tensor(w, 'cuda:0') is a copy there"):
+        ops.dense(Tensor(x, "cuda"), w)
+    with rejected(ValueError, "dense", "w lies on cuda:0, but x on cpu; Tensor(w, 'cpu') is a copy there"):
+        ops.dense(x, Tensor(w, "cuda"))
+    with rejected(ValueError, "relu_backward", "y lies on cpu, but dy on cuda:0"):
+        ops.relu_backward(Tensor(x, "cuda"), Tensor(x, "cpu"))
+
+
+def test_another_gpu_s_tensors_are_computed_on_there(on_gpu: str) -> None:
+    if config._core.why_not_cuda(1):
+        pytest.skip("there is one GPU")
+    first, second = (Tensor(np.float32([-1, 2]), f"cuda:{index}") for index in range(2))
+    assert ops.relu(second).device == "cuda:1"
+    np.testing.assert_array_equal(ops.relu(second).numpy(), [0, 2])
+    with rejected(ValueError, "relu_backward", "y lies on cuda:1, but dy on cuda:0"):
+        ops.relu_backward(first, second)
+    np.testing.assert_array_equal(Tensor(second, "cuda:0").numpy(), [-1, 2])
+
+
+# Labels
+
+
+X = np.float32([[1, 2, 3], [4, 5, 7]])
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_labels_may_lie_beside_x_or_on_the_cpu(device: str, dtype: type) -> None:
+    labels = np.array([2, 0], dtype)
+    wanted = ops.softmax_cross_entropy(X, labels)
+    for given in (labels, Tensor(labels, "cpu"), Tensor(labels, device)):
+        for got, want in zip(ops.softmax_cross_entropy(Tensor(X, device), given), wanted, strict=True):
+            np.testing.assert_allclose(got.numpy(), want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+@pytest.mark.parametrize("wrong", [3, -1, 2**31 - 1])
+def test_a_label_on_a_gpu_that_is_no_class_is_told_when_it_is_waited_for(on_gpu: str, dtype: type, wrong: int) -> None:
+    """In the very words that it gets on the CPU, for the first of them; nothing is broken by it."""
+    labels = np.zeros(100, dtype)
+    labels[[40, 70, 99]] = wrong, 5, -7
+    x = np.zeros((100, 3), np.float32)
+    with pytest.raises(ValueError, match=rf"labels\[40\] is {wrong}") as on_cpu:
+        ops.softmax_cross_entropy(Tensor(x, "cpu"), Tensor(labels, "cpu"))
+    there = Tensor(x, "cuda")
+    loss, _ = ops.softmax_cross_entropy(there, Tensor(labels, "cuda"))
+    with pytest.raises(ValueError, match=r"softmax_cross_entropy: labels must be in \[0, 3\)") as told:
+        loss.numpy()
+    assert str(told.value) == str(on_cpu.value)
+    cuda.synchronize()
+    np.testing.assert_array_equal(ops.relu(there).numpy(), x)
+    with pytest.raises(ValueError, match=rf"labels\[40\] is {wrong}"):  # of numpy's, before anything is started
+        ops.softmax_cross_entropy(there, labels)
+    ops.softmax_cross_entropy(there, Tensor(labels, "cuda"))
+    with pytest.raises(ValueError, match=rf"labels\[40\] is {wrong}"):
+        cuda.synchronize()
+
+
+def test_labels_of_another_type_are_named(device: str) -> None:
+    with rejected(
+        TypeError, "softmax_cross_entropy", f"labels has dtype uint8, but on {device} must be int32 or int64"
+    ):
+        ops.softmax_cross_entropy(Tensor(X, device), Tensor(np.uint8([2, 0]), device))
+
+
+# DLPack
+
+
+class Theirs:
+    """What the other library makes of memory that it is lent."""
+
+    def __init__(self, source: Any) -> None:
+        assert source.__dlpack_device__() == (2, 0)
+        self.tensor = from_dlpack(source)
+
+
+class Producer:
+    """Another library's array, which is in truth a Tensor: says what it was asked for, and how."""
+
+    def __init__(self, array: Tensor, versions: bool = True) -> None:
+        self.array, self.versions = array, versions
+        self.asked: dict[str, Any] = {}
+
+    def __array_namespace__(self) -> SimpleNamespace:
+        return SimpleNamespace(from_dlpack=Theirs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if "max_version" in options and not self.versions:
+            raise TypeError("unexpected keyword argument 'max_version'")
+        self.asked = options
+        return self.array.__dlpack__(**options)
+
+
+@pytest.mark.parametrize("versions", [True, False])
+def test_memory_of_another_library_is_taken_without_a_copy(device: str, versions: bool) -> None:
+    theirs = Producer(Tensor(np.arange(6, dtype=np.float32).reshape(2, 3), device), versions)
+    ours = from_dlpack(theirs)
+    assert (ours.shape, ours.dtype, ours.device) == ((2, 3), np.float32, device)
+    ops.sgd(ours, ours, learning_rate=1.0)
+    assert theirs.array.numpy().max() == 0
+    stream = None if device == "cpu" else tensor._core.stream(0)
+    assert theirs.asked == ({"stream": stream, "max_version": (1, 0)} if versions else {"stream": stream})
+
+
+def test_memory_lives_as_long_as_somebody_uses_it(device: str) -> None:
+    source = Tensor(np.arange(1000, dtype=np.float32), device)
+    ours = from_dlpack(Producer(source))
+    unused = source.__dlpack__(stream=None if device == "cpu" else -1)
+    del source, unused
+    gc.collect()
+    np.testing.assert_array_equal(ours.numpy(), np.arange(1000))
+
+
+def test_an_operation_on_another_library_s_gpu_array_gives_that_library_its_own_kind(on_gpu: str) -> None:
+    there = Producer(Tensor(np.float32([-1, 2]), "cuda"))
+    result: Any = ops.relu(there)
+    assert isinstance(result, Theirs)
+    np.testing.assert_array_equal(result.tensor.numpy(), [0, 2])
+
+
+def test_streams_are_cudas_numbers(on_gpu: str) -> None:
+    there = Tensor(np.float32([1]), "cuda")
+    for stream in (None, -1, 1, 2, tensor._core.stream(0)):
+        there.__dlpack__(stream=stream)
+    for stream in (0, -2):
+        with pytest.raises(BufferError, match=rf"stream must be None, -1, 1, 2 or a CUDA stream, but is {stream}"):
+            there.__dlpack__(stream=stream)
+
+
+def test_a_copy_for_the_cpu_is_lent_to_who_asks_for_it(device: str) -> None:
+    there = Tensor(np.float32([1, 2]), device)
+    for version in (None, (1, 0)):
+        capsule = there.__dlpack__(dl_device=(1, 0), max_version=version)
+        here = tensor.Tensor._of(tensor._core.from_dlpack(capsule))
+        assert here.device == "cpu"
+        np.testing.assert_array_equal(here.numpy(), [1, 2])
+        with pytest.raises(BufferError, match="used already"):
+            tensor._core.from_dlpack(capsule)
+    with pytest.raises(BufferError, match=r"cannot be lent as one on device \(2, 7\)"):
+        there.__dlpack__(dl_device=(2, 7))
+    copy = from_dlpack(Producer(Tensor._of(tensor._core.from_dlpack(there.__dlpack__(copy=True, stream=None)))))
+    ops.sgd(copy, copy, learning_rate=1.0)
+    np.testing.assert_array_equal(there.numpy(), [1, 2])
+
+
+def test_numpy_reads_a_tensor_on_the_cpu_without_a_copy() -> None:
+    here = Tensor(np.arange(6, dtype=np.int32).reshape(2, 3), "cpu")
+    view = np.from_dlpack(here)
+    np.testing.assert_array_equal(view, here.numpy())
+    np.asarray(np.from_dlpack(here))
+    assert view.__array_interface__["data"] == np.from_dlpack(here).__array_interface__["data"]
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.ones((2, 3), np.float32).T, "it does not lie in C order; make it contiguous first"),
+        (np.ones(2, np.complex64), "its type is none of uint8, uint16, int32"),
+        (np.ones((1,) * 9, np.float32), "an array has 9 axes, more than 8"),
+    ],
+)
+def test_what_cannot_be_taken_is_a_buffer_error(array: Array, message: str) -> None:
+    with pytest.raises(BufferError, match=message):
+        from_dlpack(array)
+
+
+def test_memory_that_may_not_be_written_is_not_taken() -> None:
+    array = np.ones(2, np.float32)
+    array.flags.writeable = False
+    with pytest.raises(BufferError, match=r"read-?only"):
+        from_dlpack(array)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_torch_lends_and_borrows(dtype: type) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch lends its tensors here, and is not installed")
+    array = np.arange(6).astype(dtype).reshape(2, 3)
+    here = Tensor(array, "cpu")
+    theirs = torch.from_dlpack(here)
+    np.testing.assert_array_equal(theirs.numpy(), array)
+    theirs[0, 0] = 9
+    assert here.numpy()[0, 0] == 9
+    back = from_dlpack(theirs)
+    theirs[1, 1] = 8
+    assert back.numpy()[1, 1] == 8
+    del theirs, here
+    gc.collect()
+    assert back.numpy()[1, 1] == 8
