@@ -140,7 +140,7 @@ def main() -> int:
     few = [f"tests/ops/{name}" for name in SANITIZED_FILES]
     parts: dict[str, Callable[[], Outcome]] = {
         "operations' whole table": lambda: tests(backend, operations, 90),
-        "training as on the CPU, Tensors": lambda: tests(backend, models, 60),
+        "models and Tensors": lambda: tests(backend, models, 60),
         "memcheck, operations": lambda: sanitizer("memcheck", operations, 110) if on_gpu else not_here,
         "racecheck, some": lambda: sanitizer("racecheck", few, 45) if on_gpu else not_here,
         "synccheck, some": lambda: sanitizer("synccheck", few, 45) if on_gpu else not_here,

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import emulation
@@ -123,6 +126,8 @@ def trained(x: Array, y: Array, **settings: Any) -> tuple[Array, dict[str, list[
 def test_fit_does_what_it_does_on_the_cpu(dtype: type, gpu: str) -> None:
     """The same batches in the same order, the last one shorter, the same dropout."""
     x, y = data(40)
+    x = np.tile(x, (30, 1, 1, 1))[:1030] if dtype == np.float64 else x  # more than are sent at once
+    y = np.tile(y, 30)[: len(x)]
     x = (x / 255).astype(dtype) if dtype != np.uint8 else x // 253
     weights, history = trained(x, y, validation_data=(x[:10], y[:10]))
     with running_or_skipped(gpu):
@@ -130,6 +135,43 @@ def test_fit_does_what_it_does_on_the_cpu(dtype: type, gpu: str) -> None:
     np.testing.assert_allclose(weights_there, weights, atol=1e-5)
     for name, values in history.items():
         np.testing.assert_allclose(history_there[name], values, rtol=1e-5, err_msg=name)
+
+
+SAME_BITS = """
+import hashlib, sys
+sys.path[:0] = {path!r}
+import numpy as np
+from backends import running_on
+from test_cuda import data, tutorial
+from fastcnn import config
+with running_on("cuda-simt"):
+    config.set_seed(1)
+    model = tutorial()
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    x, y = data(6)
+    history = model.fit(x, y, batch_size=4, verbose=0).history
+    state = [model.store.buffer, *model.optimizer.slots.values()]
+    print(history, hashlib.sha256(b"".join(array.tobytes() for array in state)).hexdigest())
+"""
+
+
+@pytest.mark.skipif(emulation.SANITIZED, reason="takes minutes under the sanitizer")
+def test_the_bits_do_not_depend_on_the_order_in_which_threads_and_blocks_run() -> None:
+    with running_or_skipped("cuda-simt"):
+        pass  # it is built
+    script = SAME_BITS.format(path=[str(Path(__file__).parent)])
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"FASTCNN_SIMT_SEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(outputs) == 1
+    assert re.fullmatch(r"\{.*'loss'.*\} [0-9a-f]{64}\n", outputs.pop())
 
 
 def test_data_with_gaps_are_trained_on_as_without(on_gpu: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from backends import offered_backends, running_or_skipped
 from cases import Case
 from checks import assert_same_bits, rejected
-from fastcnn import Tensor, config, cuda, from_dlpack, ops, tensor
+from fastcnn import Tensor, config, cuda, from_dlpack, layers, models, ops, tensor
 
 Array = np.ndarray[Any, Any]
 GPUS = [name for name in offered_backends() if name.startswith("cuda")]
@@ -150,6 +150,19 @@ def test_another_gpu_s_tensors_are_computed_on_there(on_gpu: str) -> None:
     with rejected(ValueError, "relu_backward", "y lies on cuda:1, but dy on cuda:0"):
         ops.relu_backward(first, second)
     np.testing.assert_array_equal(Tensor(second, "cuda:0").numpy(), [-1, 2])
+
+
+def test_a_model_takes_tensors(device: str) -> None:
+    """By a copy in numpy's memory where they lie on a GPU: a model keeps its data where it computes."""
+    x, y = np.random.default_rng(3).random((20, 4), np.float32), np.arange(20) % 3
+
+    def history(x: Any, y: Any) -> dict[str, list[float]]:
+        config.set_seed(1)
+        model = models.Sequential([layers.Input((4,)), layers.Dense(3, activation="softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model.fit(x, y, batch_size=8, epochs=2, verbose=0).history
+
+    assert history(Tensor(x, device), Tensor(y, device)) == history(x, y)
 
 
 # Labels

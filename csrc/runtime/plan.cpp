@@ -1,9 +1,10 @@
 #include "runtime/plan.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "core/errors.h"
 #include "core/pool.h"
+#include "ops/gather.h"
 
 namespace fastcnn::runtime {
 
@@ -181,15 +182,45 @@ void Plan::release_model() {
 
 void Plan::hold_data(const Batch& all) {
   const Device device = context_.device;
-  if (device.is_cpu() || all.samples.row_bytes != sample_bytes(all.samples.dtype)) return;
+  if (device.is_cpu()) return;
   try {
-    copies_.data.copy(device, all.samples.data, static_cast<size_t>(all.n * all.samples.row_bytes));
+    copies_.held_samples = hold_samples(all);
     copies_.targets.copy(device, data_of(all.targets), static_cast<size_t>(all.n * target_bytes(all.targets)));
   } catch (const OutOfMemory&) {
     release_data();  // the batches are brought one by one
     return;
   }
   copies_.held = all;
+}
+
+// All samples on the device, side by side; float64 as float32, which is what gathering makes of them first. They are sent in parts, so that
+// this needs little memory here.
+Samples Plan::hold_samples(const Batch& all) {
+  constexpr int64_t part = 1024;
+  Samples from = all.samples;
+  from.rows = nullptr;  // all of them, as they lie
+  const bool narrow = from.dtype == DType::float64;
+  const DType dtype = narrow ? DType::float32 : from.dtype;
+  const int64_t bytes = sample_bytes(dtype);
+  auto* const to = static_cast<char*>(copies_.data.reserve(context_.device, static_cast<size_t>(all.n * bytes)));
+  if (!narrow && from.row_bytes == bytes) {
+    device::copy_in(context_.device, to, from.data, static_cast<size_t>(all.n * bytes));
+    return {to, dtype, bytes, nullptr};
+  }
+  Context here;
+  for (int64_t first = 0; first < all.n; first += part) {
+    const int64_t n = std::min(part, all.n - first);
+    from.data = static_cast<const char*>(all.samples.data) + first * from.row_bytes;
+    if (narrow) {
+      copies_.staging.resize(static_cast<size_t>(n * bytes));
+      gather(here, from, n, input_elements(), 1, 0, reinterpret_cast<float*>(copies_.staging.data()));
+      pool::throw_if_interrupted();
+    } else {
+      pick(from.data, from.row_bytes, bytes, nullptr, n, copies_.staging);
+    }
+    device::copy_in(context_.device, to + first * bytes, copies_.staging.data(), copies_.staging.size());
+  }
+  return {to, dtype, bytes, nullptr};
 }
 
 void Plan::hold_order(const int64_t* rows, int64_t n) {
@@ -227,24 +258,22 @@ Batch Plan::bring(const Batch& batch) {
   const Device device = context_.device;
   if (device.is_cpu()) return batch;
   Batch there = batch;
-  const void *samples, *targets = nullptr;
-  const int64_t* rows = nullptr;
+  const void* targets = nullptr;
   if (copies_.holds(batch)) {
-    samples = copies_.data.data();
+    there.samples = copies_.held_samples;
+    there.samples.rows = there.targets.rows = copies_.rows_of(device, batch);
     targets = copies_.targets.data();
-    rows = copies_.rows_of(device, batch);
   } else {
+    there.samples.rows = there.targets.rows = nullptr;
     there.samples.row_bytes = sample_bytes(batch.samples.dtype);
     pick(batch.samples.data, batch.samples.row_bytes, there.samples.row_bytes, batch.samples.rows, batch.n, copies_.staging);
-    samples = copies_.batch.copy(device, copies_.staging.data(), copies_.staging.size());
+    there.samples.data = copies_.batch.copy(device, copies_.staging.data(), copies_.staging.size());
     if (const void* wanted = data_of(batch.targets)) {
       const int64_t bytes = target_bytes(batch.targets);
       pick(wanted, bytes, bytes, batch.targets.rows, batch.n, copies_.staging);
       targets = copies_.batch_targets.copy(device, copies_.staging.data(), copies_.staging.size());
     }
   }
-  there.samples.data = samples;
-  there.samples.rows = there.targets.rows = rows;
   if (batch.targets.classes != nullptr) there.targets.classes = static_cast<const int32_t*>(targets);
   if (batch.targets.probabilities != nullptr) there.targets.probabilities = static_cast<const float*>(targets);
   return there;

@@ -96,6 +96,7 @@ class Plan {
   void settle(const std::string& operation, const char* direction);
   void bring_model();
   void fetch_model();
+  Samples hold_samples(const Batch& all);
   Batch bring(const Batch& batch);
   int64_t sample_bytes(DType dtype) const;
   int64_t target_bytes(const Targets& targets) const;

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn.plan import Plan
+from fastcnn.tensor import core_of
 
 __all__: list[str] = []
 
@@ -22,11 +23,15 @@ _DIRECT = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))  # wh
 
 
 def as_array(value: object, where: str, name: str) -> Array:
-    """`value` as a numpy array, without a copy where it is an array already (numpy's, or anything that speaks DLPack)."""
+    """`value` as a numpy array, without a copy where it is an array on the CPU already (numpy's, or anything that speaks DLPack)."""
     if isinstance(value, np.ndarray):
         return value
     if hasattr(value, "__dlpack__"):
         try:
+            tensor = core_of(value)
+            if tensor is not None and tensor.device != "cpu":
+                copy: Array = tensor.to_numpy()
+                return copy
             return np.from_dlpack(value.detach() if hasattr(value, "detach") else value)
         except (BufferError, RuntimeError, TypeError) as error:
             raise TypeError(f"{where}: {name} cannot be read, a {type(value).__name__}: {error}") from None
