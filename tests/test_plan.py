@@ -160,6 +160,11 @@ def test_a_plan_gives_what_its_stages_give_one_by_one(name: str, backend: str) -
     for variable, gradient in zip(store.variables, backward(dy), strict=True):
         assert_close(store.view(plan.gradients, variable), np.float64(gradient), 2 * cases.SUM)
 
+    with pytest.raises(ValueError, match="a batch that was evaluated or trained on"):
+        Plan(stack, IMAGE, loss).outputs()
+    outputs = ops.softmax(logits) if ends_in_softmax else logits
+    assert_close(plan.outputs(), np.float64(outputs), cases.SUM)
+
     inference, _ = one_by_one(stages[:-1] if ends_in_softmax else stages, x[rows], training=False)
     plan.reset_totals()
     plan.evaluate_step(x, classes, rows)

@@ -115,6 +115,14 @@ class PyPlan {
     run([&] { plan_.train(batch, seed, step, learning_rate); });
   }
 
+  Floats outputs() {
+    if (plan_.batch_size() == 0) reject("plan", "outputs are those of a batch that was evaluated or trained on, and there was none");
+    Floats output = new_array<float>({plan_.batch_size(), plan_.output_elements()});
+    float* const to = output.mutable_data();
+    run([&] { plan_.outputs(to); });
+    return output;
+  }
+
   std::tuple<double, int64_t, int64_t> totals() {
     Totals totals{};
     run([&] { totals = plan_.totals(); });
@@ -249,6 +257,7 @@ void add_plan(py::module_& module) {
       .def("evaluate", &PyPlan::evaluate, py::arg("data"), py::arg("targets"), py::arg("rows"))
       .def("train", &PyPlan::train, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("seed"), py::arg("step"),
            py::arg("learning_rate"))
+      .def("outputs", &PyPlan::outputs, "The model's outputs for the batch that was last evaluated or trained on.")
       .def("totals", &PyPlan::totals, "The loss, the right answers and the first batch that was not finite, since the last reset.")
       .def("reset_totals", &PyPlan::reset_totals)
       .def("fetch_gradients", &PyPlan::fetch_gradients);

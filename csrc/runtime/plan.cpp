@@ -118,18 +118,32 @@ void Plan::forward(const Batch& batch, float* output) {
   reserve(batch.n, false);
   bring_model();
   const Batch there = bring(batch);
+  last_n_ = 0;
   run_forward(stages_, there, false, {});
   run_forward(head_, there, false, {});
+  copy_outputs(batch.n, output);
+}
+
+void Plan::copy_outputs(int64_t n, float* to) {
   const Stage& last = head_.empty() ? stages_.back() : head_.back();
-  device::copy_out(context_.device, output, arguments(last, there).y, static_cast<size_t>(batch.n * output_elements_) * sizeof(float));
+  const Batch batch{n, {}, {}};
+  device::copy_out(context_.device, to, arguments(last, batch).y, static_cast<size_t>(n * output_elements_) * sizeof(float));
+}
+
+// The loss has left the last stage's result as it was; what comes after it only for inference is done now.
+void Plan::outputs(float* to) {
+  run_forward(head_, {last_n_, {}, {}}, false, {});
+  copy_outputs(last_n_, to);
 }
 
 void Plan::evaluate(const Batch& batch) {
   reserve(batch.n, false);
   bring_model();
   const Batch there = bring(batch);
+  last_n_ = 0;
   run_forward(stages_, there, false, {});
   run_forward(loss_, there, false, {});
+  last_n_ = batch.n;
 }
 
 void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learning_rate) {
@@ -137,6 +151,7 @@ void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learnin
   reserve(batch.n, true);
   bring_model();
   const Batch there = bring(batch);
+  last_n_ = 0;
   const RandomKey key{seed, static_cast<uint64_t>(step), 0};
   run_forward(stages_, there, true, key);
   const auto backward = [&](std::vector<Stage>& stages) {
@@ -152,6 +167,7 @@ void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learnin
   backward(stages_);
   const pool::Uninterruptible to_the_end;
   optimizer_(context_, optimizer_attributes_, {memory_.size, memory_.parameters, memory_.gradients, memory_.slots, learning_rate, step});
+  last_n_ = batch.n;
   copies_.model_changed = true;
   if (!copies_.model_held) fetch_model();
 }

@@ -73,6 +73,9 @@ class Plan {
   // the device.
   void train(const Batch& batch, uint64_t seed, int64_t step, double learning_rate);
 
+  // The model's outputs for the batch that was last evaluated or trained on, (n, output shape), from before the optimizer's step.
+  void outputs(float* to);
+  int64_t batch_size() const { return last_n_; }  // of that batch; 0 if there was none
   // What evaluate and train have added up since the last reset. Waits for the device.
   Totals totals();
   void reset_totals();
@@ -100,13 +103,14 @@ class Plan {
   Batch bring(const Batch& batch);
   int64_t sample_bytes(DType dtype) const;
   int64_t target_bytes(const Targets& targets) const;
+  void copy_outputs(int64_t n, float* to);
   void run_forward(std::vector<Stage>& stages, const Batch& batch, bool training, const RandomKey& key);
 
   std::vector<Stage> stages_, head_, loss_;
   std::vector<int64_t> activation_sizes_, gradient_sizes_;
   std::vector<AlignedBlock> activations_, gradients_;
   AlignedBlock totals_;
-  int64_t capacity_ = 0, training_capacity_ = 0, output_elements_ = 0;
+  int64_t capacity_ = 0, training_capacity_ = 0, output_elements_ = 0, last_n_ = 0;
   Optimizer optimizer_;
   Attributes optimizer_attributes_;
   ModelMemory host_, memory_;  // the caller's buffers, and those of the device: the same on the CPU

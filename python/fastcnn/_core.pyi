@@ -50,6 +50,10 @@ class Plan:
         ...
     def hold_order(self, rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int64]) -> None:
         ...
+    def outputs(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        The model's outputs for the batch that was last evaluated or trained on.
+        """
     def release_data(self) -> None:
         ...
     def release_model(self) -> None:

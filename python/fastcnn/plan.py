@@ -164,6 +164,14 @@ class Plan:
         """
         self._plan.train(x, y, rows, self._seed, step, learning_rate)
 
+    def outputs(self) -> NDArray[np.float32]:
+        """The model's outputs, (n, *output_shape), for the batch of the last `evaluate_step` or `train_step`, from before its step. Waits for the device.
+
+        ValueError where there was no such step, or a `forward` since.
+        """
+        outputs = self._plan.outputs()
+        return outputs.reshape(len(outputs), *self.output_shape)
+
     def totals(self) -> Totals:
         """The totals since `reset_totals`. They lie on the device: asking for them waits for all steps there, but costs nothing on the CPU."""
         return Totals(*self._plan.totals())
