@@ -9,7 +9,9 @@ from types import ModuleType
 
 import emulation
 import pytest
-from fastcnn import _core, config, cuda, info, initializers, ops, plan, tensor, training
+from fastcnn import _core, config, cuda, info, initializers, plan, tensor, training
+from fastcnn.ops import elementwise, matrix, pooling
+from fastcnn.ops import training as training_ops
 
 # CPU instruction sets by the names of _core.available_isas(); the CUDA kernels on a GPU; the same kernels on the emulation of one (emulation.py).
 BACKENDS = (
@@ -67,7 +69,8 @@ def _on_cuda(core: ModuleType, backend: str) -> Iterator[None]:
 
 
 def _put_in_place(core: ModuleType) -> None:
-    for module in (config, cuda, info, initializers, ops, plan, tensor, training):
+    ops = (elementwise, matrix, pooling, training_ops)
+    for module in (config, cuda, info, initializers, plan, tensor, training, *ops):
         module._core = core
 
 

@@ -72,6 +72,11 @@ def integers(below: int, dtype: type[np.generic], *shape: int) -> Draw:
     return lambda rng: rng.integers(0, below, shape).astype(dtype)
 
 
+def shares(*shape: int) -> Draw:
+    """Between 0.02 and 0.98."""
+    return lambda rng: np.asarray(0.02 + 0.96 * rng.random(shape), np.float32)
+
+
 def probabilities(*shape: int) -> Draw:
     """Rows that sum to 1, every value well above Keras's clip."""
     return lambda rng: np.float32(reference.softmax(rng.standard_normal(shape)))
@@ -148,6 +153,8 @@ def elementwise(name: str, *shape: int) -> Iterator[Case]:
     flops = int(np.prod(shape))
     yield Case("relu", name, {"x": normal(*shape)}, {}, flops, EXACT)
     yield Case("relu_backward", name, {"dy": normal(*shape), "y": normal(*shape)}, {}, flops, EXACT)
+    yield Case("sigmoid", name, {"x": normal(*shape, scale=3)}, {}, 4 * flops, SHORT_SUM)
+    yield Case("sigmoid_backward", name, {"dy": normal(*shape), "y": shares(*shape)}, {}, 3 * flops, SHORT_SUM)
     yield Case("rescale", name, {"x": normal(*shape)}, {"scale": 1 / 255, "offset": -0.5}, 2 * flops, ROUNDINGS)
     yield Case(
         "dropout", name, {"x": normal(*shape)}, {"rate": 0.3, "seed": 7, "step": 5, "purpose": 2}, flops, ROUNDINGS
@@ -165,9 +172,23 @@ def softmax_cross_entropy(name: str, n: int, classes: int) -> Iterator[Case]:
     for kind, labels in (("integers", integers(classes, np.int64, n)), ("rows", probabilities(n, classes))):
         logits = {"x": normal(n, classes, scale=3), "labels": labels}
         yield Case("softmax_cross_entropy", f"{name} {kind}", logits, {}, flops, SUM)
+        weighted = logits | {"weights": shares(n)}
+        yield Case("softmax_cross_entropy", f"{name} weighted {kind}", weighted, {}, flops, SUM)
         of_probabilities = {"x": probabilities(n, classes), "labels": labels}
         settings = {"from_logits": False}
         yield Case("softmax_cross_entropy", f"{name} probabilities {kind}", of_probabilities, settings, flops, SUM)
+
+
+def elementwise_losses(name: str, *shape: int) -> Iterator[Case]:
+    flops, weights = 6 * int(np.prod(shape)), {"weights": shares(shape[0])}
+    squares_of = {"x": normal(*shape), "targets": normal(*shape)}
+    yield Case("mean_squared_error", name, squares_of, {}, flops, SHORT_SUM)
+    yield Case("mean_squared_error", f"{name} weighted", squares_of | weights, {}, flops, SHORT_SUM)
+    logits = {"x": normal(*shape, scale=3), "targets": shares(*shape)}
+    yield Case("binary_cross_entropy", name, logits, {}, flops, SUM)
+    yield Case("binary_cross_entropy", f"{name} weighted", logits | weights, {}, flops, SUM)
+    of_probabilities = {"x": shares(*shape), "targets": integers(2, np.float32, *shape)}
+    yield Case("binary_cross_entropy", f"{name} probabilities", of_probabilities, {"from_logits": False}, flops, SUM)
 
 
 def optimizers(name: str, n: int) -> Iterator[Case]:
@@ -197,6 +218,7 @@ TIMED: tuple[Case, ...] = (
     *elementwise("first layer", 32, 30, 30, 32),
     *softmax("last layer", 32, 10),
     *softmax_cross_entropy("last layer", 32, 10),
+    *elementwise_losses("images", 32, 32, 32, 3),
     *optimizers("tutorial", 122_570),
 )
 
@@ -249,6 +271,10 @@ EDGES: tuple[Case, ...] = (
     *softmax_cross_entropy("ragged", 70, 33),
     *softmax_cross_entropy("many classes", 3, 1000),
     *softmax_cross_entropy("no rows", 0, 10),
+    *elementwise_losses("one", 1, 1),
+    *elementwise_losses("one output", 33, 1),
+    *elementwise_losses("images", 3, 5, 7, 3),
+    *elementwise_losses("no samples", 0, 4),
     *optimizers("one", 1),
     *optimizers("ragged", 33),
     *optimizers("nothing", 0),

@@ -244,6 +244,17 @@ def rescale(x: ArrayLike, scale: float, offset: float = 0.0) -> Float64:
     return as_float64(x) * scale + offset
 
 
+def sigmoid(x: ArrayLike) -> Float64:
+    x = as_float64(x)
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+def sigmoid_backward(dy: ArrayLike, y: ArrayLike) -> Float64:
+    y = as_float64(y)
+    return as_float64(dy) * y * (1 - y)
+
+
 def softmax(x: ArrayLike) -> Float64:
     x = as_float64(x)
     with np.errstate(invalid="ignore"):  # inf - inf
@@ -260,8 +271,13 @@ def dense_softmax(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Flo
     return softmax(dense(x, w, b))
 
 
-def softmax_cross_entropy(x: ArrayLike, labels: ArrayLike, *, from_logits: bool = True) -> tuple[Float64, Float64]:
+def softmax_cross_entropy(
+    x: ArrayLike, labels: ArrayLike, *, from_logits: bool = True, weights: ArrayLike | None = None
+) -> tuple[Float64, Float64]:
     """The loss of each row, and the gradient of their mean. Probabilities are clipped as in Keras (CLIP is its epsilon)."""
+    if weights is not None:
+        loss, dx = softmax_cross_entropy(x, labels, from_logits=from_logits)
+        return as_float64(weights) * loss, as_float64(weights)[:, None] * dx
     x, labels = as_float64(x), np.asarray(labels)
     count, classes = x.shape
     t = np.eye(classes)[labels] if labels.ndim == 1 else as_float64(labels)
@@ -279,6 +295,43 @@ def softmax_cross_entropy(x: ArrayLike, labels: ArrayLike, *, from_logits: bool 
     p, uncut = clipped(x / total)
     by_p = -t / p * uncut
     return -(t * np.log(p)).sum(axis=1), (by_p - (by_p * x / total).sum(axis=1, keepdims=True)) / total / max(count, 1)
+
+
+def elementwise_loss(
+    x: Float64, each: Float64, gradient: Float64, weights: ArrayLike | None
+) -> tuple[Float64, Float64]:
+    """The mean of `each` over a sample, and the gradient of the mean over all."""
+    count = len(x)
+    weight = np.ones(count) if weights is None else as_float64(weights)
+    of_samples = weight.reshape(count, *[1] * (x.ndim - 1))
+    return weight * each.mean(axis=tuple(range(1, x.ndim))), of_samples * gradient / max(x.size, 1)
+
+
+def mean_squared_error(
+    x: ArrayLike, targets: ArrayLike, *, weights: ArrayLike | None = None
+) -> tuple[Float64, Float64]:
+    x = as_float64(x)
+    difference = x - as_float64(targets)
+    return elementwise_loss(x, difference**2, 2 * difference, weights)
+
+
+def binary_cross_entropy(
+    x: ArrayLike, targets: ArrayLike, *, from_logits: bool = True, weights: ArrayLike | None = None
+) -> tuple[Float64, Float64]:
+    x, t = as_float64(x), as_float64(targets)
+    if from_logits:
+        with np.errstate(invalid="ignore"):
+            each = np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
+        return elementwise_loss(x, each, sigmoid(x) - t, weights)
+    p, uncut = clipped(x)
+    return elementwise_loss(
+        x, -(t * np.log(p) + (1 - t) * np.log1p(-p)), np.where(uncut, (p - t) / (p * (1 - p)), x - x), weights
+    )
+
+
+def penalty(w: ArrayLike, *, l1: float = 0.0, l2: float = 0.0) -> tuple[Float64, Float64]:
+    w = as_float64(w)
+    return np.float64(l1 * np.abs(w).sum() + l2 * (w**2).sum()), l1 * np.sign(w) + 2 * l2 * w
 
 
 CLIP = 1e-7

@@ -19,11 +19,11 @@ def test_operations_run_on_a_gpu() -> None:
 
 
 def test_the_emulation_runs_and_leaves_nothing_behind() -> None:
-    before = ops._core
+    before = ops.elementwise._core
     with running_or_skipped("cuda-simt"):
-        assert ops._core.device() == "cuda:0"
+        assert ops.elementwise._core.device() == "cuda:0"
         np.testing.assert_array_equal(ops.relu(np.float32([-1, 2])), [0, 2])
-    assert ops._core is before
+    assert ops.elementwise._core is before
 
 
 def test_the_backend_of_before_comes_back() -> None:

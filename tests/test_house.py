@@ -69,7 +69,19 @@ FLOORS = [
 
 # Only these modules import:
 ONLY_THESE_IMPORT = {
-    "fastcnn._core": {"config", "cuda", "info", "initializers", "ops", "plan", "tensor", "training"},
+    "fastcnn._core": {
+        "config",
+        "cuda",
+        "info",
+        "initializers",
+        "ops.elementwise",
+        "ops.matrix",
+        "ops.pooling",
+        "ops.training",
+        "plan",
+        "tensor",
+        "training",
+    },
     "h5py": {"formats.hdf5", "formats.keras_h5"},
     "tqdm": {"datasets._store", "progress"},
     "pickle": {"datasets._pickles"},

@@ -1,4 +1,4 @@
-// numpy arrays at the border: the public functions of ops.py have already made them dense and of the right type.
+// numpy arrays at the border: the public functions of ops/ have already made them dense and of the right type.
 #pragma once
 
 #include <pybind11/numpy.h>

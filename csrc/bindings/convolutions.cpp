@@ -1,4 +1,4 @@
-// conv2d, alone and fused, and dense on arrays, for ops.py.
+// conv2d, alone and fused, and dense on arrays, for ops/.
 #include "bindings/module.h"
 #include "bindings/operands.h"
 #include "ops/conv2d.h"

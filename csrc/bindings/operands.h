@@ -27,7 +27,7 @@ inline Padding padding_of(const char* operation, const PaddingArgument& padding)
   return {Padding::Kind::explicit_, std::get<std::array<int64_t, 4>>(padding)};
 }
 
-// A numpy array in C order, or a Tensor, of T; kept alive. Nothing is converted: ops.py has seen to that.
+// A numpy array in C order, or a Tensor, of T; kept alive. Nothing is converted: ops/ has seen to that.
 template <class T>
 class Operand {
  public:

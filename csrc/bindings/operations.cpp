@@ -1,14 +1,11 @@
-// The operations on arrays, for ops.py (convolutions.cpp has the matrix products): shapes are checked by the operations themselves, results
-// allocated here.
+// The operations on arrays, for ops/ (convolutions.cpp has the matrix products, training.cpp the losses and optimizers): shapes are
+// checked by the operations themselves, results allocated here.
 #include "bindings/module.h"
 #include "bindings/operands.h"
-#include "ops/adam.h"
 #include "ops/average_pool2d.h"
 #include "ops/elementwise.h"
 #include "ops/max_pool2d.h"
-#include "ops/sgd.h"
 #include "ops/softmax.h"
-#include "ops/softmax_cross_entropy.h"
 
 namespace fastcnn::bindings {
 namespace {
@@ -99,6 +96,20 @@ py::object map_array(const FloatOperand& x, const Work& work) {
 
 void add_elementwise(py::module_& module) {
   module.def(
+      "sigmoid",
+      [](const FloatOperand& x) {
+        return map_array(x, [&](Call& call, const float* from, float* to) { sigmoid_forward(call.context, x.size(), from, to); });
+      },
+      py::arg("x"));
+  module.def(
+      "sigmoid_backward",
+      [](const FloatOperand& dy, const FloatOperand& y) {
+        check_shape("sigmoid_backward", "y", y.shape(), dy.shape());
+        return map_array(
+            dy, [&](Call& call, const float* from, float* to) { sigmoid_backward(call.context, dy.size(), from, call.in(y), to); });
+      },
+      py::arg("dy"), py::arg("y"));
+  module.def(
       "relu",
       [](const FloatOperand& x) {
         return map_array(x, [&](Call& call, const float* from, float* to) { relu_forward(call.context, x.size(), from, to); });
@@ -134,28 +145,6 @@ std::pair<int64_t, int64_t> rows_of(const char* operation, const FloatOperand& x
   return {K > 0 ? x.size() / K : 0, K};
 }
 
-using Labels = std::variant<Operand<int64_t>, Operand<int32_t>, FloatOperand>;
-
-// The class numbers where the call runs. Those of labels on the CPU are checked before anything is started.
-const int32_t* classes_of(Call& call, const CrossEntropy& op, const Labels& labels) {
-  const auto take = [&](const auto& given) -> const int32_t* {
-    using Label = std::remove_cv_t<std::remove_pointer_t<decltype(given.data())>>;
-    constexpr DType dtype = DTypeOf<Label>::value;
-    const auto bytes = op.N * static_cast<int64_t>(sizeof(int32_t));
-    if (given.on_cpu() && !call.context.device.is_cpu()) {
-      Context cpu;
-      std::vector<int32_t> classes(static_cast<size_t>(op.N));
-      take_classes(cpu, op.N, op.K, given.data(), dtype, classes.data());
-      return call.in(classes.data(), op.N);
-    }
-    auto* const classes = static_cast<int32_t*>(call.context.scratch(bytes));
-    take_classes(call.context, op.N, op.K, call.in(given), dtype, classes);
-    return classes;
-  };
-  if (const auto* wide = std::get_if<Operand<int64_t>>(&labels)) return take(*wide);
-  return take(std::get<Operand<int32_t>>(labels));
-}
-
 void add_softmax(py::module_& module) {
   module.def(
       "softmax",
@@ -175,67 +164,6 @@ void add_softmax(py::module_& module) {
         });
       },
       py::arg("dy"), py::arg("y"));
-  module.def(
-      "softmax_cross_entropy",
-      [](const FloatOperand& x, const Labels& labels, bool from_logits) {
-        const Shape shape = std::visit([](const auto& given) { return given.shape(); }, labels);
-        const CrossEntropy op = softmax_cross_entropy(x.shape(), shape, from_logits);
-        const FloatOperand* const probabilities = std::get_if<FloatOperand>(&labels);
-        if (probabilities == nullptr && shape.rank() != 1)
-          reject("softmax_cross_entropy", "labels that are class numbers must have shape (", op.N, ",), but have shape ", shape.str());
-        if (probabilities != nullptr && shape.rank() != 2)
-          reject("softmax_cross_entropy", "labels that are probabilities must have shape ", x.shape().str(), ", but have shape ",
-                 shape.str());
-        const Place place = place_of(x);
-        Result<float> loss(place, {op.N}), dx(place, {op.N, op.K});
-        run_call(place, [&](Call& call) {
-          Targets targets{nullptr, nullptr, nullptr};
-          if (probabilities != nullptr)
-            targets.probabilities = call.in(*probabilities);
-          else
-            targets.classes = classes_of(call, op, labels);
-          softmax_cross_entropy(call.context, op, call.in(x), targets, call.out(loss), nullptr, call.out(dx));
-        });
-        return py::make_tuple(loss.object, dx.object);
-      },
-      py::arg("x"), py::arg("labels"), py::arg("from_logits"));
-}
-
-void add_optimizers(py::module_& module) {
-  module.def(
-      "adam",
-      [](const FloatOperand& parameters, const FloatOperand& gradients, const FloatOperand& momentum, const FloatOperand& velocity,
-         int64_t step, double learning_rate, double beta_1, double beta_2, double epsilon) {
-        const Shape shape = parameters.shape();
-        check_shape("adam", "gradients", gradients.shape(), shape);
-        check_shape("adam", "momentum", momentum.shape(), shape);
-        check_shape("adam", "velocity", velocity.shape(), shape);
-        for (const FloatOperand* changed : {&parameters, &momentum, &velocity}) changed->check_writeable("adam");
-        const pool::Uninterruptible to_the_end;
-        run_call(place_of(parameters, gradients, momentum, velocity), [&](Call& call) {
-          adam(call.context, gradients.size(), {learning_rate, beta_1, beta_2, epsilon}, step, call.in_out(parameters), call.in(gradients),
-               call.in_out(momentum), call.in_out(velocity));
-        });
-      },
-      py::arg("parameters"), py::arg("gradients"), py::arg("momentum"), py::arg("velocity"), py::arg("step"), py::arg("learning_rate"),
-      py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"));
-  module.def(
-      "sgd",
-      [](const FloatOperand& parameters, const FloatOperand& gradients, const OptionalFloats& momentum, double learning_rate, double rate,
-         bool nesterov) {
-        const Shape shape = parameters.shape();
-        check_shape("sgd", "gradients", gradients.shape(), shape);
-        if (momentum) check_shape("sgd", "momentum", momentum->shape(), shape);
-        parameters.check_writeable("sgd");
-        if (momentum) momentum->check_writeable("sgd");
-        const pool::Uninterruptible to_the_end;
-        run_call(place_of(parameters, gradients, momentum), [&](Call& call) {
-          sgd(call.context, gradients.size(), learning_rate, rate, nesterov, call.in_out(parameters), call.in(gradients),
-              momentum ? call.in_out(*momentum) : nullptr);
-        });
-      },
-      py::arg("parameters"), py::arg("gradients"), py::arg("momentum"), py::arg("learning_rate"), py::arg("momentum_rate"),
-      py::arg("nesterov"));
 }
 
 }  // namespace
@@ -245,7 +173,7 @@ void add_operations(py::module_& module) {
   add_pooling(module);
   add_elementwise(module);
   add_softmax(module);
-  add_optimizers(module);
+  add_training(module);
 }
 
 }  // namespace fastcnn::bindings

@@ -16,11 +16,13 @@ struct Samples {
   const int64_t* rows;
 };
 
-// The targets of the same samples, one of the two: int32 class numbers, or float32 rows of class probabilities; picked by the same rows.
+// The targets of the same samples, one of the two: int32 class numbers, or float32 rows, of class probabilities or of whatever a loss
+// compares the outputs with; picked by the same rows. weights: one float a sample, which its loss counts, picked likewise; null for 1.
 struct Targets {
-  const int32_t* classes;
-  const float* probabilities;
-  const int64_t* rows;
+  const int32_t* classes = nullptr;
+  const float* values = nullptr;
+  const int64_t* rows = nullptr;
+  const float* weights = nullptr;
 };
 
 // Some samples of a data set with their targets, picked by the same rows.

@@ -1,4 +1,4 @@
-// relu, rescale and dropout (ops/elementwise.h): memory traffic and nothing else, so chunks of 32 KB are handed out.
+// relu, sigmoid, rescale and dropout (ops/elementwise.h): memory traffic and nothing else, so chunks of 32 KB are handed out.
 #include "ops/elementwise.h"
 
 #include "cpu/simd.h"
@@ -35,6 +35,21 @@ void relu_backward(int64_t n, const float* dy, const float* y, float* dx, const 
   for_each(
       n, [&](int64_t i) { store(dx + i, select(load(y + i) > Vec{}, load(dy + i), Vec{})); },
       [&](int64_t i) { dx[i] = y[i] > 0 ? dy[i] : 0; }, parallel);
+}
+
+void sigmoid_forward(int64_t n, const float* x, float* y, const Parallel& parallel) {
+  const auto sigmoid = [](Vec v) { return broadcast(1.0f) / (exponential(-v) + 1.0f); };
+  for_each(n, [&](int64_t i) { store(y + i, sigmoid(load(x + i))); }, [&](int64_t i) { y[i] = sigmoid(broadcast(x[i]))[0]; }, parallel);
+}
+
+void sigmoid_backward(int64_t n, const float* dy, const float* y, float* dx, const Parallel& parallel) {
+  for_each(
+      n,
+      [&](int64_t i) {
+        const Vec v = load(y + i);
+        store(dx + i, load(dy + i) * v * (broadcast(1.0f) - v));
+      },
+      [&](int64_t i) { dx[i] = dy[i] * y[i] * (1 - y[i]); }, parallel);
 }
 
 void rescale(int64_t n, const float* x, float scale, float offset, float* y, const Parallel& parallel) {

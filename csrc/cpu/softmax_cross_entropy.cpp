@@ -81,21 +81,21 @@ void take_classes(int64_t N, int64_t K, const void* labels, DType dtype, int32_t
 void softmax_cross_entropy(const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct, float* dx,
                            const Parallel& parallel) {
   const int64_t K = op.K, per_task = max(1, 512 / K);
-  const float scale = 1 / static_cast<float>(op.N);
   parallel_for(parallel, ceil_div(op.N, per_task), [&](int64_t task, int) {
     for (int64_t n = task * per_task; n < min((task + 1) * per_task, op.N); ++n) {
       const int64_t row = targets.rows == nullptr ? n : targets.rows[n];
       const Target target{targets.classes == nullptr ? -1 : targets.classes[row],
-                          targets.probabilities == nullptr ? nullptr : targets.probabilities + row * K};
+                          targets.values == nullptr ? nullptr : targets.values + row * K};
+      const float weight = targets.weights == nullptr ? 1 : targets.weights[row], scale = weight / static_cast<float>(op.N);
       const float* in = x + n * K;
       float* out = dx == nullptr ? nullptr : dx + n * K;
       if (correct != nullptr) {
         const int64_t wanted = target.probabilities == nullptr ? target.cls : position_of_largest(K, target.probabilities);
         correct[n] = position_of_largest(K, in) == wanted;
       }
-      loss[n] = op.from_logits                    ? from_logits(K, in, target, scale, out)
-                : target.probabilities == nullptr ? from_class_probabilities(K, in, target.cls, scale, out)
-                                                  : from_probabilities(K, in, target.probabilities, scale, out);
+      loss[n] = weight * (op.from_logits                    ? from_logits(K, in, target, scale, out)
+                          : target.probabilities == nullptr ? from_class_probabilities(K, in, target.cls, scale, out)
+                                                            : from_probabilities(K, in, target.probabilities, scale, out));
     }
   });
 }

@@ -7,7 +7,7 @@ void add_to_totals(int64_t n, const float* loss, const int32_t* correct, Totals*
   double sum = 0;
   for (int64_t i = 0; i < n; ++i) {
     sum += static_cast<double>(loss[i]);
-    totals->correct += correct[i];
+    if (correct != nullptr) totals->correct += correct[i];
   }
   totals->loss += sum;
   totals->batches += 1;

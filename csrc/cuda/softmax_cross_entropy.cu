@@ -72,10 +72,10 @@ __global__ void cross_entropy_rows(CrossEntropy op, const float* x, Targets targ
   if (n >= op.N) return;
   const int64_t row = targets.rows == nullptr ? n : targets.rows[n];
   const Target target{targets.classes == nullptr ? -1 : targets.classes[row],
-                      targets.probabilities == nullptr ? nullptr : targets.probabilities + row * K};
+                      targets.values == nullptr ? nullptr : targets.values + row * K};
   const float* in = x + n * K;
   float* out = dx == nullptr ? nullptr : dx + n * K;
-  const float scale = 1 / static_cast<float>(op.N);
+  const float weight = targets.weights == nullptr ? 1 : targets.weights[row], scale = weight / static_cast<float>(op.N);
   if (correct != nullptr) {
     const int64_t wanted = target.probabilities == nullptr ? target.cls : position_of_largest(K, target.probabilities);
     const bool right = position_of_largest(K, in) == wanted;
@@ -84,7 +84,7 @@ __global__ void cross_entropy_rows(CrossEntropy op, const float* x, Targets targ
   const float of_row = op.from_logits                    ? from_logits(K, in, target, scale, out)
                        : target.probabilities == nullptr ? from_class_probabilities(K, in, target.cls, scale, out)
                                                          : from_probabilities(K, in, target.probabilities, scale, out);
-  if (lane_of_thread() == 0) loss[n] = of_row;
+  if (lane_of_thread() == 0) loss[n] = weight * of_row;
 }
 
 // One warp goes through them in order, so that the first one that is wrong is the one that is told.

@@ -11,7 +11,7 @@ __global__ void add_batch(int64_t n, const float* loss, const int32_t* correct, 
   int right = 0;
   for (int64_t i = lane_of_thread(); i < n; i += warp_size) {
     sum += static_cast<double>(loss[i]);
-    right += correct[i];
+    if (correct != nullptr) right += correct[i];
   }
   sum = sum_over_warp(sum);
   right = sum_over_warp(right);

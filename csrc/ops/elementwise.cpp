@@ -14,6 +14,14 @@ void relu_backward(Context& context, int64_t n, const float* dy, const float* y,
   FASTCNN_DISPATCH(context, relu_backward)(n, dy, y, dx, context.parallel());
 }
 
+void sigmoid_forward(Context& context, int64_t n, const float* x, float* y) {
+  FASTCNN_DISPATCH(context, sigmoid_forward)(n, x, y, context.parallel());
+}
+
+void sigmoid_backward(Context& context, int64_t n, const float* dy, const float* y, float* dx) {
+  FASTCNN_DISPATCH(context, sigmoid_backward)(n, dy, y, dx, context.parallel());
+}
+
 void rescale(Context& context, int64_t n, const float* x, float scale, float offset, float* y) {
   FASTCNN_DISPATCH(context, rescale)(n, x, scale, offset, y, context.parallel());
 }
@@ -45,6 +53,17 @@ class ReluStage : public ElementwiseStage {
   }
   void backward(Context& context, const StageArguments& stage) const override {
     if (stage.dx != nullptr) relu_backward(context, stage.n * elements_, stage.dy, stage.y, stage.dx);
+  }
+};
+
+class SigmoidStage : public ElementwiseStage {
+ public:
+  explicit SigmoidStage(const Attributes&) {}
+  void forward(Context& context, const StageArguments& stage) const override {
+    sigmoid_forward(context, stage.n * elements_, stage.x, stage.y);
+  }
+  void backward(Context& context, const StageArguments& stage) const override {
+    if (stage.dx != nullptr) sigmoid_backward(context, stage.n * elements_, stage.dy, stage.y, stage.dx);
   }
 };
 
@@ -92,6 +111,7 @@ class DropoutStage : public ElementwiseStage {
 };
 
 const registry::Operations<ReluStage> registered_relu("relu");
+const registry::Operations<SigmoidStage> registered_sigmoid("sigmoid");
 const registry::Operations<RescaleStage> registered_rescale("rescale");
 const registry::Operations<DropoutStage> registered_dropout("dropout");
 

@@ -10,7 +10,7 @@
 
 namespace fastcnn {
 
-// loss, correct: (n,). totals lies where they do.
+// loss, correct: (n,); correct may be null for a loss that has no right answers. totals lies where they do.
 void add_to_totals(Context& context, int64_t n, const float* loss, const int32_t* correct, Totals* totals);
 
 }  // namespace fastcnn

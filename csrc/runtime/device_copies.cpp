@@ -21,7 +21,7 @@ void* DeviceArray::copy(Device device, const void* from, size_t bytes) {
 }
 
 const void* data_of(const Targets& targets) {
-  return targets.classes != nullptr ? static_cast<const void*>(targets.classes) : targets.probabilities;
+  return targets.classes != nullptr ? static_cast<const void*>(targets.classes) : targets.values;
 }
 
 bool DeviceCopies::holds(const Batch& batch) const {

@@ -291,7 +291,7 @@ Batch Plan::bring(const Batch& batch) {
     }
   }
   if (batch.targets.classes != nullptr) there.targets.classes = static_cast<const int32_t*>(targets);
-  if (batch.targets.probabilities != nullptr) there.targets.probabilities = static_cast<const float*>(targets);
+  if (batch.targets.values != nullptr) there.targets.values = static_cast<const float*>(targets);
   return there;
 }
 

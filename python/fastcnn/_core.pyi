@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Plan', 'Tensor', 'adam', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'from_dlpack', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'output_shape', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'stream', 'synchronize', 'threads', 'why_not_cuda']
+__all__: list[str] = ['Plan', 'Tensor', 'adam', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'binary_cross_entropy', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'from_dlpack', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'mean_squared_error', 'output_shape', 'penalty', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'sigmoid', 'sigmoid_backward', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'stream', 'synchronize', 'threads', 'why_not_cuda']
 class Tensor:
     """
     An array in a device's memory, dense, in C order (tensor.py has the public one).
@@ -76,6 +76,8 @@ def average_pool2d(x: numpy.typing.NDArray[numpy.float32] | Tensor, window: typi
     ...
 def average_pool2d_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
     ...
+def binary_cross_entropy(x: numpy.typing.NDArray[numpy.float32] | Tensor, targets: numpy.typing.NDArray[numpy.float32] | Tensor, from_logits: bool, weights: numpy.typing.NDArray[numpy.float32] | Tensor | None) -> tuple[typing.Any, typing.Any]:
+    ...
 def conv2d(x: numpy.typing.NDArray[numpy.float32] | Tensor, w: numpy.typing.NDArray[numpy.float32] | Tensor, b: numpy.typing.NDArray[numpy.float32] | Tensor | None, stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
     ...
 def conv2d_dgrad(dy: numpy.typing.NDArray[numpy.float32] | Tensor, w: numpy.typing.NDArray[numpy.float32] | Tensor, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
@@ -118,10 +120,14 @@ def max_pool2d(x: numpy.typing.NDArray[numpy.float32] | Tensor, window: typing.A
     ...
 def max_pool2d_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, index: numpy.typing.NDArray[numpy.uint16] | Tensor, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
     ...
+def mean_squared_error(x: numpy.typing.NDArray[numpy.float32] | Tensor, targets: numpy.typing.NDArray[numpy.float32] | Tensor, weights: numpy.typing.NDArray[numpy.float32] | Tensor | None) -> tuple[typing.Any, typing.Any]:
+    ...
 def output_shape(operation: str, attributes: dict, input: tuple, parameters: list) -> list:
     """
     The shape of one sample after a stage, given that before it.
     """
+def penalty(w: numpy.typing.NDArray[numpy.float32] | Tensor, l1: typing.SupportsFloat | typing.SupportsIndex, l2: typing.SupportsFloat | typing.SupportsIndex) -> tuple[float, typing.Any]:
+    ...
 def random_permutation(n: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, purpose: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.int64]:
     """
     A random order of range(n), int64, from the Philox stream (seed, step, purpose).
@@ -148,11 +154,15 @@ def set_threads(count: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def sgd(parameters: numpy.typing.NDArray[numpy.float32] | Tensor, gradients: numpy.typing.NDArray[numpy.float32] | Tensor, momentum: numpy.typing.NDArray[numpy.float32] | Tensor | None, learning_rate: typing.SupportsFloat | typing.SupportsIndex, momentum_rate: typing.SupportsFloat | typing.SupportsIndex, nesterov: bool) -> None:
     ...
+def sigmoid(x: numpy.typing.NDArray[numpy.float32] | Tensor) -> typing.Any:
+    ...
+def sigmoid_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, y: numpy.typing.NDArray[numpy.float32] | Tensor) -> typing.Any:
+    ...
 def softmax(x: numpy.typing.NDArray[numpy.float32] | Tensor) -> typing.Any:
     ...
 def softmax_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, y: numpy.typing.NDArray[numpy.float32] | Tensor) -> typing.Any:
     ...
-def softmax_cross_entropy(x: numpy.typing.NDArray[numpy.float32] | Tensor, labels: numpy.typing.NDArray[numpy.int64] | Tensor | numpy.typing.NDArray[numpy.int32] | Tensor | numpy.typing.NDArray[numpy.float32] | Tensor, from_logits: bool) -> tuple[typing.Any, typing.Any]:
+def softmax_cross_entropy(x: numpy.typing.NDArray[numpy.float32] | Tensor, labels: numpy.typing.NDArray[numpy.int64] | Tensor | numpy.typing.NDArray[numpy.int32] | Tensor | numpy.typing.NDArray[numpy.float32] | Tensor, from_logits: bool, weights: numpy.typing.NDArray[numpy.float32] | Tensor | None) -> tuple[typing.Any, typing.Any]:
     ...
 def stream(gpu: typing.SupportsInt | typing.SupportsIndex) -> int:
     """

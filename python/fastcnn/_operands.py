@@ -1,4 +1,4 @@
-"""How the arguments of `ops.py` become what the core takes, and its results what the caller gave: arrays, sizes, padding. Private."""
+"""How the arguments of `ops/` become what the core takes, and its results what the caller gave: arrays, sizes, padding. Private."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activation functions, under Keras's names: linear, relu, softmax. Their mathematics is in `ops.py`; the layers in `layers/`."""
+"""Activation functions, under Keras's names: linear, relu, softmax. Their mathematics is in `ops/`; the layers in `layers/`."""
 
 from __future__ import annotations
 

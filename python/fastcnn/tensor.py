@@ -1,6 +1,6 @@
 """`Tensor`: an array in a device's memory, for work that stays there. `from_dlpack` takes one from another library without a copy.
 
-The operations of `ops.py` take Tensors wherever they take arrays, run where they lie, and give Tensors back. Models take numpy arrays and
+The operations of `ops/` take Tensors wherever they take arrays, run where they lie, and give Tensors back. Models take numpy arrays and
 keep on the device what they need there; they want none of this.
 """
 

@@ -21,7 +21,7 @@ READ = [array for array in ARRAYS if array.values[1] not in IN_PLACE.get(array.v
 
 
 def test_there_is_a_case_for_every_operation() -> None:
-    assert {case.function for case in CASES} == set(ops.__all__)
+    assert {case.function for case in CASES} == set(ops.__all__) - {"penalty"}  # which gives a number: test_penalty.py
 
 
 @pytest.mark.parametrize(("case", "name"), READ)

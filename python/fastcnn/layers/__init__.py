@@ -1,7 +1,7 @@
 """Layers, with Keras 3's names, defaults and behaviour; shapes are without the batch axis.
 
 base.py has what they share, core.py the input, Flatten and Dense, convolution.py, pooling.py and elementwise.py the rest. `KNOWN` gives the
-class for Keras's class name. Models are in `models.py`, the arithmetic in `ops.py`.
+class for Keras's class name. Models are in `models.py`, the arithmetic in `ops/`.
 """
 
 from fastcnn.layers.base import Layer

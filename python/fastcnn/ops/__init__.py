@@ -1,0 +1,70 @@
+"""The operations as functions on arrays: what a researcher calls, and what the tests hold against float64.
+
+Every function takes numpy arrays, Tensors, or anything that speaks DLPack and lies on the CPU or a GPU (a torch tensor, say), and gives back
+the kind it was given. Tensors and arrays on a GPU are computed on where they lie, all arguments on one device; numpy arrays and others on the
+CPU on the device in use (`fastcnn.set_device`), to which they are copied and the results back. Arrays are float32 (TypeError otherwise:
+nothing is cast in silence); on the CPU any strides will do, C order costs no copy; on a GPU they must lie in C order. N = 0 is a valid batch. Shapes are written with the field's letters: N images, H x W input, C input channels, K output channels, R x S filter, P x Q output.
+
+The checks and the mathematics are in the C++ core (csrc/ops/x.h states each operation once); layers and models are elsewhere.
+"""
+
+from __future__ import annotations
+
+from fastcnn.ops.elementwise import (
+    dropout,
+    relu,
+    relu_backward,
+    rescale,
+    sigmoid,
+    sigmoid_backward,
+    softmax,
+    softmax_backward,
+)
+from fastcnn.ops.matrix import (
+    conv2d,
+    conv2d_backward,
+    conv2d_relu_max_pool2d,
+    conv2d_relu_max_pool2d_backward,
+    dense,
+    dense_backward,
+    dense_softmax,
+)
+from fastcnn.ops.pooling import (
+    average_pool2d,
+    average_pool2d_backward,
+    global_average_pool2d,
+    global_average_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
+from fastcnn.ops.training import adam, binary_cross_entropy, mean_squared_error, penalty, sgd, softmax_cross_entropy
+
+__all__ = [
+    "adam",
+    "average_pool2d",
+    "average_pool2d_backward",
+    "binary_cross_entropy",
+    "conv2d",
+    "conv2d_backward",
+    "conv2d_relu_max_pool2d",
+    "conv2d_relu_max_pool2d_backward",
+    "dense",
+    "dense_backward",
+    "dense_softmax",
+    "dropout",
+    "global_average_pool2d",
+    "global_average_pool2d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "mean_squared_error",
+    "penalty",
+    "relu",
+    "relu_backward",
+    "rescale",
+    "sgd",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+    "softmax_cross_entropy",
+]
