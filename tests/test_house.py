@@ -58,7 +58,7 @@ ONLY_HERE = [
 FLOORS = [
     {"_core", "_naming", "_arguments", "_command", "_operands", "errors", "tensor", "variables", "formats.atomic"},
     {"_serialization", "config", "cuda", "ops", "progress", "stage"},
-    {"activations", "callbacks", "datasets", "initializers", "losses", "metrics", "optimizers", "plan"},
+    {"activations", "callbacks", "datasets", "initializers", "losses", "metrics", "optimizers", "plan", "regularizers"},
     {"layers"},
     {"arrays", "stack", "summary", "training"},
     {"formats", "models"},

@@ -194,9 +194,9 @@ def rows_of(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray[Any, Any]]:
     seen: list[np.ndarray[Any, Any]] = []
     step = Plan.train_step
 
-    def spy(plan: Plan, x: Any, y: Any, rows: Any, **more: Any) -> None:
+    def spy(plan: Plan, x: Any, y: Any, rows: Any, *more: Any, **settings: Any) -> None:
         seen.append(rows.copy())
-        step(plan, x, y, rows, **more)
+        step(plan, x, y, rows, *more, **settings)
 
     monkeypatch.setattr(Plan, "train_step", spy)
     return seen

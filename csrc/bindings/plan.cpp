@@ -51,6 +51,7 @@ std::vector<runtime::StageDescription> stages_from(const py::list& stages) {
       const auto pair = parameter.cast<py::tuple>();
       description.parameters.push_back({pair[0].cast<int64_t>(), shape_from(pair[1])});
     }
+    description.learns = stage["learns"].cast<bool>();
     description.x = stage["x"].cast<int>();
     description.y = stage["y"].cast<int>();
     description.dy = stage["dy"].cast<int>();
@@ -69,12 +70,12 @@ class PyPlan {
         slots_(std::move(slots)),
         plan_(describe(description), memory(), device::current()) {}
 
-  void hold_data(const py::array& data, const py::array& targets) {
-    const Batch all = batch_from(data, targets, Array<int64_t>(0));
+  void hold_data(const py::array& data, const py::array& targets, const std::optional<Floats>& weights) {
+    const Batch all = batch_from(data, targets, Array<int64_t>(0), weights);
     if (targets.shape(0) != data.shape(0)) reject("plan", "targets must be as many as data");
     release_data();
     run([&] { plan_.hold_data({data.shape(0), all.samples, all.targets}); });
-    held_ = {data, targets};
+    held_ = py::make_tuple(data, targets, weights);
   }
 
   void hold_order(const Array<int64_t>& rows) {
@@ -104,14 +105,14 @@ class PyPlan {
     return output;
   }
 
-  void evaluate(const py::array& data, const py::array& targets, const Array<int64_t>& rows) {
-    const Batch batch = batch_from(data, targets, rows);
+  void evaluate(const py::array& data, const py::array& targets, const Array<int64_t>& rows, const std::optional<Floats>& weights) {
+    const Batch batch = batch_from(data, targets, rows, weights);
     run([&] { plan_.evaluate(batch); });
   }
 
-  void train(const py::array& data, const py::array& targets, const Array<int64_t>& rows, uint64_t seed, int64_t step,
-             double learning_rate) {
-    const Batch batch = batch_from(data, targets, rows);
+  void train(const py::array& data, const py::array& targets, const Array<int64_t>& rows, const std::optional<Floats>& weights,
+             uint64_t seed, int64_t step, double learning_rate) {
+    const Batch batch = batch_from(data, targets, rows, weights);
     run([&] { plan_.train(batch, seed, step, learning_rate); });
   }
 
@@ -145,6 +146,10 @@ class PyPlan {
     plan.loss = stages_from(description["loss"]);
     plan.activations = description["activations"].cast<std::vector<int64_t>>();
     plan.gradients = description["gradients"].cast<std::vector<int64_t>>();
+    for (const auto& [offset, size] : description["learning"].cast<std::vector<std::pair<int64_t, int64_t>>>())
+      plan.learning.push_back({offset, size});
+    for (const auto& [offset, size, l1, l2] : description["penalties"].cast<std::vector<std::tuple<int64_t, int64_t, float, float>>>())
+      plan.regularizations.push_back({{offset, size}, {l1, l2}});
     plan.optimizer = description["optimizer"].cast<std::string>();
     plan.optimizer_attributes = attributes_from(description["optimizer_attributes"]);
     return plan;
@@ -161,8 +166,14 @@ class PyPlan {
     return memory;
   }
 
-  Batch batch_from(const py::array& data, const py::array& targets, const Array<int64_t>& rows) const {
-    return {rows.size(), samples_from(data, rows), targets_from(targets, rows)};
+  Batch batch_from(const py::array& data, const py::array& targets, const Array<int64_t>& rows,
+                   const std::optional<Floats>& weights) const {
+    Batch batch{rows.size(), samples_from(data, rows), targets_from(targets, rows)};
+    if (weights) {
+      if (weights->ndim() != 1 || weights->shape(0) != targets.shape(0)) reject("plan", "weights must be (N,), one for each target");
+      batch.targets.weights = weights->data();
+    }
+    return batch;
   }
 
   // Everything that the kernels will trust is checked here: the type, that samples are dense and of the right size, that rows are in range.
@@ -194,9 +205,10 @@ class PyPlan {
 
   Targets targets_from(const py::array& targets, const Array<int64_t>& rows) const {
     const bool classes = py::isinstance<py::array_t<int32_t>>(targets) && targets.ndim() == 1;
-    const bool probabilities = py::isinstance<Floats>(targets) && targets.ndim() == 2 && targets.shape(1) == plan_.output_elements();
-    if ((!classes && !probabilities) || (targets.flags() & py::array::c_style) == 0)
-      reject("plan", "targets must be (N,) int32 classes or (N, ", plan_.output_elements(), ") float32 rows, in C order");
+    const bool values = py::isinstance<Floats>(targets) && targets.ndim() > 0 &&
+                        targets.size() == targets.shape(0) * static_cast<py::ssize_t>(plan_.output_elements());
+    if ((!classes && !values) || (targets.flags() & py::array::c_style) == 0)
+      reject("plan", "targets must be (N,) int32 classes or float32 with ", plan_.output_elements(), " values for each of N, in C order");
     check_rows(rows, targets.shape(0));
     if (classes) {
       const auto* numbers = static_cast<const int32_t*>(targets.data());
@@ -223,7 +235,7 @@ class PyPlan {
 
   Floats parameters_, gradients_;
   std::vector<Floats> slots_;
-  std::pair<py::object, py::object> held_;  // the data set, and the order of its rows, that the plan holds by their addresses
+  py::object held_;  // the data set, and the order of its rows, that the plan holds by their addresses
   py::object held_order_;
   runtime::Plan plan_;
   std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
@@ -248,15 +260,15 @@ void add_plan(py::module_& module) {
   py::class_<PyPlan>(module, "Plan", py::module_local(), "The stages of a model with their buffers (plan.py writes the description).")
       .def(py::init<const py::dict&, Floats, Floats, std::vector<Floats>>(), py::arg("description"), py::arg("parameters"),
            py::arg("gradients"), py::arg("slots"))
-      .def("hold_data", &PyPlan::hold_data, py::arg("data"), py::arg("targets"))
+      .def("hold_data", &PyPlan::hold_data, py::arg("data"), py::arg("targets"), py::arg("weights"))
       .def("hold_order", &PyPlan::hold_order, py::arg("rows"))
       .def("release_data", &PyPlan::release_data)
       .def("hold_model", &PyPlan::hold_model)
       .def("release_model", &PyPlan::release_model)
       .def("forward", &PyPlan::forward, py::arg("data"), py::arg("rows"))
-      .def("evaluate", &PyPlan::evaluate, py::arg("data"), py::arg("targets"), py::arg("rows"))
-      .def("train", &PyPlan::train, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("seed"), py::arg("step"),
-           py::arg("learning_rate"))
+      .def("evaluate", &PyPlan::evaluate, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("weights"))
+      .def("train", &PyPlan::train, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("weights"), py::arg("seed"),
+           py::arg("step"), py::arg("learning_rate"))
       .def("outputs", &PyPlan::outputs, "The model's outputs for the batch that was last evaluated or trained on.")
       .def("totals", &PyPlan::totals, "The loss, the right answers and the first batch that was not finite, since the last reset.")
       .def("reset_totals", &PyPlan::reset_totals)

@@ -2,7 +2,7 @@
 
 #include "core/context.h"
 #include "core/errors.h"
-#include "ops/operation.h"
+#include "ops/convolution_stage.h"
 
 namespace fastcnn {
 
@@ -36,7 +36,7 @@ void conv2d_wgrad(Context& context, const Conv2d& conv, const float* x, const fl
 
 namespace {
 
-class Conv2dStage : public Operation {
+class Conv2dStage : public ConvolutionStage {
  public:
   explicit Conv2dStage(const Attributes& attributes)
       : stride_(pair("conv2d", attributes, "stride")), padding_(padding_of("conv2d", attributes)) {}
@@ -47,26 +47,14 @@ class Conv2dStage : public Operation {
   }
 
   void forward(Context& context, const StageArguments& stage) const override {
-    const float* b = stage.parameters.size() > 1 ? stage.parameters[1] : nullptr;
-    conv2d_fprop(context, batch_of(stage.n), stage.x, stage.parameters[0], b, stage.y);
+    conv2d_fprop(context, batch_of(stage.n), stage.x, w(stage), b(stage), stage.y);
   }
 
-  void backward(Context& context, const StageArguments& stage) const override {
-    float* db = stage.gradients.size() > 1 ? stage.gradients[1] : nullptr;
-    conv2d_wgrad(context, batch_of(stage.n), stage.x, stage.dy, stage.gradients[0], db);
-    if (stage.dx != nullptr) conv2d_dgrad(context, batch_of(stage.n), stage.dy, stage.parameters[0], stage.dx);
-  }
+  void backward(Context& context, const StageArguments& stage) const override { convolution_backward(context, stage, stage.dy); }
 
  private:
-  Conv2d batch_of(int64_t n) const {
-    Conv2d conv = conv_;
-    conv.N = n;
-    return conv;
-  }
-
   std::array<int64_t, 2> stride_;
   Padding padding_;
-  Conv2d conv_{};
 };
 
 const registry::Operations<Conv2dStage> registered("conv2d");

@@ -87,9 +87,8 @@ class Conv2dReluMaxPool2dStage : public Operation {
   }
 
   void backward(Context& context, const StageArguments& stage) const override {
-    float* db = stage.gradients.size() > 1 ? stage.gradients[1] : nullptr;
     const auto* index = static_cast<const uint8_t*>(stage.saved);
-    conv2d_relu_max_pool2d_wgrad(context, batch_of(stage.n), stage.x, stage.dy, index, stage.gradients[0], db);
+    if (stage.dw() != nullptr) conv2d_relu_max_pool2d_wgrad(context, batch_of(stage.n), stage.x, stage.dy, index, stage.dw(), stage.db());
     if (stage.dx != nullptr) conv2d_relu_max_pool2d_dgrad(context, batch_of(stage.n), stage.dy, index, stage.parameters[0], stage.dx);
   }
 

@@ -2,7 +2,7 @@
 
 #include "core/context.h"
 #include "core/errors.h"
-#include "ops/operation.h"
+#include "ops/convolution_stage.h"
 
 namespace fastcnn {
 
@@ -18,7 +18,7 @@ Conv2d dense(const char* operation, const Shape& x, const Shape& w, const Shape*
 
 namespace {
 
-class DenseStage : public Operation {
+class DenseStage : public ConvolutionStage {
  public:
   explicit DenseStage(const Attributes&) {}
 
@@ -28,24 +28,10 @@ class DenseStage : public Operation {
   }
 
   void forward(Context& context, const StageArguments& stage) const override {
-    const float* b = stage.parameters.size() > 1 ? stage.parameters[1] : nullptr;
-    conv2d_fprop(context, batch_of(stage.n), stage.x, stage.parameters[0], b, stage.y);
+    conv2d_fprop(context, batch_of(stage.n), stage.x, w(stage), b(stage), stage.y);
   }
 
-  void backward(Context& context, const StageArguments& stage) const override {
-    float* db = stage.gradients.size() > 1 ? stage.gradients[1] : nullptr;
-    conv2d_wgrad(context, batch_of(stage.n), stage.x, stage.dy, stage.gradients[0], db);
-    if (stage.dx != nullptr) conv2d_dgrad(context, batch_of(stage.n), stage.dy, stage.parameters[0], stage.dx);
-  }
-
- private:
-  Conv2d batch_of(int64_t n) const {
-    Conv2d conv = conv_;
-    conv.N = n;
-    return conv;
-  }
-
-  Conv2d conv_{};
+  void backward(Context& context, const StageArguments& stage) const override { convolution_backward(context, stage, stage.dy); }
 };
 
 const registry::Operations<DenseStage> registered("dense");

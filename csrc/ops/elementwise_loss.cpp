@@ -45,6 +45,7 @@ class ElementwiseLossStage : public Operation {
 
  private:
   void run(Context& context, const StageArguments& stage, float* dx) const {
+    if (stage.targets->values == nullptr) reject(operation_, "targets must be float32 values, but are class numbers");
     auto* const loss = static_cast<float*>(stage.saved);
     elementwise_loss(context, {op_.kind, stage.n, op_.D}, stage.x, *stage.targets, loss, dx);
     add_to_totals(context, stage.n, loss, nullptr, stage.totals);

@@ -42,13 +42,17 @@ struct StageArguments {
   const float* dy = nullptr;  // gradients of the loss by y and by x; dx is null where nobody needs it
   float* dx = nullptr;
   std::vector<const float*> parameters;
-  std::vector<float*> gradients;  // one for each parameter
+  std::vector<float*> gradients;  // one for each parameter; none where they do not learn
   void* saved = nullptr;          // saved_bytes(n): what forward leaves for backward
   bool training = false;
   RandomKey key{};  // of this step and this stage
   const Samples* samples = nullptr;
   const Targets* targets = nullptr;
   Totals* totals = nullptr;  // in the device's memory
+
+  // Of the weights and the bias of a stage that has them; null where they do not learn, or there is none.
+  float* dw() const { return gradients.empty() ? nullptr : gradients[0]; }
+  float* db() const { return gradients.size() > 1 ? gradients[1] : nullptr; }
 };
 
 // (n, sample...).

@@ -2,8 +2,8 @@
 
 #include "core/context.h"
 #include "core/errors.h"
+#include "ops/convolution_stage.h"
 #include "ops/dense.h"
-#include "ops/operation.h"
 
 namespace fastcnn {
 
@@ -45,7 +45,7 @@ class SoftmaxStage : public Operation {
   int64_t rows_ = 0, K_ = 0;
 };
 
-class DenseSoftmaxStage : public Operation {
+class DenseSoftmaxStage : public ConvolutionStage {
  public:
   explicit DenseSoftmaxStage(const Attributes&) {}
 
@@ -58,26 +58,14 @@ class DenseSoftmaxStage : public Operation {
   int64_t saved_bytes(int64_t n) const override { return n * conv_.K * static_cast<int64_t>(sizeof(float)); }
 
   void forward(Context& context, const StageArguments& stage) const override {
-    const float* b = stage.parameters.size() > 1 ? stage.parameters[1] : nullptr;
-    dense_softmax(context, batch_of(stage.n), stage.x, stage.parameters[0], b, stage.y);
+    dense_softmax(context, batch_of(stage.n), stage.x, w(stage), b(stage), stage.y);
   }
 
   void backward(Context& context, const StageArguments& stage) const override {
     float* dlogits = static_cast<float*>(stage.saved);
     softmax_backward(context, stage.n, conv_.K, stage.dy, stage.y, dlogits);
-    float* db = stage.gradients.size() > 1 ? stage.gradients[1] : nullptr;
-    conv2d_wgrad(context, batch_of(stage.n), stage.x, dlogits, stage.gradients[0], db);
-    if (stage.dx != nullptr) conv2d_dgrad(context, batch_of(stage.n), dlogits, stage.parameters[0], stage.dx);
+    convolution_backward(context, stage, dlogits);
   }
-
- private:
-  Conv2d batch_of(int64_t n) const {
-    Conv2d conv = conv_;
-    conv.N = n;
-    return conv;
-  }
-
-  Conv2d conv_{};
 };
 
 const registry::Operations<SoftmaxStage> registered("softmax");

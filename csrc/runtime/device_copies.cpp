@@ -28,8 +28,9 @@ bool DeviceCopies::holds(const Batch& batch) const {
   const Samples& samples = batch.samples;
   const void* const wanted = data_of(batch.targets);
   return held.n > 0 && samples.data == held.samples.data && samples.dtype == held.samples.dtype &&
-         samples.row_bytes == held.samples.row_bytes && (wanted == nullptr || wanted == data_of(held.targets)) && samples.rows != nullptr &&
-         std::all_of(samples.rows, samples.rows + batch.n, [this](int64_t row) { return row < held.n; });
+         samples.row_bytes == held.samples.row_bytes &&
+         (wanted == nullptr || (wanted == data_of(held.targets) && batch.targets.weights == held.targets.weights)) &&
+         samples.rows != nullptr && std::all_of(samples.rows, samples.rows + batch.n, [this](int64_t row) { return row < held.n; });
 }
 
 const int64_t* DeviceCopies::rows_of(Device device, const Batch& batch) {

@@ -24,11 +24,11 @@ class DeviceArray {
 struct DeviceCopies {
   DeviceArray parameters, gradients;
   std::vector<DeviceArray> slots;
-  DeviceArray batch, batch_targets, rows;  // of one step
-  DeviceArray data, targets, order;        // of the data set
-  Batch held{};                            // the caller's arrays that those are copies of; n is 0 where nothing is held
-  Samples held_samples{};                  // and how their samples lie on the device
-  const int64_t* held_order = nullptr;     // null where none is
+  DeviceArray batch, batch_targets, batch_weights, rows;  // of one step
+  DeviceArray data, targets, weights, order;              // of the data set
+  Batch held{};                                           // the caller's arrays that those are copies of; n is 0 where nothing is held
+  Samples held_samples{};                                 // and how their samples lie on the device
+  const int64_t* held_order = nullptr;                    // null where none is
   int64_t held_order_size = 0;
   bool model_held = false;
   bool model_changed = false;  // since it was last brought back

@@ -12,6 +12,8 @@ Plan::Plan(const Description& description, const ModelMemory& memory, Device dev
     : activation_sizes_(description.activations),
       gradient_sizes_(description.gradients),
       totals_(sizeof(Totals), device),
+      regularizations_(description.regularizations),
+      learning_(description.learning),
       optimizer_attributes_(description.optimizer_attributes),
       host_(memory),
       memory_(memory),
@@ -30,6 +32,12 @@ Plan::Plan(const Description& description, const ModelMemory& memory, Device dev
   for (const StageDescription& stage : description.stages) stages_.push_back(bind(stage, description));
   for (const StageDescription& stage : description.head) head_.push_back(bind(stage, description));
   for (const StageDescription& stage : description.loss) loss_.push_back(bind(stage, description));
+  const auto check = [&](const Range& range) {
+    if (range.offset < 0 || range.size < 0 || range.offset + range.size > memory.size)
+      reject("plan", "a range of weights lies outside the model's ", memory.size, " floats");
+  };
+  for (const Range& range : learning_) check(range);
+  for (const Regularization& each : regularizations_) check(each.variable);
   if (!description.optimizer.empty()) optimizer_ = registry::optimizer(description.optimizer);
   const StageDescription& last = description.head.empty() ? description.stages.back() : description.head.back();
   output_elements_ = activation_sizes_.at(static_cast<size_t>(last.y));
@@ -88,7 +96,7 @@ StageArguments Plan::arguments(const Stage& stage, const Batch& batch) const {
   given.saved = stage.saved.data();
   for (const Parameter& parameter : description.parameters) {
     given.parameters.push_back(memory_.parameters + parameter.offset);
-    if (memory_.gradients != nullptr) given.gradients.push_back(memory_.gradients + parameter.offset);
+    if (memory_.gradients != nullptr && description.learns) given.gradients.push_back(memory_.gradients + parameter.offset);
   }
   return given;
 }
@@ -143,6 +151,7 @@ void Plan::evaluate(const Batch& batch) {
   last_n_ = 0;
   run_forward(stages_, there, false, {});
   run_forward(loss_, there, false, {});
+  add_penalties(batch.n, false);
   last_n_ = batch.n;
 }
 
@@ -165,11 +174,26 @@ void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learnin
   };
   backward(loss_);
   backward(stages_);
+  add_penalties(batch.n, true);
   const pool::Uninterruptible to_the_end;
-  optimizer_(context_, optimizer_attributes_, {memory_.size, memory_.parameters, memory_.gradients, memory_.slots, learning_rate, step});
+  for (const Range& range : learning_) {
+    Update update{range.size, memory_.parameters + range.offset, memory_.gradients + range.offset, memory_.slots, learning_rate, step};
+    for (float*& slot : update.slots) slot += range.offset;
+    optimizer_(context_, optimizer_attributes_, update);
+  }
   last_n_ = batch.n;
   copies_.model_changed = true;
   if (!copies_.model_held) fetch_model();
+}
+
+void Plan::add_penalties(int64_t n, bool training) {
+  for (const Regularization& each : regularizations_) {
+    const Range& variable = each.variable;
+    float* const gradient = training ? memory_.gradients + variable.offset : nullptr;
+    add_penalty(context_, each.penalty, variable.size, memory_.parameters + variable.offset, gradient, n,
+                static_cast<Totals*>(totals_.data()));
+  }
+  pool::throw_if_interrupted();
 }
 
 Totals Plan::totals() {
@@ -202,6 +226,7 @@ void Plan::hold_data(const Batch& all) {
   try {
     copies_.held_samples = hold_samples(all);
     copies_.targets.copy(device, data_of(all.targets), static_cast<size_t>(all.n * target_bytes(all.targets)));
+    if (all.targets.weights != nullptr) copies_.weights.copy(device, all.targets.weights, static_cast<size_t>(all.n) * sizeof(float));
   } catch (const OutOfMemory&) {
     release_data();  // the batches are brought one by one
     return;
@@ -250,7 +275,7 @@ void Plan::hold_order(const int64_t* rows, int64_t n) {
 void Plan::release_data() {
   copies_.held = {};
   copies_.held_order = nullptr;
-  for (DeviceArray* array : {&copies_.data, &copies_.targets, &copies_.order}) *array = DeviceArray();
+  for (DeviceArray* array : {&copies_.data, &copies_.targets, &copies_.weights, &copies_.order}) *array = DeviceArray();
 }
 
 // The caller's buffers to the device, unless those there are the newer ones.
@@ -279,6 +304,7 @@ Batch Plan::bring(const Batch& batch) {
     there.samples = copies_.held_samples;
     there.samples.rows = there.targets.rows = copies_.rows_of(device, batch);
     targets = copies_.targets.data();
+    if (batch.targets.weights != nullptr) there.targets.weights = static_cast<const float*>(copies_.weights.data());
   } else {
     there.samples.rows = there.targets.rows = nullptr;
     there.samples.row_bytes = sample_bytes(batch.samples.dtype);
@@ -288,6 +314,10 @@ Batch Plan::bring(const Batch& batch) {
       const int64_t bytes = target_bytes(batch.targets);
       pick(wanted, bytes, bytes, batch.targets.rows, batch.n, copies_.staging);
       targets = copies_.batch_targets.copy(device, copies_.staging.data(), copies_.staging.size());
+    }
+    if (batch.targets.weights != nullptr) {
+      pick(batch.targets.weights, sizeof(float), sizeof(float), batch.targets.rows, batch.n, copies_.staging);
+      there.targets.weights = static_cast<const float*>(copies_.batch_weights.copy(device, copies_.staging.data(), copies_.staging.size()));
     }
   }
   if (batch.targets.classes != nullptr) there.targets.classes = static_cast<const int32_t*>(targets);

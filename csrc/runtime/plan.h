@@ -12,6 +12,7 @@
 #include "core/context.h"
 #include "core/types.h"
 #include "ops/operation.h"
+#include "ops/penalty.h"
 #include "runtime/device_copies.h"
 
 namespace fastcnn::runtime {
@@ -27,8 +28,20 @@ struct StageDescription {
   Attributes attributes;
   Shape input;  // of one sample
   std::vector<Parameter> parameters;
+  bool learns = true;    // whether their gradients are wanted
   int x = -1, y = -1;    // activation buffers; equal where the stage runs in place; x is -1 for the first stage
   int dy = -1, dx = -1;  // gradient buffers; -1 where there is none
+};
+
+// A part of the flat buffers.
+struct Range {
+  int64_t offset, size;
+};
+
+// What a regularizer adds to the loss for one variable.
+struct Regularization {
+  Range variable;
+  Penalty penalty;
 };
 
 struct Description {
@@ -37,7 +50,9 @@ struct Description {
   std::vector<StageDescription> loss;    // none or one
   std::vector<int64_t> activations;      // buffers: floats a sample
   std::vector<int64_t> gradients;
-  std::string optimizer;  // empty for none
+  std::vector<Regularization> regularizations;
+  std::vector<Range> learning;  // what the optimizer changes
+  std::string optimizer;        // empty for none
   Attributes optimizer_attributes;
 };
 
@@ -99,6 +114,7 @@ class Plan {
   void settle(const std::string& operation, const char* direction);
   void bring_model();
   void fetch_model();
+  void add_penalties(int64_t n, bool training);
   Samples hold_samples(const Batch& all);
   Batch bring(const Batch& batch);
   int64_t sample_bytes(DType dtype) const;
@@ -111,6 +127,8 @@ class Plan {
   std::vector<AlignedBlock> activations_, gradients_;
   AlignedBlock totals_;
   int64_t capacity_ = 0, training_capacity_ = 0, output_elements_ = 0, last_n_ = 0;
+  std::vector<Regularization> regularizations_;
+  std::vector<Range> learning_;
   Optimizer optimizer_;
   Attributes optimizer_attributes_;
   ModelMemory host_, memory_;  // the caller's buffers, and those of the device: the same on the CPU

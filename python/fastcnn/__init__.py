@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         models,
         ops,
         optimizers,
+        regularizers,
     )
     from fastcnn.config import get_device, get_threads, set_device, set_seed, set_threads
     from fastcnn.errors import DeviceError, FormatError
@@ -59,6 +60,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "regularizers",
     "set_device",
     "set_seed",
     "set_threads",

@@ -1,4 +1,4 @@
-"""Activation functions, under Keras's names: linear, relu, softmax. Their mathematics is in `ops/`; the layers in `layers/`."""
+"""Activation functions, under Keras's names: linear, relu, sigmoid, softmax. Their mathematics is in `ops/`; the layers in `layers/`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from fastcnn._arguments import unknown
 from fastcnn.stage import Stage
 
-__all__ = ["KNOWN", "get", "linear", "relu", "serialize", "softmax", "stages"]
+__all__ = ["KNOWN", "get", "linear", "relu", "serialize", "sigmoid", "softmax", "stages"]
 
 Activation: TypeAlias = Callable[[Any], Any]
 
@@ -25,6 +25,13 @@ def relu(x: Any) -> Any:
     return ops.relu(x)
 
 
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), elementwise; float32, any shape."""
+    from fastcnn import ops
+
+    return ops.sigmoid(x)
+
+
 def softmax(x: Any) -> Any:
     """exp(x) / sum(exp(x)) over the last axis; float32."""
     from fastcnn import ops
@@ -32,7 +39,7 @@ def softmax(x: Any) -> Any:
     return ops.softmax(x)
 
 
-KNOWN: dict[str, Activation] = {"linear": linear, "relu": relu, "softmax": softmax}
+KNOWN: dict[str, Activation] = {"linear": linear, "relu": relu, "sigmoid": sigmoid, "softmax": softmax}
 
 
 def get(identifier: str | Activation | None, owner: str = "activations.get") -> Activation:

@@ -6,12 +6,15 @@ int32 classes or float32 rows here. What a loss is, is the business of `losses.p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcnn._arguments import number
+from fastcnn.losses import Loss
 from fastcnn.plan import Plan
 from fastcnn.tensor import core_of
 
@@ -83,21 +86,26 @@ def _fitted(array: Array, input_shape: tuple[int, ...], where: str, name: str) -
     return array
 
 
-def targets(y: object, count: int, classes: int, sparse: bool, where: str, name: str = "y") -> Array:
-    """Checks the labels of `count` images and converts them: int32 (count,) if `sparse`, else float32 (count, classes).
+def targets(y: object, count: int, output_shape: tuple[int, ...], loss: Loss, where: str, name: str = "y") -> Array:
+    """Checks the labels of `count` images for a loss and converts them: int32 (count,) if it is `sparse`, else float32 (count, *output_shape).
 
-    Sparse labels are class numbers from 0, in any type whose values are whole, of shape (count,) or (count, 1). Others are one-hot rows, or
-    rows of probabilities. Raises TypeError for a dtype that holds no numbers, ValueError for anything else, with the row and the value.
+    Sparse labels are class numbers from 0, in any type whose values are whole, of shape (count,) or (count, 1). Others are one-hot rows or
+    rows of probabilities for a loss of classes, and any finite numbers for the rest. Raises TypeError for a dtype that holds no numbers,
+    ValueError for anything else, with the row and the value.
     """
     array = as_array(y, where, name)
     if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{where}: {name} has dtype {array.dtype}, but wanted are numbers: {'class numbers' if sparse else 'one-hot rows'}"
-        )
+        raise TypeError(f"{where}: {name} has dtype {array.dtype}, but wanted are numbers: {_wanted(loss)}")
     if array.ndim == 0 or len(array) != count:
         came = "is a single number" if array.ndim == 0 else f"has {len(array)} labels"
         raise ValueError(f"{where}: {name} {came}, but there are {count} images")
-    return _classes(array, classes, where, name) if sparse else _rows(array, classes, where, name)
+    if loss.sparse:
+        return _classes(array, output_shape[0], where, name)
+    return _rows(array, output_shape[0], where, name) if loss.classes else _values(array, output_shape, where, name)
+
+
+def _wanted(loss: Loss) -> str:
+    return "class numbers" if loss.sparse else "one-hot rows" if loss.classes else "what the outputs should be"
 
 
 def _classes(array: Array, classes: int, where: str, name: str) -> NDArray[np.int32]:
@@ -140,6 +148,49 @@ def _rows(array: Array, classes: int, where: str, name: str) -> NDArray[np.float
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
+def _values(array: Array, output_shape: tuple[int, ...], where: str, name: str) -> NDArray[np.float32]:
+    wanted = (len(array), *output_shape)
+    if array.shape == wanted[:-1] and output_shape[-1:] == (1,):
+        array = array[..., np.newaxis]
+    elif array.shape == (*wanted, 1):
+        array = array[..., 0]
+    if array.shape != wanted:
+        raise ValueError(f"{where}: {name} has shape {array.shape}, but the model's outputs have {wanted}")
+    if array.dtype.kind == "f":
+        finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+        _refuse(array, ~finite, f"{where}: {name}", "but a target is a finite number")
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def sample_weights(value: object, count: int, where: str, name: str = "sample_weight") -> NDArray[np.float32]:
+    """Checks the weights of `count` images: finite numbers, (count,) or (count, 1). TypeError and ValueError as for `targets`."""
+    array = as_array(value, where, name)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{where}: {name} has dtype {array.dtype}, but wanted are numbers")
+    if array.shape not in ((count,), (count, 1)):
+        raise ValueError(f"{where}: {name} has shape {array.shape}, but wanted is one number an image, ({count},)")
+    flat = array.reshape(count)
+    if flat.dtype.kind == "f":
+        _refuse(flat, ~np.isfinite(flat), f"{where}: {name}", "but a weight is a finite number")
+    return np.ascontiguousarray(flat, dtype=np.float32)
+
+
+def class_weights(weights: object, y: Array, where: str) -> NDArray[np.float32]:
+    """The weight of each image by its class, as in Keras: that of a class which `weights`, a dict, leaves out is 1.
+
+    y : class numbers (N,), or rows (N, K), of which the largest entry says the class. TypeError and ValueError for what is no such dict.
+    """
+    if not isinstance(weights, Mapping):
+        raise TypeError(f"{where}: class_weight must be a dict from class numbers to weights, but is {weights!r}")
+    classes = y if y.ndim == 1 else y.argmax(axis=-1)
+    each = np.ones(len(y), np.float32)
+    for of_class, weight in weights.items():
+        if isinstance(of_class, bool) or not isinstance(of_class, (int, np.integer)):
+            raise ValueError(f"{where}: class_weight has a key {of_class!r}, but its keys are class numbers")
+        each[classes == of_class] = number(where, f"class_weight[{of_class}]", weight)
+    return each
+
+
 def _refuse(array: Array, wrong: Any, start: str, wanted: str) -> None:
     if wrong.any():
         row = int(wrong.argmax())
@@ -158,10 +209,11 @@ class Gathering:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
 
-    def _batch(self, x: Array, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        return np.ascontiguousarray(x[rows], dtype=np.float32), np.arange(len(rows))
+    def _batch(self, x: Array, y: Array, rows: NDArray[np.int64], weights: Array | None) -> tuple[Any, ...]:
+        batch = np.ascontiguousarray(x[rows], dtype=np.float32)
+        return batch, y[rows], np.arange(len(rows)), None if weights is None else weights[rows]
 
-    def holding_data(self, x: Array, y: Array) -> AbstractContextManager[None]:
+    def holding_data(self, x: Array, y: Array, weights: Array | None = None) -> AbstractContextManager[None]:
         """Nothing: a device could not read these images either."""
         return nullcontext()
 
@@ -172,12 +224,19 @@ class Gathering:
         """As `Plan.forward`, for all of x."""
         return self._plan.forward(np.ascontiguousarray(x, dtype=np.float32))
 
-    def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64]) -> None:
+    def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64], weights: Array | None = None) -> None:
         """As `Plan.evaluate_step`."""
-        batch, order = self._batch(x, rows)
-        self._plan.evaluate_step(batch, y[rows], order)
+        self._plan.evaluate_step(*self._batch(x, y, rows, weights))
 
-    def train_step(self, x: Array, y: Array, rows: NDArray[np.int64], *, learning_rate: float, step: int) -> None:
+    def train_step(
+        self,
+        x: Array,
+        y: Array,
+        rows: NDArray[np.int64],
+        weights: Array | None = None,
+        *,
+        learning_rate: float,
+        step: int,
+    ) -> None:
         """As `Plan.train_step`."""
-        batch, order = self._batch(x, rows)
-        self._plan.train_step(batch, y[rows], order, learning_rate=learning_rate, step=step)
+        self._plan.train_step(*self._batch(x, y, rows, weights), learning_rate=learning_rate, step=step)

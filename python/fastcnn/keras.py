@@ -2,7 +2,18 @@
 
 import sys
 
-from fastcnn import activations, callbacks, datasets, initializers, layers, losses, metrics, models, optimizers
+from fastcnn import (
+    activations,
+    callbacks,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+)
 from fastcnn.layers import Input
 from fastcnn.models import Sequential
 
@@ -18,8 +29,20 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "regularizers",
 ]
 
 # So that `from fastcnn.keras.layers import Conv2D` works as well, without a second copy of the module; the way in which `os` has `os.path`.
-for _module in (activations, callbacks, datasets, initializers, layers, losses, metrics, models, optimizers):
+for _module in (
+    activations,
+    callbacks,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+):
     sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module

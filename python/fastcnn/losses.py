@@ -1,8 +1,8 @@
-"""Losses, with Keras 3's names, defaults and behaviour: what a training makes small. The arithmetic is `ops.softmax_cross_entropy`."""
+"""Losses, with Keras 3's names, defaults and behaviour: what a training makes small. The arithmetic is that of `ops`' losses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,14 +11,19 @@ import numpy.typing as npt
 from fastcnn._arguments import boolean, float32_only, only, unknown
 from fastcnn._naming import auto_name
 from fastcnn._serialization import construct, deserialize
+from fastcnn.stage import Stage
 
 __all__ = [
     "KNOWN",
+    "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "Loss",
+    "MeanSquaredError",
     "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
     "categorical_crossentropy",
     "get",
+    "mean_squared_error",
     "sparse_categorical_crossentropy",
 ]
 
@@ -26,32 +31,54 @@ Losses = npt.NDArray[np.float32]
 
 
 class Loss:
-    """Base class. `loss(y_true, y_pred)` is the mean over the batch, a numpy float32.
+    """Base class. `loss(y_true, y_pred, sample_weight=None)` is the mean over the batch, a numpy float32; sample_weight : (N,), how much each
+    sample counts.
 
-    sparse : whether y_true holds class numbers (else a row of probabilities each).
-    from_logits : whether y_pred holds logits (else probabilities).
+    sparse : whether y_true holds class numbers, not floats of y_pred's shape.
+    classes : whether the outputs are those of K classes that exclude each other, so that they must be (N, K).
+    from_logits : whether y_pred holds logits; always False where there is no such thing.
+    operation : the loss's name in the core. undoes : the activation before which the logits lie, or None.
     """
 
     keras_module: ClassVar[str] = "keras.losses"
-    sparse: ClassVar[bool]
+    sparse: ClassVar[bool] = False
+    classes: ClassVar[bool] = False
+    operation: ClassVar[str]
+    undoes: ClassVar[str | None] = None
+    from_logits = False
 
-    def __init__(self, from_logits: bool, reduction: str, axis: int, name: str | None, dtype: Any) -> None:
+    def __init__(self, reduction: str, name: str | None, dtype: Any) -> None:
         owner = type(self).__name__
         only(owner, "reduction", reduction, "sum_over_batch_size")
-        only(owner, "axis", axis, -1)
         float32_only(owner, dtype)
-        self.from_logits = boolean(owner, "from_logits", from_logits)
         self.reduction = "sum_over_batch_size"
         self.name = name or auto_name(owner)
 
-    def __call__(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> np.float32:
-        function = sparse_categorical_crossentropy if self.sparse else categorical_crossentropy
-        mean: np.float32 = np.float32(function(y_true, y_pred, self.from_logits).mean(dtype=np.float64))
+    def __call__(
+        self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> np.float32:
+        losses = self.call(y_true, y_pred)
+        if sample_weight is not None:
+            weights = np.asarray(sample_weight, np.float32)
+            if weights.shape not in ((len(losses),), (len(losses), 1)):
+                owner = type(self).__name__
+                raise ValueError(f"{owner}: sample_weight has shape {weights.shape}, but must have ({len(losses)},)")
+            losses = losses * weights.reshape(len(losses), *[1] * (losses.ndim - 1))
+        mean: np.float32 = np.float32(losses.mean(dtype=np.float64))
         return mean
+
+    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Losses:
+        """The loss of each sample, (N,)."""
+        raise NotImplementedError
+
+    def stage(self, after_activation: bool) -> Stage:
+        """What the plan carries out for it, behind the activation that it `undoes` or in its place."""
+        from_logits = self.from_logits or (self.undoes is not None and not after_activation)
+        return Stage(self.operation, {"from_logits": from_logits})
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make the same loss, as Keras writes them."""
-        return {"name": self.name, "reduction": self.reduction, "from_logits": self.from_logits}
+        return {"name": self.name, "reduction": self.reduction}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Loss:
@@ -59,7 +86,20 @@ class Loss:
         return construct(cls, config)
 
 
-class SparseCategoricalCrossentropy(Loss):
+class _Crossentropy(Loss):
+    """What the cross-entropies share."""
+
+    def __init__(self, from_logits: bool, reduction: str, axis: int, name: str | None, dtype: Any) -> None:
+        owner = type(self).__name__
+        only(owner, "axis", axis, -1)
+        self.from_logits = boolean(owner, "from_logits", from_logits)
+        super().__init__(reduction, name, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "from_logits": self.from_logits}
+
+
+class SparseCategoricalCrossentropy(_Crossentropy):
     """Cross-entropy with class numbers: -log(probability of the true class), the mean over the batch.
 
     y_true : (N,) or (N, 1) integers in [0, K). y_pred : (N, K) float32, logits if `from_logits`, else probabilities, which as in Keras are
@@ -67,6 +107,9 @@ class SparseCategoricalCrossentropy(Loss):
     """
 
     sparse = True
+    classes = True
+    operation = "softmax_cross_entropy"
+    undoes = "softmax"
 
     def __init__(
         self,
@@ -80,18 +123,23 @@ class SparseCategoricalCrossentropy(Loss):
         super().__init__(from_logits, reduction, axis, name, dtype)
         only("SparseCategoricalCrossentropy", "ignore_class", ignore_class, None)
 
+    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Losses:
+        return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits)
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "ignore_class": None}
 
 
-class CategoricalCrossentropy(Loss):
+class CategoricalCrossentropy(_Crossentropy):
     """Cross-entropy with a probability for each class: -sum(y_true * log(y_pred)), the mean over the batch.
 
     y_true : (N, K), one-hot rows or any probabilities. y_pred : (N, K) float32, logits if `from_logits`, else probabilities, which as in
     Keras are divided by their sum and then clipped to [1e-7, 1 - 1e-7]. Only the default of the other arguments is supported.
     """
 
-    sparse = False
+    classes = True
+    operation = "softmax_cross_entropy"
+    undoes = "softmax"
 
     def __init__(
         self,
@@ -105,8 +153,58 @@ class CategoricalCrossentropy(Loss):
         super().__init__(from_logits, reduction, axis, name, dtype)
         only("CategoricalCrossentropy", "label_smoothing", label_smoothing, 0.0, 0)
 
+    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Losses:
+        return categorical_crossentropy(y_true, y_pred, self.from_logits)
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label_smoothing": 0.0, "axis": -1}
+
+
+class BinaryCrossentropy(_Crossentropy):
+    """Cross-entropy of each output with a target of its own: the mean over the outputs of -t log(p) - (1 - t) log(1 - p), and over the batch.
+
+    y_true : as y_pred, or (N,) for (N, 1); 0, 1 or any probability. y_pred : (N, ...) float32, logits if `from_logits`, else probabilities,
+    which as in Keras are clipped to [1e-7, 1 - 1e-7]; those of a softmax too (in training, Keras takes the softmax's logits for a sigmoid's
+    there). Only the default of the other arguments is supported.
+    """
+
+    operation = "binary_cross_entropy"
+    undoes = "sigmoid"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(from_logits, reduction, axis, name, dtype)
+        only("BinaryCrossentropy", "label_smoothing", label_smoothing, 0.0, 0)
+
+    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Losses:
+        return binary_crossentropy(y_true, y_pred, self.from_logits)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "label_smoothing": 0.0, "axis": -1}
+
+
+class MeanSquaredError(Loss):
+    """The mean over the outputs of (y_true - y_pred) ** 2, and over the batch.
+
+    y_true : as y_pred, or (N,) for (N, 1). y_pred : (N, ...) float32. Only the default of `reduction` and `dtype` is supported.
+    """
+
+    operation = "mean_squared_error"
+
+    def __init__(
+        self, reduction: str = "sum_over_batch_size", name: str | None = "mean_squared_error", dtype: Any = None
+    ) -> None:
+        super().__init__(reduction, name, dtype)
+
+    def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Losses:
+        return mean_squared_error(y_true, y_pred)
 
 
 def sparse_categorical_crossentropy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, from_logits: bool = False) -> Losses:
@@ -132,20 +230,50 @@ def categorical_crossentropy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, from_
     return _cross_entropy(predictions, targets, from_logits)
 
 
+def binary_crossentropy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, from_logits: bool = False) -> Losses:
+    """The mean over the last axis of each output's loss, y_pred's shape without it; arguments as for BinaryCrossentropy."""
+    from fastcnn import ops
+
+    rows, targets, shape = _rows("binary_crossentropy", y_true, y_pred)
+    losses, _ = ops.binary_cross_entropy(rows, targets, from_logits=from_logits)
+    return np.asarray(losses).reshape(shape)
+
+
+def mean_squared_error(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Losses:
+    """The mean over the last axis of (y_true - y_pred) ** 2, y_pred's shape without it; arguments as for MeanSquaredError."""
+    from fastcnn import ops
+
+    rows, targets, shape = _rows("mean_squared_error", y_true, y_pred)
+    losses, _ = ops.mean_squared_error(rows, targets)
+    return np.asarray(losses).reshape(shape)
+
+
 KNOWN: dict[str, type[Loss]] = {
     "SparseCategoricalCrossentropy": SparseCategoricalCrossentropy,
     "CategoricalCrossentropy": CategoricalCrossentropy,
+    "BinaryCrossentropy": BinaryCrossentropy,
+    "MeanSquaredError": MeanSquaredError,
+}
+
+_FUNCTIONS: dict[Any, type[Loss]] = {
+    sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
+    categorical_crossentropy: CategoricalCrossentropy,
+    binary_crossentropy: BinaryCrossentropy,
+    mean_squared_error: MeanSquaredError,
 }
 
 _NAMES: dict[str, type[Loss]] = {
     **KNOWN,
-    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-    "categorical_crossentropy": CategoricalCrossentropy,
+    **{function.__name__: kind for function, kind in _FUNCTIONS.items()},
+    "bce": BinaryCrossentropy,
+    "BCE": BinaryCrossentropy,
+    "mse": MeanSquaredError,
+    "MSE": MeanSquaredError,
 }
 
 
 def get(identifier: Any, owner: str = "losses.get") -> Loss:
-    """The loss of that name ("sparse_categorical_crossentropy", or the class's), serialised dict, class, function, or itself.
+    """The loss of that name ("sparse_categorical_crossentropy", "mse", or the class's), serialised dict, class, function, or itself.
 
     ValueError for an unknown name (with the nearest known one) or anything else.
     """
@@ -155,8 +283,8 @@ def get(identifier: Any, owner: str = "losses.get") -> Loss:
         return identifier()  # type: ignore[call-arg]
     if isinstance(identifier, Mapping):
         return deserialize(owner, "loss", identifier, _NAMES)
-    if identifier is sparse_categorical_crossentropy or identifier is categorical_crossentropy:
-        identifier = identifier.__name__
+    if isinstance(identifier, Hashable) and identifier in _FUNCTIONS:
+        return _FUNCTIONS[identifier]()  # type: ignore[call-arg]
     if isinstance(identifier, str):
         if identifier not in _NAMES:
             raise ValueError(unknown(owner, "loss", identifier, _NAMES))
@@ -169,6 +297,19 @@ def _predictions(owner: str, y_pred: npt.ArrayLike) -> npt.NDArray[np.float32]:
     if predictions.ndim != 2:
         raise ValueError(f"{owner}: y_pred must have shape (rows, classes), but has {predictions.shape}")
     return predictions
+
+
+def _rows(owner: str, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> tuple[Losses, Losses, tuple[int, ...]]:
+    """Predictions and targets as rows of the last axis, and the shape of the others."""
+    predictions, targets = np.asarray(y_pred, dtype=np.float32), np.asarray(y_true, dtype=np.float32)
+    if predictions.ndim < 1:
+        raise ValueError(f"{owner}: y_pred must have at least one axis, but is a single number")
+    if targets.shape == predictions.shape[:-1] and predictions.shape[-1:] == (1,):
+        targets = targets[..., np.newaxis]
+    if targets.shape != predictions.shape:
+        raise ValueError(f"{owner}: y_true has shape {targets.shape}, but y_pred has {predictions.shape}")
+    width = predictions.shape[-1]
+    return predictions.reshape(-1, width), targets.reshape(-1, width), predictions.shape[:-1]
 
 
 def _cross_entropy(predictions: npt.NDArray[np.float32], targets: npt.NDArray[Any], from_logits: bool) -> Losses:

@@ -21,7 +21,7 @@ from fastcnn.layers import Layer
 from fastcnn.plan import Plan, Totals
 from fastcnn.progress import Progress, values, verbosity
 from fastcnn.stack import Stack
-from fastcnn.training import Data, Run
+from fastcnn.training import Data, Run, Validation
 
 __all__ = ["Sequential", "load_model"]
 
@@ -102,8 +102,12 @@ class Sequential(Stack):
         validation_split: float = 0.0,
         validation_data: tuple[Any, Any] | None = None,
         shuffle: bool = True,
-        *,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
         initial_epoch: int = 0,
+        *,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
     ) -> History:
         """Trains the model.
 
@@ -111,14 +115,18 @@ class Sequential(Stack):
         ----------
         x : (N, ...) images, uint8, float32 or float64, of the model's input shape. They are converted batch by batch, scaled by nothing, and
             never copied as a whole (but to a GPU, where they fit). Other integers and any strides work too. Nothing may change them meanwhile.
-        y : their labels: class numbers (N,) or (N, 1) for a sparse loss, (N, classes) for a categorical one. All are checked first.
+        y : their labels: class numbers (N,) or (N, 1) for a sparse loss, (N, classes) for a categorical one, as the outputs for others. All
+            are checked first.
         batch_size : images a step; default 32. The last batch of an epoch may be smaller.
         epochs : the number of the last epoch, so `epochs - initial_epoch` are trained.
         verbose : 0 silent; 1 a bar on a terminal and a line an epoch elsewhere; 2 the line alone; "auto" is 1.
         callbacks : a list of `callbacks.Callback`.
         validation_split : the part in [0, 1) that is held out at the end of the data, before shuffling. `validation_data` overrides it.
-        validation_data : (x, y), evaluated after each epoch.
+        validation_data : (x, y) or (x, y, sample_weight), evaluated after each epoch, or as `validation_freq` says: after every so many, or
+            after those that it lists (counting from 1); in batches of `validation_batch_size` images, by default as in training.
         shuffle : a new order each epoch. It follows from the seed and the number of steps done, so a training in two parts equals one in one.
+        class_weight : how much the images of a class count in the loss, by class number; 1 where it says nothing.
+        sample_weight : (N,), how much each image counts; not together with `class_weight`.
         initial_epoch : where to begin to count, when a training goes on.
 
         Returns the History, which is also `self.history`: `history.history["loss"]` and so on, one value an epoch. The values of the training
@@ -132,11 +140,19 @@ class Sequential(Stack):
         first, last = _count(initial_epoch, "initial_epoch"), _count(epochs, "epochs")
         held_out = number("fit", "validation_split", validation_split, least=0, below=1)
         level = verbosity(verbose, "fit")
-        data, validation = self._data(x, y, "fit"), None
+        data, held = self._data(x, y, "fit", sample_weight=sample_weight, class_weight=class_weight), None
         if validation_data is not None:
-            validation = self._data(*_pair(validation_data), "fit", "validation_data's ")
+            held_x, held_y, weights = _triple(validation_data)
+            held = self._data(held_x, held_y, "fit", "validation_data's ", sample_weight=weights)
         elif held_out:
-            data, validation = _split(data, held_out)
+            data, held = _split(data, held_out)
+        size_held = (
+            size
+            if validation_batch_size is None
+            else _batch_size(validation_batch_size, "fit", "validation_batch_size")
+        )
+        frequency = _frequency(validation_freq)
+        validation = None if held is None else Validation(held, size_held, *frequency)
         plan = self._ready(data.x, "fit", train=True)
         steps = math.ceil(len(data.x) / size)
         hooks = CallbackList(callbacks, self, "fit", verbose=level, epochs=last, steps=steps)
@@ -149,6 +165,7 @@ class Sequential(Stack):
         y: Any,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        sample_weight: Any = None,
         *,
         callbacks: Callbacks = None,
         return_dict: bool = False,
@@ -158,7 +175,7 @@ class Sequential(Stack):
         Returns the loss alone if there are no metrics, else [loss, *metrics] in the order of `metrics_names`, or a dict if `return_dict`.
         """
         size = _batch_size(batch_size, "evaluate")
-        data = self._data(x, y, "evaluate")
+        data = self._data(x, y, "evaluate", sample_weight=sample_weight)
         level = verbosity(verbose, "evaluate")
         hooks = CallbackList(callbacks, self, "evaluate", verbose=level, epochs=1, steps=math.ceil(len(data.x) / size))
         plan = self._ready(data.x, "evaluate")
@@ -196,25 +213,34 @@ class Sequential(Stack):
         images = arrays.images(x, self._sample_shape(), "predict_on_batch", empty=True)
         return arrays.step_function(self._ready(images, "predict_on_batch"), images).forward(images)
 
-    def train_on_batch(self, x: Any, y: Any, *, return_dict: bool = False) -> Results:
-        """One step on a batch. Returns what `evaluate` returns, for this batch and from before the step."""
-        data = self._data(x, y, "train_on_batch")
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        *,
+        return_dict: bool = False,
+    ) -> Results:
+        """One step on a batch; arguments as for `fit`. Returns what `evaluate` returns, for this batch and from before the step."""
+        data = self._data(x, y, "train_on_batch", sample_weight=sample_weight, class_weight=class_weight)
         plan = self._ready(data.x, "train_on_batch", train=True)
         optimizer = self.optimizer
         assert optimizer is not None  # _data has seen that the model is compiled
         step = arrays.step_function(plan, data.x).train_step
         plan.reset_totals()
-        step(*data, np.arange(len(data.x)), learning_rate=training.step_size(optimizer), step=optimizer.iterations + 1)
+        rate, rows = training.step_size(optimizer), np.arange(len(data.x))
+        step(data.x, data.y, rows, data.weights, learning_rate=rate, step=optimizer.iterations + 1)
         optimizer.iterations += 1
         logs = self._logs(plan.totals(), len(data.x))
         return logs if return_dict else self._in_order(logs)
 
-    def test_on_batch(self, x: Any, y: Any, *, return_dict: bool = False) -> Results:
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, *, return_dict: bool = False) -> Results:
         """What `evaluate` returns, for a batch, computed at once."""
-        data = self._data(x, y, "test_on_batch")
+        data = self._data(x, y, "test_on_batch", sample_weight=sample_weight)
         plan = self._ready(data.x, "test_on_batch")
         plan.reset_totals()
-        arrays.step_function(plan, data.x).evaluate_step(*data, np.arange(len(data.x)))
+        arrays.step_function(plan, data.x).evaluate_step(data.x, data.y, np.arange(len(data.x)), data.weights)
         logs = self._logs(plan.totals(), len(data.x))
         return logs if return_dict else self._in_order(logs)
 
@@ -233,8 +259,10 @@ class Sequential(Stack):
         self._plan = None
         super()._settle(where)
 
-    def _data(self, x: Any, y: Any, where: str, of: str = "") -> Data:
-        """Images and labels, checked; a model that waits for its first data is built for them."""
+    def _data(
+        self, x: Any, y: Any, where: str, of: str = "", *, sample_weight: Any = None, class_weight: Any = None
+    ) -> Data:
+        """Images, labels and weights, checked; a model that waits for its first data is built for them."""
         if not self.compiled:
             raise ValueError(f"{where}: the model '{self.name}' is not compiled: call compile(loss=...) first")
         if self.loss is None:
@@ -242,13 +270,20 @@ class Sequential(Stack):
         images = arrays.images(x, self._sample_shape(), where, f"{of}x")
         if not self.built:
             self._build(images.shape[1:], where)
-        _, *outputs = self.output_shape
-        if len(outputs) != 1 or outputs[0] is None:
+        outputs = tuple(size for size in self.output_shape[1:] if size is not None)
+        if self.loss.classes and len(outputs) != 1:
             shape = f"(N, {', '.join(map(str, outputs))})"
             raise ValueError(
                 f"{where}: the model's outputs have shape {shape}, but {type(self.loss).__name__} takes (N, classes)"
             )
-        return Data(images, arrays.targets(y, len(images), outputs[0], self.loss.sparse, where, f"{of}y"))
+        labels = arrays.targets(y, len(images), outputs, self.loss, where, f"{of}y")
+        if class_weight is not None:
+            if sample_weight is not None:
+                raise ValueError(f"{where}: class_weight and sample_weight cannot be given together")
+            return Data(images, labels, arrays.class_weights(class_weight, labels, where))
+        if sample_weight is None:
+            return Data(images, labels)
+        return Data(images, labels, arrays.sample_weights(sample_weight, len(images), where, f"{of}sample_weight"))
 
     def _ready(self, images: arrays.Array, where: str, *, train: bool = False) -> Plan:
         """The plan for images that have been checked: the last one, unless something has changed or it cannot train and must."""
@@ -256,8 +291,9 @@ class Sequential(Stack):
             self._build(images.shape[1:], where)
         store = self.store
         frozen = (self.seed, tuple(self.optimizer.settings().items())) if train and self.optimizer is not None else None
-        place = (store, config.get_device())
-        moved = self._plan is None or self._planned[0][0] is not store or self._planned[0][1] != place[1]
+        learns = tuple((variable.trainable, variable.regularizer) for variable in store.variables)
+        place = (store, config.get_device(), learns)
+        moved = self._plan is None or self._planned[0][0] is not store or self._planned[0][1:] != place[1:]
         if self._plan is None or moved or (train and self._planned[1] != frozen):
             self._build(images.shape[1:], where)  # a model that shares layers may have left them with its own shapes
             optimizer = self.optimizer if train else None
@@ -313,8 +349,15 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return distinct
 
 
-def _batch_size(batch_size: int | None, where: str) -> int:
-    return 32 if batch_size is None else positive_integer(where, "batch_size", batch_size)
+def _batch_size(batch_size: int | None, where: str, argument: str = "batch_size") -> int:
+    return 32 if batch_size is None else positive_integer(where, argument, batch_size)
+
+
+def _frequency(validation_freq: Any) -> tuple[int, frozenset[int] | None]:
+    """Every how many epochs to validate, or after which."""
+    if isinstance(validation_freq, (list, tuple, set, frozenset)):
+        return 1, frozenset(positive_integer("fit", "validation_freq's entry", epoch) for epoch in validation_freq)
+    return positive_integer("fit", "validation_freq", validation_freq), None
 
 
 def _count(value: Any, argument: str) -> int:
@@ -323,15 +366,15 @@ def _count(value: Any, argument: str) -> int:
     return int(value)
 
 
-def _pair(validation_data: Any) -> tuple[Any, Any]:
-    if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+def _triple(validation_data: Any) -> tuple[Any, Any, Any]:
+    if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
         came = (
             f"{len(validation_data)} entries"
             if isinstance(validation_data, (tuple, list))
             else f"a {type(validation_data).__name__}"
         )
-        raise ValueError(f"fit: validation_data must be (x, y), but is {came}")
-    return validation_data[0], validation_data[1]
+        raise ValueError(f"fit: validation_data must be (x, y) or (x, y, sample_weight), but is {came}")
+    return validation_data[0], validation_data[1], validation_data[2] if len(validation_data) == 3 else None
 
 
 def _split(data: Data, part: float) -> tuple[Data, Data]:
@@ -342,4 +385,8 @@ def _split(data: Data, part: float) -> tuple[Data, Data]:
         raise ValueError(
             f"fit: validation_split={part} of {count} images leaves none for {'training' if kept == 0 else 'validation'}"
         )
-    return Data(data.x[:kept], data.y[:kept]), Data(data.x[kept:], data.y[kept:])
+    first, last = (
+        Data(data.x[part], data.y[part], None if data.weights is None else data.weights[part])
+        for part in (slice(None, kept), slice(kept, None))
+    )
+    return first, last

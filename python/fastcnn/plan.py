@@ -10,7 +10,7 @@ The rewritings, all exact:
 - ReLU before a maximum pooling moves behind it: the maximum of the cut values is the cut maximum, and of a quarter of the values. The gradient
   agrees too: where the winner is above 0 it is the same pixel, elsewhere it is 0.
 - Convolution, maximum pooling and ReLU, in this order by now, become conv2d_relu_max_pool2d.
-- Softmax at the end disappears into the loss, as in Keras, which goes back to the logits as well; outside training it stays.
+- Softmax (or sigmoid) at the end disappears into the loss, as in Keras, which goes back to the logits as well; outside training it stays.
 - Dense and softmax become dense_softmax.
 - Flatten is nothing: the data lie in this order already.
 """
@@ -42,9 +42,10 @@ __all__ = ["Plan", "Stage", "Totals"]
 Array = NDArray[Any]
 
 # Stages that can write where they read, and those whose backward pass looks at their own result, which must then not be overwritten.
-_IN_PLACE = {"relu", "dropout", "rescale", "softmax"}
+_IN_PLACE = {"relu", "sigmoid", "dropout", "rescale", "softmax"}
 _NEED_THEIR_RESULT = {
     "relu": {"relu", "dropout"},
+    "sigmoid": set(),
     "softmax": set(),
     "dense_softmax": set(),
 }  # but these may: they keep what is needed
@@ -109,13 +110,13 @@ class Plan:
         return self._gradients
 
     @contextmanager
-    def holding_data(self, x: Array, y: Array) -> Iterator[None]:
-        """Within the block, batches of x and y are gathered on the device, where both lie as they are. Nothing happens on the CPU.
+    def holding_data(self, x: Array, y: Array, weights: Array | None = None) -> Iterator[None]:
+        """Within the block, batches of x and y are gathered on the device, where they lie as they are (float64 as float32). Nothing happens on the CPU.
 
-        x and y : as for `evaluate_step`; they must not change. Where the device has no room for them, each batch is sent there by itself.
+        x, y, weights : as for `evaluate_step`; they must not change. Where the device has no room for them, each batch is sent there by itself.
         """
         try:
-            self._plan.hold_data(x, y)
+            self._plan.hold_data(x, y, weights)
             yield
         finally:
             self._plan.release_data()
@@ -149,20 +150,30 @@ class Plan:
         rows = np.arange(len(x)) if rows is None else rows
         return self._plan.forward(x, rows).reshape(len(rows), *self.output_shape)
 
-    def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64]) -> None:
+    def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64], weights: Array | None = None) -> None:
         """Adds the loss of the samples `rows`, and how many of them were right, to the totals.
 
-        x : as for `forward`. y : (N,) int32 class numbers, or (N, classes) float32 for a categorical loss, for the same N.
+        x : as for `forward`. y : (N,) int32 class numbers for a sparse loss, else float32 of the outputs' shape, (N, *output_shape).
+        weights : (N,) float32, how much each sample's loss counts; None for 1.
         """
-        self._plan.evaluate(x, y, rows)
+        self._plan.evaluate(x, y, rows, weights)
 
-    def train_step(self, x: Array, y: Array, rows: NDArray[np.int64], *, learning_rate: float, step: int) -> None:
+    def train_step(
+        self,
+        x: Array,
+        y: Array,
+        rows: NDArray[np.int64],
+        weights: Array | None = None,
+        *,
+        learning_rate: float,
+        step: int,
+    ) -> None:
         """One step of training on the samples `rows`: forward, loss, backward, optimizer. Adds what `evaluate_step` does, from before the step.
 
         step : counts from 1; it is Adam's t, and with the seed it determines what layers draw. KeyboardInterrupt on Ctrl-C, before the optimizer.
         A GPU may still be busy when this returns; `totals` waits for it.
         """
-        self._plan.train(x, y, rows, self._seed, step, learning_rate)
+        self._plan.train(x, y, rows, weights, self._seed, step, learning_rate)
 
     def outputs(self) -> NDArray[np.float32]:
         """The model's outputs, (n, *output_shape), for the batch of the last `evaluate_step` or `train_step`, from before its step. Waits for the device.
@@ -204,6 +215,10 @@ class _Planned:
     def operation(self) -> str:
         return self.stage.operation
 
+    @property
+    def learns(self) -> bool:
+        return any(variable.trainable for variable in self.stage.variables)
+
     def describe(self, store: VariableStore) -> dict[str, Any]:
         attributes = {name: _plain(value) for name, value in self.stage.attributes.items()}
         parameters = [(store.offset(variable), variable.shape) for variable in self.stage.variables]
@@ -212,6 +227,7 @@ class _Planned:
             "attributes": attributes,
             "input": self.input_shape,
             "parameters": parameters,
+            "learns": self.learns,
             "x": self.x,
             "y": self.y,
             "dy": self.dy,
@@ -240,14 +256,11 @@ def _describe(
     stages: list[Stage], input_shape: tuple[int, ...], store: VariableStore, loss: Loss | None
 ) -> dict[str, Any]:
     gather, rest = _take_rescaling(stages)
-    rest, softmax = _split_softmax(_pool_before_relu(rest), loss)
+    rest, last = _split_activation(_pool_before_relu(rest), loss)
     planned = _with_shapes([gather, *_fuse_pooling(_fuse_softmax(rest))], input_shape)
     output_shape = planned[-1].output_shape
-    head = _with_shapes([softmax] if softmax else [], output_shape)
-    losses = []
-    if loss is not None:
-        from_logits = softmax is not None or loss.from_logits
-        losses = _with_shapes([Stage("softmax_cross_entropy", {"from_logits": from_logits})], output_shape)
+    head = _with_shapes([last] if last else [], output_shape)
+    losses = _with_shapes([loss.stage(after_activation=last is None)] if loss else [], output_shape)
 
     activations, gradients = _Buffers(), _Buffers()
     _assign_activations(planned, activations)
@@ -264,9 +277,36 @@ def _describe(
         "loss": [stage.describe(store) for stage in losses],
         "activations": activations.sizes,
         "gradients": gradients.sizes,
+        "learning": _learning(store),
+        "penalties": _penalties(store),
         "optimizer": "",
         "optimizer_attributes": {},
     }
+
+
+def _learning(store: VariableStore) -> list[tuple[int, int]]:
+    """The parts of the flat buffers that the optimizer changes, (offset, size): as few as there can be, since each is a call."""
+    if all(variable.trainable for variable in store.variables):
+        return [(0, store.buffer.size)]
+    parts: list[tuple[int, int]] = []
+    joins = False
+    for variable in store.variables:
+        offset = store.offset(variable)
+        if variable.trainable and joins:
+            parts[-1] = parts[-1][0], offset + variable.size - parts[-1][0]  # what lies between is 0 and stays so
+        elif variable.trainable:
+            parts.append((offset, variable.size))
+        joins = variable.trainable
+    return parts
+
+
+def _penalties(store: VariableStore) -> list[tuple[int, int, float, float]]:
+    """What regularizers add to the loss: (offset, size, l1, l2) of each variable that has one and learns, as in Keras."""
+    return [
+        (store.offset(variable), variable.size, variable.regularizer.l1, variable.regularizer.l2)
+        for variable in store.variables
+        if variable.regularizer is not None and variable.trainable
+    ]
 
 
 def _take_rescaling(stages: list[Stage]) -> tuple[Stage, list[Stage]]:
@@ -299,13 +339,13 @@ def _fuse_pooling(stages: list[Stage]) -> list[Stage]:
     return fused
 
 
-def _split_softmax(stages: list[Stage], loss: Loss | None) -> tuple[list[Stage], Stage | None]:
-    """Takes a softmax off the end where a loss follows: the loss works on the logits."""
-    if loss is None or not stages or stages[-1].operation != "softmax":
+def _split_activation(stages: list[Stage], loss: Loss | None) -> tuple[list[Stage], Stage | None]:
+    """Takes a softmax or a sigmoid off the end where a loss follows that works on the logits before it."""
+    if loss is None or not stages or stages[-1].operation != loss.undoes:
         return stages, None
     if loss.from_logits:
         warnings.warn(
-            f"{loss.name}: from_logits=True, but the last layer is a softmax; the loss takes the logits before it, as in Keras",
+            f"{loss.name}: from_logits=True, but the last layer is a {loss.undoes}; the loss takes the logits before it, as in Keras",
             UserWarning,
             stacklevel=2,
         )
@@ -360,7 +400,7 @@ def _assign_activations(planned: list[_Planned], buffers: _Buffers) -> None:
 
 def _assign_gradients(planned: list[_Planned], buffers: _Buffers) -> None:
     """Two buffers in turn. Nothing flows to the stages before the first that learns."""
-    learning = next((i for i, stage in enumerate(planned) if stage.stage.variables), len(planned))
+    learning = next((i for i, stage in enumerate(planned) if stage.learns), len(planned))
     number = 0
     for i in range(len(planned) - 1, learning - 1, -1):
         stage = planned[i]

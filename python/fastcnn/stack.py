@@ -124,8 +124,23 @@ class Stack:
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """The variables that training changes: all of them."""
-        return self.weights
+        """The variables that training changes."""
+        return [variable for layer in self._layers for variable in layer.trainable_weights]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The variables that it leaves."""
+        return [variable for layer in self._layers for variable in layer.non_trainable_weights]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer learns. Setting it sets it for every layer."""
+        return any(layer.trainable for layer in self._layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._layers:
+            layer.trainable = value
 
     @property
     def store(self) -> VariableStore:

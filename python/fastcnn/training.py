@@ -32,10 +32,24 @@ _SHUFFLE = (
 
 
 class Data(NamedTuple):
-    """Images and their labels, checked and converted."""
+    """Images, their labels and, if not all count the same, their weights, checked and converted."""
 
     x: Array
     y: Array
+    weights: Array | None = None
+
+
+class Validation(NamedTuple):
+    """What is evaluated after an epoch, and after which: every `every`-th, or those whose numbers (from 1) are in `epochs`."""
+
+    data: Data
+    batch_size: int
+    every: int
+    epochs: frozenset[int] | None
+
+    def is_due(self, epoch: int) -> bool:
+        """epoch : counts from 0."""
+        return (epoch + 1) % self.every == 0 if self.epochs is None else epoch + 1 in self.epochs
 
 
 class Run(NamedTuple):
@@ -44,7 +58,7 @@ class Run(NamedTuple):
     model: Sequential
     plan: Plan
     data: Data
-    validation: Data | None
+    validation: Validation | None
     batch_size: int
     shuffle: bool
     callbacks: CallbackList
@@ -63,8 +77,9 @@ def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
             progress = Progress(f"Epoch {epoch + 1}/{epochs}", len(run.data.x), verbose)
             try:
                 logs = _train_epoch(run, epoch, progress, finite)
-                if run.validation is not None:
-                    seen = evaluate(model, run.plan, run.validation, run.batch_size, callbacks)
+                validation = run.validation
+                if validation is not None and validation.is_due(epoch):
+                    seen = evaluate(model, run.plan, validation.data, validation.batch_size, callbacks)
                     logs.update({f"val_{name}": value for name, value in seen.items()})
             finally:
                 progress.close()
@@ -115,7 +130,7 @@ def _train_epoch(run: Run, epoch: int, progress: Progress, finite: Finite) -> di
 
 def _train_steps(run: Run, optimizer: Optimizer, epoch: int, progress: Progress, finite: Finite) -> dict[str, Any]:
     model, plan = run.model, run.plan
-    x, y = run.data
+    x, y, weights = run.data
     step = step_function(plan, x)
     begin, end = run.callbacks.train_batch_begin, run.callbacks.train_batch_end
     asking = bool(end) or plan.device == "cpu"  # after each step, where somebody wants it or where it costs nothing
@@ -128,7 +143,7 @@ def _train_steps(run: Run, optimizer: Optimizer, epoch: int, progress: Progress,
         for hook in begin:
             hook(batch)
         rows = order[start : start + run.batch_size]
-        step.train_step(x, y, rows, learning_rate=step_size(optimizer), step=optimizer.iterations + 1)
+        step.train_step(x, y, rows, weights, learning_rate=step_size(optimizer), step=optimizer.iterations + 1)
         optimizer.iterations += 1
         done += len(rows)
         drawing = now() >= progress.next_drawing
@@ -169,7 +184,7 @@ def evaluate(
     progress: Progress | None = None,
 ) -> dict[str, float]:
     """The loss and the metrics over the data, by name."""
-    x, y = data
+    x, y, weights = data
     step = step_function(plan, x)
     order = np.arange(len(x))
     done = 0
@@ -180,7 +195,7 @@ def evaluate(
             for hook in callbacks.test_batch_begin:
                 hook(batch)
             rows = order[start : start + batch_size]
-            step.evaluate_step(x, y, rows)
+            step.evaluate_step(x, y, rows, weights)
             done += len(rows)
             for hook in callbacks.test_batch_end:
                 hook(batch, model._logs(plan.totals(), done))

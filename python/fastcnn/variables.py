@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from fastcnn.regularizers import Regularizer
 
 __all__ = ["Variable", "VariableStore", "aligned_zeros"]
 
@@ -25,10 +28,13 @@ class Variable:
     """A named float32 array that is learnt: `kernel` or `bias`.
 
     It begins with an array of its own; a `VariableStore` moves it. `value` is the live array: what is written into it counts at once.
+    trainable : whether training changes it. regularizer : what it adds to the loss then, or None.
     """
 
-    def __init__(self, name: str, value: npt.ArrayLike) -> None:
+    def __init__(self, name: str, value: npt.ArrayLike, regularizer: Regularizer | None = None) -> None:
         self.name = name
+        self.trainable = True
+        self.regularizer = regularizer
         self._value: Array = np.array(value, dtype=np.float32, order="C")
         self._store: VariableStore | None = None
 

@@ -36,7 +36,7 @@ _COMMON_ARGUMENTS = ("name", "trainable", "dtype", "autocast", "activity_regular
 class Layer:
     """Base class.
 
-    All layers take Keras's keyword arguments `name` (numbered by class if None), `trainable` (only True where there are weights), `dtype`
+    All layers take Keras's keyword arguments `name` (numbered by class if None), `trainable` (False freezes the weights), `dtype`
     (only "float32"), and, where the layer is the first of a model, `input_shape` (without the batch) or `input_dim`.
 
     input_shape, output_shape : of one sample, without the batch; None until built. built : whether they and the weights are there.
@@ -70,8 +70,6 @@ class Layer:
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(f"{owner}: name must be a string without '/', but is {name!r}")
         self._trainable = boolean(owner, "trainable", trainable)
-        if self._learns:
-            only(owner, "trainable", trainable, True)
         self.name = auto_name(owner) if name is None else name
         self.weights: list[Variable] = []
         self.built = False
@@ -83,14 +81,24 @@ class Layer:
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the layer: always True where there are weights (frozen layers are not supported yet)."""
+        """Whether training changes the layer's weights. May be set at any time and holds from the next step on (in Keras, from the next `compile`)."""
         return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        if self._learns:
-            only(type(self).__name__, "trainable", value, True)
         self._trainable = boolean(type(self).__name__, "trainable", value)
+        for variable in self.weights:
+            variable.trainable = self._trainable
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        return [variable for variable in self.weights if variable.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that it leaves."""
+        return [variable for variable in self.weights if not variable.trainable]
 
     @property
     def declared_input_shape(self) -> Shape | None:
@@ -106,6 +114,7 @@ class Layer:
         output_shape = self._output_shape(shape)
         if not self.built:
             self.weights = self._make_weights(shape)
+            self.trainable = self._trainable  # theirs too
         self._check_weights(shape)
         self.input_shape, self.output_shape, self.built = shape, output_shape, True
 

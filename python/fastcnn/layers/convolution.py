@@ -20,7 +20,7 @@ class Conv2D(KernelLayer):
 
     kernel_size, strides : one integer or two. padding : "valid", P = (H - R) // stride + 1, or "same", P = ceil(H / stride).
     kernel : (R, S, C, filters). bias : (filters,), or None if not use_bias. Only the default of `data_format`, `dilation_rate`, `groups`, and
-    of the arguments from `kernel_regularizer` on is supported.
+    of the arguments from `activity_regularizer` on is supported.
     """
 
     _rank = 3
@@ -44,8 +44,8 @@ class Conv2D(KernelLayer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
-        kernel_regularizer: None = None,
-        bias_regularizer: None = None,
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
         activity_regularizer: None = None,
         kernel_constraint: None = None,
         bias_constraint: None = None,
@@ -59,15 +59,22 @@ class Conv2D(KernelLayer):
         only("Conv2D", "dilation_rate", pair("Conv2D", "dilation_rate", dilation_rate), (1, 1))
         only("Conv2D", "groups", groups, 1)
         unsupported = {
-            "kernel_regularizer": kernel_regularizer,
-            "bias_regularizer": bias_regularizer,
             "kernel_constraint": kernel_constraint,
             "bias_constraint": bias_constraint,
             "lora_rank": kwargs.pop("lora_rank", None),
             "lora_alpha": kwargs.pop("lora_alpha", None),
         }
         kwargs["activity_regularizer"] = activity_regularizer
-        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, unsupported, **kwargs)
+        super().__init__(
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            unsupported,
+            **kwargs,
+        )
 
     def stages(self) -> list[Stage]:
         return self._stages("conv2d", {"stride": self.strides, "padding": self.padding})

@@ -112,7 +112,7 @@ class Flatten(Layer):
 class Dense(KernelLayer):
     """y = activation(x kernel + bias), on vectors: (N, in) gives (N, units).
 
-    kernel : (in, units). bias : (units,), or None if not use_bias. Only the default of the arguments from `kernel_regularizer` on is
+    kernel : (in, units). bias : (units,), or None if not use_bias. Only the default of the arguments from `activity_regularizer` on is
     supported. (Keras takes more axes too, and works along the last; put a Flatten before, or use Conv2D(units, 1), which is the same.)
     """
 
@@ -129,8 +129,8 @@ class Dense(KernelLayer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
-        kernel_regularizer: None = None,
-        bias_regularizer: None = None,
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
         activity_regularizer: None = None,
         kernel_constraint: None = None,
         bias_constraint: None = None,
@@ -141,8 +141,6 @@ class Dense(KernelLayer):
     ) -> None:
         self.units = positive_integer("Dense", "units", units)
         unsupported = {
-            "kernel_regularizer": kernel_regularizer,
-            "bias_regularizer": bias_regularizer,
             "kernel_constraint": kernel_constraint,
             "bias_constraint": bias_constraint,
             "lora_rank": lora_rank,
@@ -150,7 +148,16 @@ class Dense(KernelLayer):
             "quantization_config": quantization_config,
         }
         kwargs["activity_regularizer"] = activity_regularizer
-        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, unsupported, **kwargs)
+        super().__init__(
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            unsupported,
+            **kwargs,
+        )
 
     def stages(self) -> list[Stage]:
         return self._stages("dense", {})

@@ -15,7 +15,7 @@ __all__ = ["Activation", "Dropout", "ReLU", "Rescaling", "Softmax"]
 
 
 class Activation(Layer):
-    """An activation function as a layer of its own. activation : "relu", "softmax", "linear" (None), or that function of `activations`."""
+    """An activation function as a layer of its own. activation : "relu", "sigmoid", "softmax", "linear" (None), or that function of `activations`."""
 
     _arguments = ("activation",)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from fastcnn import activations, initializers
+from fastcnn import activations, initializers, regularizers
 from fastcnn._arguments import boolean, only
 from fastcnn._serialization import serialize
 from fastcnn.layers.base import Layer, Shape
@@ -21,7 +21,9 @@ class KernelLayer(Layer):
     """
 
     _learns = True
-    _arguments: ClassVar[tuple[str, ...]] = ("activation", "use_bias", "kernel_initializer", "bias_initializer")
+    _arguments: ClassVar[tuple[str, ...]] = (
+        *("activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
+    )
     _input_unit: ClassVar[str]  # what the kernel's second to last axis counts
 
     def __init__(
@@ -30,6 +32,8 @@ class KernelLayer(Layer):
         use_bias: bool,
         kernel_initializer: Any,
         bias_initializer: Any,
+        kernel_regularizer: Any,
+        bias_regularizer: Any,
         unsupported: dict[str, Any],
         **kwargs: Any,
     ) -> None:
@@ -38,6 +42,8 @@ class KernelLayer(Layer):
         self.use_bias = boolean(owner, "use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer, owner)
         self.bias_initializer = initializers.get(bias_initializer, owner)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer, owner)
+        self.bias_regularizer = regularizers.get(bias_regularizer, owner)
         for argument, value in unsupported.items():
             only(owner, argument, value, None)
         super().__init__(**kwargs)
@@ -64,14 +70,16 @@ class KernelLayer(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": serialize(self.kernel_initializer),
             "bias_initializer": serialize(self.bias_initializer),
-            "kernel_regularizer": None,
-            "bias_regularizer": None,
+            "kernel_regularizer": _written(self.kernel_regularizer),
+            "bias_regularizer": _written(self.bias_regularizer),
         }
 
     def _make_weights(self, shape: Shape) -> list[Variable]:
         kernel_shape = self._kernel_shape(shape)
-        kernel = Variable("kernel", self.kernel_initializer(kernel_shape))
-        return [kernel, Variable("bias", self.bias_initializer(kernel_shape[-1:]))] if self.use_bias else [kernel]
+        kernel = Variable("kernel", self.kernel_initializer(kernel_shape), self.kernel_regularizer)
+        if not self.use_bias:
+            return [kernel]
+        return [kernel, Variable("bias", self.bias_initializer(kernel_shape[-1:]), self.bias_regularizer)]
 
     def _check_weights(self, shape: Shape) -> None:
         wanted = self.kernel.shape[-2]
@@ -86,3 +94,7 @@ class KernelLayer(Layer):
                 f"{self._speaker}: {name} is not there before the layer is built: call build(input_shape)"
             )
         return self.weights[index]
+
+
+def _written(regularizer: regularizers.Regularizer | None) -> dict[str, Any] | None:
+    return None if regularizer is None else serialize(regularizer)
