@@ -161,6 +161,11 @@ def elementwise(name: str, *shape: int) -> Iterator[Case]:
     )
 
 
+def spatial_dropout(name: str, *shape: int) -> Iterator[Case]:
+    settings = {"rate": 0.4, "seed": 7, "step": 5, "purpose": 2}
+    yield Case("spatial_dropout", name, {"x": normal(*shape)}, settings, int(np.prod(shape)), ROUNDINGS)
+
+
 def softmax(name: str, *shape: int) -> Iterator[Case]:
     flops = 4 * int(np.prod(shape))
     yield Case("softmax", name, {"x": normal(*shape, scale=3)}, {}, flops, SHORT_SUM)
@@ -262,6 +267,9 @@ EDGES: tuple[Case, ...] = (
     *elementwise("ragged", 3, 5, 7, 33),
     *elementwise("several chunks", 20_003),
     *elementwise("nothing", 0, 3),
+    *spatial_dropout("one channel", 2, 3, 3, 1),
+    *spatial_dropout("ragged", 3, 5, 7, 70),
+    *spatial_dropout("nothing", 0, 4, 4, 3),
     *softmax("one class", 5, 1),
     *softmax("one axis", 33),
     *softmax("images", 2, 3, 5, 17),

@@ -417,3 +417,9 @@ def dropout(x: ArrayLike, rate: float, *, seed: int, step: int = 0, purpose: int
     x = as_float64(x)
     kept = random_uniform(x.size, seed, step, purpose).reshape(x.shape) >= rate
     return np.where(kept, x / (1 - rate), 0)
+
+
+def spatial_dropout(x: ArrayLike, rate: float, *, seed: int, step: int = 0, purpose: int = 0) -> Float64:
+    x = as_float64(x)
+    kept = random_uniform(x.shape[0] * x.shape[3], seed, step, purpose).reshape(x.shape[0], 1, 1, x.shape[3]) >= rate
+    return np.where(kept, x / (1 - rate), 0)

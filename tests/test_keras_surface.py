@@ -42,6 +42,10 @@ LAYERS: list[tuple[str, dict[str, Any]]] = [
     ("Rescaling", {"scale": 2.0, "offset": -1.0}),
     ("Dropout", {"rate": 0.5}),
     ("Dropout", {"rate": 0.25, "seed": 3}),
+    ("SpatialDropout2D", {"rate": 0.25}),
+    ("SpatialDropout2D", {"rate": 0.5, "data_format": "channels_last", "seed": 3}),
+    ("Dense", {"units": 3, "kernel_regularizer": "l2", "bias_regularizer": "l1", "activation": "sigmoid"}),
+    ("Conv2D", {"filters": 3, "kernel_size": 2, "kernel_regularizer": "l1l2", "trainable": False}),
 ]
 
 OTHERS: list[tuple[str, str, dict[str, Any]]] = [

@@ -30,6 +30,7 @@ EVERY_KIND: list[tuple[type[layers.Layer], dict[str, Any], tuple[int, ...]]] = [
     (layers.Softmax, {}, (7,)),
     (layers.Rescaling, {"scale": 0.5, "offset": -1.0}, (6, 5, 3)),
     (layers.Dropout, {"rate": 0.25, "seed": 3}, (6, 5, 3)),
+    (layers.SpatialDropout2D, {"rate": 0.25, "seed": 3}, (6, 5, 3)),
 ]
 each_kind = pytest.mark.parametrize(
     ("kind", "arguments", "shape"), EVERY_KIND, ids=lambda value: getattr(value, "__name__", "")

@@ -60,6 +60,15 @@ MODELS: dict[str, Callable[[], list[layers.Layer]]] = {
         layers.ReLU(),
         layers.Dense(CLASSES),
     ],
+    "sigmoids and channels dropped": lambda: [
+        layers.Conv2D(6, 3, activation="sigmoid"),
+        layers.SpatialDropout2D(0.3),
+        layers.Conv2D(5, 2, activation="relu"),
+        layers.SpatialDropout2D(0.4, seed=5),
+        layers.Flatten(),
+        layers.Dense(8, activation="sigmoid"),
+        layers.Dense(CLASSES),
+    ],
     "softmax behind a softmax": lambda: [layers.Flatten(), layers.Softmax(), layers.Softmax(), layers.Dense(CLASSES)],
     "nothing learns": lambda: [layers.GlobalAveragePooling2D(), layers.Softmax()],
 }
@@ -104,7 +113,7 @@ def one_by_one(stages: list[Stage], x: Array, training: bool) -> tuple[Array, Ca
             backward = getattr(ops, stage.operation + "_backward")
             backwards.append(lambda dy, f=backward, shape=x.shape, s=settings: (f(dy, shape, **s), []))
             x = getattr(ops, stage.operation)(x, **settings)
-        elif stage.operation in ("relu", "softmax"):
+        elif stage.operation in ("relu", "sigmoid", "softmax"):
             backward = getattr(ops, stage.operation + "_backward")
             x = getattr(ops, stage.operation)(x)
             backwards.append(lambda dy, f=backward, y=x: (f(dy, y), []))
@@ -112,11 +121,12 @@ def one_by_one(stages: list[Stage], x: Array, training: bool) -> tuple[Array, Ca
             backwards.append(lambda dy, scale=settings["scale"]: (ops.rescale(dy, scale), []))
             x = ops.rescale(x, **settings)
         else:
-            assert stage.operation == "dropout"
+            assert stage.operation in ("dropout", "spatial_dropout")
+            dropout = getattr(ops, stage.operation)
             seed = SEED if settings.get("seed") is None else settings["seed"]
             stream = {"seed": seed, "step": STEP, "purpose": DROPOUT_PURPOSE + dropouts}
             dropouts += 1
-            drop = (lambda a, r=settings["rate"], s=stream: ops.dropout(a, r, **s)) if training else (lambda a: a)
+            drop = (lambda a, f=dropout, r=settings["rate"], s=stream: f(a, r, **s)) if training else (lambda a: a)
             backwards.append(lambda dy, drop=drop: (drop(dy), []))
             x = drop(x)
 

@@ -136,6 +136,16 @@ void add_elementwise(py::module_& module) {
             x, [&](Call& call, const float* from, float* to) { dropout(call.context, x.size(), from, rate, {seed, step, purpose}, to); });
       },
       py::arg("x"), py::arg("rate"), py::arg("seed"), py::arg("step"), py::arg("purpose"));
+  module.def(
+      "spatial_dropout",
+      [](const FloatOperand& x, double rate, uint64_t seed, uint64_t step, uint32_t purpose) {
+        const Shape& shape = x.shape();
+        if (shape.rank() != 4) reject("spatial_dropout", "x must have shape (N, H, W, C), but has shape ", shape.str());
+        return map_array(x, [&](Call& call, const float* from, float* to) {
+          spatial_dropout(call.context, shape[0], shape[1] * shape[2], shape[3], from, rate, {seed, step, purpose}, to);
+        });
+      },
+      py::arg("x"), py::arg("rate"), py::arg("seed"), py::arg("step"), py::arg("purpose"));
 }
 
 // The number of rows and the length of one, for an operation over the last axis.

@@ -5,6 +5,13 @@
 #include "ops/operation.h"
 
 namespace fastcnn {
+namespace {
+
+void check_rate(const char* operation, double rate) {
+  if (!(rate >= 0 && rate < 1)) reject(operation, "rate must be in [0, 1), but is ", rate);
+}
+
+}  // namespace
 
 void relu_forward(Context& context, int64_t n, const float* x, float* y) {
   FASTCNN_DISPATCH(context, relu_forward)(n, x, y, context.parallel());
@@ -26,8 +33,14 @@ void rescale(Context& context, int64_t n, const float* x, float scale, float off
   FASTCNN_DISPATCH(context, rescale)(n, x, scale, offset, y, context.parallel());
 }
 
+void spatial_dropout(Context& context, int64_t N, int64_t pixels, int64_t C, const float* x, double rate, const RandomKey& key, float* y) {
+  check_rate("spatial_dropout", rate);
+  FASTCNN_DISPATCH(context, spatial_dropout)(N, pixels, C, x, static_cast<float>(rate), static_cast<float>(1 / (1 - rate)), key, y,
+                                             context.parallel());
+}
+
 void dropout(Context& context, int64_t n, const float* x, double rate, const RandomKey& key, float* y) {
-  if (!(rate >= 0 && rate < 1)) reject("dropout", "rate must be in [0, 1), but is ", rate);
+  check_rate("dropout", rate);
   FASTCNN_DISPATCH(context, dropout)(n, x, static_cast<float>(rate), static_cast<float>(1 / (1 - rate)), key, y, context.parallel());
 }
 
@@ -82,7 +95,8 @@ class RescaleStage : public ElementwiseStage {
   float scale_, offset_;
 };
 
-// Active in training only.
+// Active in training only. Of single values, or of whole channels.
+template <bool spatial>
 class DropoutStage : public ElementwiseStage {
  public:
   explicit DropoutStage(const Attributes& attributes)
@@ -90,30 +104,43 @@ class DropoutStage : public ElementwiseStage {
         purpose_(static_cast<uint32_t>(attributes.number("purpose"))),
         has_seed_(attributes.has("seed")),
         seed_(has_seed_ ? static_cast<uint64_t>(attributes.integers("seed").at(0)) : 0) {}
+  Shape bind(const Shape& sample, const std::vector<Shape>& parameters) override {
+    if (spatial && sample.rank() != 3) reject("spatial_dropout", "x must have shape (N, H, W, C), but a sample has shape ", sample.str());
+    channels_ = spatial ? sample[2] : 1;
+    return ElementwiseStage::bind(sample, parameters);
+  }
   void forward(Context& context, const StageArguments& stage) const override {
     if (stage.training) {
-      dropout(context, stage.n * elements_, stage.x, rate_, key_of(stage), stage.y);
+      drop(context, stage, stage.x, stage.y);
     } else if (stage.y != stage.x) {
       rescale(context, stage.n * elements_, stage.x, 1, 0, stage.y);
     }
   }
   void backward(Context& context, const StageArguments& stage) const override {
-    if (stage.dx != nullptr) dropout(context, stage.n * elements_, stage.dy, rate_, key_of(stage), stage.dx);
+    if (stage.dx != nullptr) drop(context, stage, stage.dy, stage.dx);
   }
 
  private:
-  RandomKey key_of(const StageArguments& stage) const { return {has_seed_ ? seed_ : stage.key.seed, stage.key.step, purpose_}; }
+  void drop(Context& context, const StageArguments& stage, const float* from, float* to) const {
+    const RandomKey key{has_seed_ ? seed_ : stage.key.seed, stage.key.step, purpose_};
+    if constexpr (spatial)
+      spatial_dropout(context, stage.n, elements_ / channels_, channels_, from, rate_, key, to);
+    else
+      dropout(context, stage.n * elements_, from, rate_, key, to);
+  }
 
   double rate_;
   uint32_t purpose_;  // tells the dropouts of one model apart
   bool has_seed_;     // of its own, instead of the model's
   uint64_t seed_;
+  int64_t channels_ = 1;
 };
 
 const registry::Operations<ReluStage> registered_relu("relu");
 const registry::Operations<SigmoidStage> registered_sigmoid("sigmoid");
 const registry::Operations<RescaleStage> registered_rescale("rescale");
-const registry::Operations<DropoutStage> registered_dropout("dropout");
+const registry::Operations<DropoutStage<false>> registered_dropout("dropout");
+const registry::Operations<DropoutStage<true>> registered_spatial_dropout("spatial_dropout");
 
 }  // namespace
 }  // namespace fastcnn

@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Plan', 'Tensor', 'adam', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'binary_cross_entropy', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'from_dlpack', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'mean_squared_error', 'output_shape', 'penalty', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'sigmoid', 'sigmoid_backward', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'stream', 'synchronize', 'threads', 'why_not_cuda']
+__all__: list[str] = ['Plan', 'Tensor', 'adam', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'binary_cross_entropy', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'from_dlpack', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'mean_squared_error', 'output_shape', 'penalty', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'sigmoid', 'sigmoid_backward', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'spatial_dropout', 'stream', 'synchronize', 'threads', 'why_not_cuda']
 class Tensor:
     """
     An array in a device's memory, dense, in C order (tensor.py has the public one).
@@ -163,6 +163,8 @@ def softmax(x: numpy.typing.NDArray[numpy.float32] | Tensor) -> typing.Any:
 def softmax_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, y: numpy.typing.NDArray[numpy.float32] | Tensor) -> typing.Any:
     ...
 def softmax_cross_entropy(x: numpy.typing.NDArray[numpy.float32] | Tensor, labels: numpy.typing.NDArray[numpy.int64] | Tensor | numpy.typing.NDArray[numpy.int32] | Tensor | numpy.typing.NDArray[numpy.float32] | Tensor, from_logits: bool, weights: numpy.typing.NDArray[numpy.float32] | Tensor | None) -> tuple[typing.Any, typing.Any]:
+    ...
+def spatial_dropout(x: numpy.typing.NDArray[numpy.float32] | Tensor, rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, purpose: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
     ...
 def stream(gpu: typing.SupportsInt | typing.SupportsIndex) -> int:
     """

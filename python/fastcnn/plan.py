@@ -42,9 +42,10 @@ __all__ = ["Plan", "Stage", "Totals"]
 Array = NDArray[Any]
 
 # Stages that can write where they read, and those whose backward pass looks at their own result, which must then not be overwritten.
-_IN_PLACE = {"relu", "sigmoid", "dropout", "rescale", "softmax"}
+_DROPOUTS = {"dropout", "spatial_dropout"}
+_IN_PLACE = {"relu", "sigmoid", *_DROPOUTS, "rescale", "softmax"}
 _NEED_THEIR_RESULT = {
-    "relu": {"relu", "dropout"},
+    "relu": {"relu", *_DROPOUTS},
     "sigmoid": set(),
     "softmax": set(),
     "dense_softmax": set(),
@@ -371,7 +372,7 @@ def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> list[_Pla
         if stage.operation == "flatten":
             shape = (math.prod(shape),)
             continue
-        if stage.operation == "dropout":
+        if stage.operation in _DROPOUTS:
             own_seed = stage.attributes.get("seed")
             attributes = {"rate": stage.attributes["rate"], "purpose": _DROPOUT_PURPOSE + purpose}
             stage = stage._replace(attributes=attributes if own_seed is None else attributes | {"seed": [own_seed]})

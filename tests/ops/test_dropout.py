@@ -1,4 +1,4 @@
-"""dropout."""
+"""dropout, of single values and of whole channels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from strategies import seeds, whole_numbers
 X = np.ones(1000, np.float32)
 
 
-@pytest.mark.parametrize("case", cases.of("dropout"), ids=str)
+@pytest.mark.parametrize("case", cases.of("dropout", "spatial_dropout"), ids=str)
 def test_agrees_with_float64(case: Case) -> None:
     assert_all_close(case.run(ops), case.run(reference), case.allowed)
 
@@ -56,16 +56,34 @@ def test_a_dropped_nan_is_zero_and_a_kept_one_stays() -> None:
     assert not y[~np.isnan(y)].any()
 
 
+def test_channels_are_dropped_whole_and_each_image_has_its_own() -> None:
+    y = ops.spatial_dropout(np.ones((50, 3, 4, 40), np.float32), 0.5, seed=1)
+    kept = y[:, 0, 0] != 0
+    np.testing.assert_array_equal(y, np.broadcast_to(2 * kept[:, None, None], y.shape))
+    assert 900 < kept.sum() < 1100
+    assert len(np.unique(kept, axis=0)) == 50
+
+
+IMAGES = np.ones((2, 3, 3, 4), np.float32)
+
+
+@pytest.mark.parametrize(("operation", "x"), [("dropout", X), ("spatial_dropout", IMAGES)])
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, float("nan")])
-def test_a_rate_out_of_range_is_named(rate: float) -> None:
-    with rejected(ValueError, "dropout", "rate", "[0, 1)", rate if rate != 1 else 1):
-        ops.dropout(X, rate, seed=1)
+def test_a_rate_out_of_range_is_named(operation: str, x: Any, rate: float) -> None:
+    with rejected(ValueError, operation, "rate", "[0, 1)", rate if rate != 1 else 1):
+        getattr(ops, operation)(x, rate, seed=1)
+
+
+def test_what_is_no_images_is_named() -> None:
+    with rejected(ValueError, "spatial_dropout", "x must have shape (N, H, W, C)", "(1000,)"):
+        ops.spatial_dropout(X, 0.5, seed=1)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("seed", -1), ("seed", 2**64), ("step", -1), ("step", 2**64), ("purpose", -1), ("purpose", 2**32)],
 )
-def test_a_stream_out_of_range_is_named(name: str, value: int) -> None:
-    with rejected(ValueError, "dropout", name, value):
-        ops.dropout(X, 0.5, **({"seed": 1} | {name: value}))
+@pytest.mark.parametrize(("operation", "x"), [("dropout", X), ("spatial_dropout", IMAGES)])
+def test_a_stream_out_of_range_is_named(operation: str, x: Any, name: str, value: int) -> None:
+    with rejected(ValueError, operation, name, value):
+        getattr(ops, operation)(x, 0.5, **({"seed": 1} | {name: value}))

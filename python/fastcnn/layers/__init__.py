@@ -7,7 +7,7 @@ class for Keras's class name. Models are in `models.py`, the arithmetic in `ops/
 from fastcnn.layers.base import Layer
 from fastcnn.layers.convolution import Conv2D
 from fastcnn.layers.core import Dense, Flatten, Input, InputLayer
-from fastcnn.layers.elementwise import Activation, Dropout, ReLU, Rescaling, Softmax
+from fastcnn.layers.elementwise import Activation, Dropout, ReLU, Rescaling, Softmax, SpatialDropout2D
 from fastcnn.layers.pooling import (
     AveragePooling2D,
     AvgPool2D,
@@ -36,6 +36,7 @@ __all__ = [
     "ReLU",
     "Rescaling",
     "Softmax",
+    "SpatialDropout2D",
 ]
 
 KNOWN: dict[str, type[Layer]] = {
@@ -53,5 +54,6 @@ KNOWN: dict[str, type[Layer]] = {
         Softmax,
         Rescaling,
         Dropout,
+        SpatialDropout2D,
     )
 }

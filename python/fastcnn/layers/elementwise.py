@@ -1,8 +1,8 @@
-"""`Activation`, `ReLU`, `Softmax`, `Rescaling` and `Dropout`: layers that keep the shape."""
+"""`Activation`, `ReLU`, `Softmax`, `Rescaling`, `Dropout` and `SpatialDropout2D`: layers that keep the shape."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from fastcnn._arguments import number, only
 from fastcnn.layers.base import Layer
 from fastcnn.stage import Stage
 
-__all__ = ["Activation", "Dropout", "ReLU", "Rescaling", "Softmax"]
+__all__ = ["Activation", "Dropout", "ReLU", "Rescaling", "Softmax", "SpatialDropout2D"]
 
 
 class Activation(Layer):
@@ -83,24 +83,72 @@ class Rescaling(Layer):
         return {**super().get_config(), "scale": self.scale, "offset": self.offset}
 
 
-class Dropout(Layer):
+class _Dropout(Layer):
+    """What the dropouts share: `rate`, in [0, 1), and a `seed`, an integer, or None for the model's own."""
+
+    _operation: ClassVar[str]
+
+    def __init__(self, rate: float, seed: int | None, **kwargs: Any) -> None:
+        owner = type(self).__name__
+        self.rate = number(owner, "rate", rate, least=0, below=1)
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
+            raise ValueError(f"{owner}: seed must be an integer or None, but is {seed!r}")
+        self.seed = None if seed is None else int(seed)
+        super().__init__(**kwargs)
+
+    def stages(self) -> list[Stage]:
+        return [Stage(self._operation, {"rate": self.rate, "seed": self.seed})]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+class Dropout(_Dropout):
     """In training, sets each value to 0 with probability `rate` and divides the others by 1 - rate; nothing in inference, nor when called.
 
     rate : in [0, 1). seed : an integer, or None for the model's own. Only noise_shape None is supported. Source: Srivastava et al. 2014.
     """
 
+    _operation = "dropout"
     _arguments = ("rate", "noise_shape", "seed")
 
     def __init__(self, rate: float, noise_shape: None = None, seed: int | None = None, **kwargs: Any) -> None:
-        self.rate = number("Dropout", "rate", rate, least=0, below=1)
         only("Dropout", "noise_shape", noise_shape, None)
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
-            raise ValueError(f"Dropout: seed must be an integer or None, but is {seed!r}")
-        self.seed = None if seed is None else int(seed)
-        super().__init__(**kwargs)
-
-    def stages(self) -> list[Stage]:
-        return [Stage("dropout", {"rate": self.rate, "seed": self.seed})]
+        super().__init__(rate, seed, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed, "noise_shape": None}
+        return {**super().get_config(), "noise_shape": None}
+
+
+class SpatialDropout2D(_Dropout):
+    """As Dropout, but of whole channels of an image: each of (N, C) is kept or set to 0 everywhere.
+
+    rate : in [0, 1). seed : an integer, or None for the model's own. Only data_format "channels_last". Source: Tompson et al. 2015.
+    """
+
+    _operation = "spatial_dropout"
+    _rank = 3
+    _input_means = "an image, (height, width, channels)"
+    _arguments = ("rate", "data_format", "seed")
+
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        only("SpatialDropout2D", "data_format", data_format, "channels_last", None)
+        super().__init__(rate, seed, name=name, dtype=dtype, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make the same layer, as Keras writes them: without `trainable`, which its layer does not take."""
+        return {
+            "rate": self.rate,
+            "seed": self.seed,
+            "name": self.name,
+            "dtype": "float32",
+            "data_format": "channels_last",
+        }

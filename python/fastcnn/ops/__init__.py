@@ -19,6 +19,7 @@ from fastcnn.ops.elementwise import (
     sigmoid_backward,
     softmax,
     softmax_backward,
+    spatial_dropout,
 )
 from fastcnn.ops.matrix import (
     conv2d,
@@ -67,4 +68,5 @@ __all__ = [
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
+    "spatial_dropout",
 ]

@@ -7,7 +7,17 @@ import numpy as np
 from fastcnn import _core
 from fastcnn._operands import Array, Arrays
 
-__all__ = ["dropout", "relu", "relu_backward", "rescale", "sigmoid", "sigmoid_backward", "softmax", "softmax_backward"]
+__all__ = [
+    "dropout",
+    "relu",
+    "relu_backward",
+    "rescale",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+    "spatial_dropout",
+]
 
 
 def relu(x: Array) -> Array:
@@ -54,10 +64,24 @@ def dropout(x: Array, rate: float, *, seed: int, step: int = 0, purpose: int = 0
     rate : in [0, 1). seed, step : in [0, 2**64). purpose : in [0, 2**32).
     """
     of = Arrays("dropout", x)
+    _check_stream("dropout", seed, step, purpose)
+    return of.kind(_core.dropout(of("x", x), rate, seed, step, purpose))
+
+
+def spatial_dropout(x: Array, rate: float, *, seed: int, step: int = 0, purpose: int = 0) -> Array:
+    """As dropout, but of whole channels: x is (N, H, W, C), and its channel c of image n has number n * C + c of the stream.
+
+    Source: Tompson et al. 2015, as Keras's SpatialDropout2D.
+    """
+    of = Arrays("spatial_dropout", x)
+    _check_stream("spatial_dropout", seed, step, purpose)
+    return of.kind(_core.spatial_dropout(of("x", x), rate, seed, step, purpose))
+
+
+def _check_stream(operation: str, seed: int, step: int, purpose: int) -> None:
     for name, value, bits in (("seed", seed, 64), ("step", step, 64), ("purpose", purpose, 32)):
         if not isinstance(value, (int, np.integer)) or not 0 <= value < 2**bits:
-            raise ValueError(f"dropout: {name} must be in [0, 2**{bits}), but is {value}")
-    return of.kind(_core.dropout(of("x", x), rate, seed, step, purpose))
+            raise ValueError(f"{operation}: {name} must be in [0, 2**{bits}), but is {value}")
 
 
 def rescale(x: Array, scale: float, offset: float = 0.0) -> Array:
