@@ -82,7 +82,7 @@ ONLY_THESE_IMPORT = {
         "tensor",
         "training",
     },
-    "h5py": {"formats.hdf5", "formats.keras_h5"},
+    "h5py": {"formats.hdf5"},
     "tqdm": {"datasets._store", "progress"},
     "pickle": {"datasets._pickles"},
     "urllib": {"datasets._store"},

@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["boolean", "float32_only", "number", "only", "pair", "positive_integer", "unknown", "unrecognized"]
 
+_LONGEST_NAME = 200  # characters
+
 
 def only(owner: str, argument: str, value: Any, *supported: Any) -> None:
     """Refuses every value of an argument that Keras has but the first of `supported` (the others mean the same)."""
@@ -69,13 +71,16 @@ def unknown(owner: str, what: str, name: Any, known: Iterable[str]) -> str:
     import difflib
 
     names = {key.lower(): key for key in sorted(known, reverse=True)}
+    came = repr(name)
+    if len(came) > _LONGEST_NAME:  # from a file, perhaps; looking for what is near it would take long
+        return f"{owner}: unknown {what} {came[:_LONGEST_NAME]}..."
     near = difflib.get_close_matches(str(name).lower(), names, n=1)
     hint = (
         f"did you mean {names[near[0]]!r}?"
         if near
         else "known: " + ", ".join(sorted(repr(key) for key in names.values()))
     )
-    return f"{owner}: unknown {what} {name!r}; {hint}"
+    return f"{owner}: unknown {what} {came}; {hint}"
 
 
 def unrecognized(owner: str, given: Mapping[str, Any], known: Iterable[str]) -> None:

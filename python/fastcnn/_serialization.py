@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from fastcnn._arguments import unknown, unrecognized
 
-__all__ = ["construct", "deserialize", "serialize"]
+__all__ = ["construct", "deserialize", "known_class", "serialize"]
 
 T = TypeVar("T")
 
@@ -40,19 +40,27 @@ def construct(kind: type[T], config: Mapping[str, Any]) -> T:
     return kind(**config)
 
 
+def known_class(owner: str, what: str, written: Mapping[str, Any], known: Mapping[str, type[T]]) -> type[T]:
+    """The class, one of the `known`, of the object that `written` describes.
+
+    ValueError where it is not known, does not come from Keras itself, or was registered by somebody under a name of their own.
+    """
+    name, module = written.get("class_name"), written.get("module")
+    if module is not None and str(module).partition(".")[0] != "keras":
+        raise ValueError(f"{owner}: {what} {name!r} comes from {module!r}, and only Keras's own are supported")
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(unknown(owner, what, name, known))
+    if written.get("registered_name") not in (None, name):
+        raise ValueError(f"{owner}: {what} {written['registered_name']!r} is not one of Keras's own")
+    return known[name]
+
+
 def deserialize(owner: str, what: str, written: Mapping[str, Any], known: Mapping[str, type[T]]) -> T:
     """The object that `written` describes, of one of the `known` classes.
 
-    ValueError where the class is not known, does not come from Keras itself, or was registered by somebody under a name of their own.
+    ValueError where the class is not one of these (see `known_class`), or its config does not fit.
     """
-    name, config, module = written.get("class_name"), written.get("config", {}), written.get("module")
-    if not isinstance(name, str) or not isinstance(config, Mapping):
+    config = written.get("config", {})
+    if not isinstance(written.get("class_name"), str) or not isinstance(config, Mapping):
         raise ValueError(f"{owner}: {what} must be {{'class_name': ..., 'config': {{...}}}}, but is {dict(written)!r}")
-    if module is not None and str(module).partition(".")[0] != "keras":
-        raise ValueError(f"{owner}: {what} {name!r} comes from {module!r}, and only Keras's own are supported")
-    if written.get("registered_name") not in (None, name):
-        raise ValueError(f"{owner}: {what} {written['registered_name']!r} is not one of Keras's own")
-    found = known.get(name)
-    if found is None:
-        raise ValueError(unknown(owner, what, name, known))
-    return found.from_config(dict(config))  # type: ignore[attr-defined,no-any-return]
+    return known_class(owner, what, written, known).from_config(dict(config))  # type: ignore[attr-defined,no-any-return]

@@ -6,8 +6,10 @@ values on every machine, though not the values that Keras draws. As in Keras, on
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -35,6 +37,7 @@ __all__ = [
     "VarianceScaling",
     "Zeros",
     "get",
+    "zeros_within",
 ]
 
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -42,6 +45,17 @@ Axes: TypeAlias = Sequence[int] | None
 
 _PURPOSE = 1  # of Philox's (seed, step, purpose): the initial values of weights
 _TRUNCATED_STDDEV = 0.87962566103423978  # of a standard normal cut at -2 and 2: sqrt(1 - 4 pdf(2) / (cdf(2) - cdf(-2)))
+_room: ContextVar[int | None] = ContextVar("room", default=None)  # bytes, within `zeros_within`
+
+
+@contextlib.contextmanager
+def zeros_within(room: int) -> Iterator[None]:
+    """In the block, every initializer gives zeros, for a file to fill, and at most `room` bytes in all: ValueError before more are allocated."""
+    token = _room.set(room)
+    try:
+        yield
+    finally:
+        _room.reset(token)
 
 
 class Initializer:
@@ -51,6 +65,13 @@ class Initializer:
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Array:
         float32_only(type(self).__name__, dtype)
+        room = _room.get()
+        if room is not None:
+            size = 4 * math.prod(shape)
+            if size > room:
+                raise ValueError(f"weights of shape {tuple(shape)} are more than the file can hold")
+            _room.set(room - size)
+            return np.zeros(shape, dtype=np.float32)
         return self._values(tuple(shape))
 
     def get_config(self) -> dict[str, Any]:

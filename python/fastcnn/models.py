@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import arrays, config, losses, metrics, optimizers, training
+from fastcnn import arrays, config, formats, losses, metrics, optimizers, training
 from fastcnn._arguments import number, positive_integer
 from fastcnn.callbacks import Callback, CallbackList, History
 from fastcnn.layers import Layer
@@ -58,11 +59,40 @@ class Sequential(Stack):
         super().__init__(layers, name)
 
     def save(self, filepath: str | os.PathLike[str]) -> None:
-        """Writes the model, its weights and its optimizer's state into a file that Keras reads.
+        """Writes the model, its weights and its optimizer's state into a file that Keras reads, whole or not at all.
 
-        filepath : ends in .h5, the one format so far (ValueError otherwise). The file is written whole or not at all.
+        filepath : ends in .keras, or in .h5 for Keras's legacy format. ValueError otherwise. Folders that are missing are made.
         """
-        _format(filepath, "save").save(self, filepath)
+        formats.chosen(filepath, "save").save(self, filepath)
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Writes the weights and, of a compiled model, the optimizer's state into a file that Keras reads, whole or not at all.
+
+        filepath : ends in .weights.h5. overwrite : False raises FileExistsError where there is such a file (Keras asks). Raises ValueError for
+        another ending, and before the model is built.
+        """
+        self._built("save_weights")
+        writer = formats.chosen(filepath, "save_weights")
+        if not overwrite and os.path.exists(filepath):
+            raise FileExistsError(
+                f"save_weights: there is a file {os.fspath(filepath)!r} already, and overwrite is False"
+            )
+        writer.save_weights(self, filepath)
+
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Reads the weights of a model with the same layers in the same order; their names do not matter.
+
+        filepath : ends in .weights.h5, or in .keras or .h5 (also Keras 2's) for those of a whole model. From all but the .h5, a compiled model that
+        has been trained takes the optimizer's state too, where it fits; otherwise the optimizer stays as it is, with a warning, as in Keras.
+        skip_mismatch : True leaves layers as they are, with a warning, whose arrays have another number or shape in the file.
+
+        Raises ValueError before the model is built and for another ending, FileNotFoundError where there is no file, and FormatError where it is
+        something else or does not fit; then nothing has changed.
+        """
+        self._built("load_weights")
+        reader = formats.chosen(filepath, "load_weights")
+        for left_out in reader.load_weights(self, filepath, skip_mismatch=skip_mismatch):
+            warnings.warn(f"load_weights: {left_out}", stacklevel=2)
 
     # Training.
 
@@ -252,6 +282,12 @@ class Sequential(Stack):
             "_plan": None,
         }  # a plan cannot be copied or pickled, and is made again by the next call
 
+    def _built(self, where: str) -> None:
+        if not self.built:
+            raise ValueError(
+                f"{where}: the model '{self.name}' has no weights before it is built: give it an Input, or call build(input_shape)"
+            )
+
     def _sample_shape(self) -> tuple[int, ...] | None:
         return self._input.input_shape if self._input is not None else None
 
@@ -317,23 +353,14 @@ class Sequential(Stack):
 def load_model(filepath: str | os.PathLike[str], *, compile: bool = True) -> Sequential:
     """Reads a model that `Sequential.save` or Keras has written, with its weights and, if it was compiled, its optimizer's state.
 
-    filepath : ends in .h5, the one format so far (ValueError otherwise). Nothing in the file is run: a Lambda or an unknown class is an error
-    that names it. compile : False leaves out what concerns training, so that a model with an optimizer that we lack can be read.
+    filepath : ends in .keras, or in .h5 for Keras's legacy format, Keras 2's too. ValueError otherwise. Nothing in the file is run: a Lambda or an
+    unknown class is an error that names it. compile : False leaves out what concerns training, so that a model with an optimizer that we lack can
+    be read.
 
     Raises FileNotFoundError where there is no file, FormatError where it is something else.
     """
-    model: Sequential = _format(filepath, "load_model").load(filepath, compile=compile)
+    model: Sequential = formats.chosen(filepath, "load_model").load(filepath, compile=compile)
     return model
-
-
-def _format(filepath: str | os.PathLike[str], where: str) -> Any:
-    if not os.fspath(filepath).endswith(".h5"):
-        raise ValueError(
-            f"{where}: filepath is {os.fspath(filepath)!r}, but only files that end in .h5 (Keras's HDF5 format) are supported"
-        )
-    from fastcnn.formats import keras_h5  # h5py takes a while to import
-
-    return keras_h5
 
 
 def _resolved(identifiers: Any, loss: losses.Loss) -> list[metrics.Metric]:

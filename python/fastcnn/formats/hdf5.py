@@ -1,4 +1,4 @@
-"""`opened`: careful reading of HDF5 files that may come from anybody. What the groups mean is not known here; `keras_h5.py` knows.
+"""`opened`: careful reading of HDF5 files that may come from anybody; `image`: the bytes of a new one. What the groups mean is not known here.
 
 A file can name other files (external and soft links, external storage, virtual data sets): all of these are refused, so that loading a model reads
 that model's file and nothing else. Whatever is wrong in a file is a FormatError that names the file and the place in it.
@@ -7,59 +7,75 @@ that model's file and nothing else. Whatever is wrong in a file is a FormatError
 from __future__ import annotations
 
 import contextlib
-import json
+import io
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcnn.errors import FormatError
+from fastcnn.formats.place import Place
 
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["Node", "opened"]
+__all__ = ["Node", "image", "opened"]
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_LARGEST_CHUNK = 1 << 20  # bytes, or the data set's: HDF5 unpacks a chunk as a whole, however little of it is asked for
+
+
+def image(fill: Callable[[h5py.File], object]) -> memoryview:
+    """The bytes of a new file that `fill` fills. It is made in memory: on a full disk HDF5 fails in many words, and does not recover."""
+    import h5py
+
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        fill(file)
+    return memory.getbuffer()
 
 
 @contextlib.contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[Node]:
+def opened(path: str | os.PathLike[str], content: bytes | None = None, place: str = "") -> Iterator[Node]:
     """The root of the file at `path`, open for reading until the block ends.
+
+    content, place : of an HDF5 file that lies within another one, its bytes and its name there.
 
     Raises FileNotFoundError, PermissionError or IsADirectoryError as `open` does, and FormatError where it is no HDF5 file or a damaged one.
     """
     import h5py
 
-    name = os.fspath(path)
-    with open(name, "rb"):  # HDF5's own errors do not tell a missing file from a foreign one
-        pass
-    if not h5py.is_hdf5(name):
-        raise FormatError(f"{name}: is not an HDF5 file")
+    whole = Place(os.fspath(path), place)
+    if content is None:
+        with open(path, "rb"):  # HDF5's own errors do not tell a missing file from a foreign one
+            pass
+        known = h5py.is_hdf5(whole.file)
+    else:
+        known = content.startswith(_SIGNATURE)
+    if not known:
+        raise whole.error("is not an HDF5 file")
     try:
-        file = h5py.File(name, "r")
-    except OSError as error:
-        raise FormatError(f"{name}: is a damaged HDF5 file ({error})") from error
+        file = h5py.File(whole.file if content is None else io.BytesIO(content), "r")
+    except Exception as error:
+        raise whole.error(f"is a damaged HDF5 file ({error})") from error
     with file:
-        yield Node(name, file, "")
+        yield Node(whole, file)
 
 
-class Node:
+class Node(Place):
     """A group of an open file. `place` is its path in the file, for messages; the root's is empty."""
 
-    def __init__(self, file: str, group: h5py.Group, place: str) -> None:
-        self.file = file
-        self.place = place
+    def __init__(self, place: Place, group: h5py.Group) -> None:
+        super().__init__(place.file, place.place)
         self._group = group
 
-    def error(self, message: str, *where: str) -> FormatError:
-        """The FormatError that says `message` of this node, or of the part of it that `where` names."""
-        return FormatError(f"{self.where(*where)}: {message}")
-
-    def where(self, *parts: str) -> str:
-        """The file and the place in it of this node, or of a part of it."""
-        place = "/".join(part for part in (self.place, *parts) if part)
-        return f"{self.file}: {place}" if place else self.file
+    def count(self) -> int:
+        """How many groups and data sets there are in this one."""
+        with self._reading():
+            return len(self._group)
 
     def __contains__(self, name: str) -> bool:
         with self._reading(name):
@@ -72,7 +88,7 @@ class Node:
         found = self._follow(name)
         if not isinstance(found, h5py.Group):
             raise self.error("is no group", name)
-        return Node(self.file, found, f"{self.place}/{name}" if self.place else name)
+        return Node(self.at(name), found)
 
     def array(self, name: str, shape: tuple[int, ...], kind: str) -> npt.NDArray[Any]:
         """The data set of that name or path below this one.
@@ -93,7 +109,14 @@ class Node:
             if found.dtype.kind not in kind:
                 wanted = "real" if kind == "f" else "whole"
                 raise self.error(f"has dtype {found.dtype}, but must hold {wanted} numbers", name)
+            if found.chunks and math.prod(found.chunks) * found.dtype.itemsize > max(found.nbytes, _LARGEST_CHUNK):
+                raise self.error(f"is kept in chunks of {found.chunks}, larger than its shape {shape}", name)
             return np.asarray(found[()])
+
+    def has(self, attribute: str) -> bool:
+        """Whether there is an attribute of that name."""
+        with self._reading(attribute):
+            return attribute in self._group.attrs
 
     def text(self, attribute: str) -> str | None:
         """The text of an attribute; None if there is none of that name."""
@@ -105,15 +128,7 @@ class Node:
     def json(self, attribute: str) -> dict[str, Any] | None:
         """The JSON object that an attribute holds as text; None if there is no such attribute."""
         text = self.text(attribute)
-        if text is None:
-            return None
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise self.error(f"is no JSON ({error})", attribute) from error
-        if not isinstance(value, dict):
-            raise self.error(f"is a JSON {type(value).__name__}, but must be an object", attribute)
-        return value
+        return None if text is None else self.parsed(text, attribute)
 
     def names(self, attribute: str) -> list[str]:
         """The names that an attribute lists. A long list lies in `attribute`0, `attribute`1 and so on, as Keras splits it."""

@@ -1,0 +1,227 @@
+"""What Keras's two files of models, .h5 and .keras, have in common: the model and its training in words, and the optimizer's arrays.
+
+Each function that reads takes the `Place` of the words, for its errors. Classes are looked up among fastcnn's own: nothing that a file names is
+imported, and nothing that it holds is run. Where in a file the words and arrays lie is known to `keras_h5.py` and `keras_v3.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastcnn import initializers
+from fastcnn._arguments import float32_only, only
+from fastcnn._serialization import known_class
+from fastcnn.errors import FormatError
+from fastcnn.formats.hdf5 import Node
+from fastcnn.formats.place import Place
+
+if TYPE_CHECKING:
+    from fastcnn.layers import Layer
+    from fastcnn.models import Sequential
+    from fastcnn.variables import Variable
+
+__all__ = [
+    "KERAS_VERSION",
+    "LayerArrays",
+    "assign",
+    "compile_config",
+    "compile_model",
+    "layer_arrays",
+    "model_config",
+    "optimizer_arrays",
+    "optimizer_counts",
+    "read_model",
+    "read_optimizer",
+]
+
+KERAS_VERSION = "3.15.1"  # whose files these are
+
+_MOST_LAYERS = 5000
+
+Entry = Callable[[Any], dict[str, Any]]
+Found = tuple[Node, Sequence[str]]
+LayerArrays = list[tuple["Variable", Any]]
+
+
+def model_config(model: Sequential, entry: Entry) -> dict[str, Any]:
+    """The config of a Sequential, with its layers as `entry` writes each."""
+    from fastcnn.layers.base import FLOAT32_POLICY
+
+    layers = [*model.inputs, *model.layers] if model.built else model.layers
+    config = {
+        "name": model.name,
+        "trainable": True,
+        "dtype": FLOAT32_POLICY,
+        "layers": [entry(layer) for layer in layers],
+    }
+    if model.built:
+        config["build_input_shape"] = model.input_shape
+    return config
+
+
+def compile_config(model: Sequential, entry: Entry) -> dict[str, Any]:
+    """What a model was compiled with, but for the optimizer."""
+    metrics = [metric.name if metric.name in ("accuracy", "acc") else entry(metric) for metric in model.metrics]
+    return {
+        "loss": None if model.loss is None else entry(model.loss),
+        "loss_weights": None,
+        "metrics": metrics or None,
+        "weighted_metrics": None,
+        "run_eagerly": False,
+        "steps_per_execution": 1,
+        "jit_compile": False,
+    }
+
+
+def optimizer_arrays(model: Sequential) -> dict[str, Any]:
+    """Keras's variables of an optimizer, in its order: each weight has its slots side by side. Before the first step there are no slots.
+
+    The names are those in a .h5.
+    """
+    optimizer, store = model.optimizer, model.store
+    assert optimizer is not None
+    state: dict[str, Any] = {
+        f"{optimizer.name}/iteration": np.int64(optimizer.iterations),
+        f"{optimizer.name}/learning_rate": np.float32(optimizer.learning_rate),
+    }
+    slots = optimizer.slots if optimizer._store is store else {}  # else the layers were changed after the training
+    for layer in model.layers:
+        for variable in layer.weights:
+            for name, slot in slots.items():
+                state[f"{optimizer.name}/{model.name}_{layer.name}_{variable.name}_{name}"] = store.view(slot, variable)
+    return state
+
+
+def read_model(place: Place, config: Any, room: int) -> Sequential:
+    """The model of that config, its weights 0, for the file to fill.
+
+    room : the bytes that all weights together may take. More is a FormatError, and is not allocated.
+    """
+    from fastcnn.models import Sequential
+
+    if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
+        raise place.error("has no list of layers")
+    if len(config["layers"]) > _MOST_LAYERS:
+        raise place.error(f"has {len(config['layers']):,} layers, but at most {_MOST_LAYERS:,} are read")
+    layers = [_layer(place, index, entry) for index, entry in enumerate(config["layers"])]
+    with place.explained(), initializers.zeros_within(room):
+        float32_only("Sequential", config.get("dtype"))
+        model = Sequential(layers, name=config.get("name"))
+        shape = config.get("build_input_shape")
+        if shape is not None and not model.built:
+            model.build(shape)
+    return model
+
+
+def _layer(place: Place, index: int, entry: Any) -> Layer:
+    from fastcnn import layers
+
+    here = place.at(f"layer {index}")
+    if not isinstance(entry, dict) or not isinstance(entry.get("config"), dict):
+        raise here.error("is no layer: it must have a class_name and a config")
+    config = entry["config"]
+    if entry.get("class_name") == "Lambda":
+        raise here.error(f"Lambda {config.get('name')!r} holds code, and code from a file is never run")
+    try:
+        kind = known_class(here.where(), "layer", entry, layers.KNOWN)
+    except ValueError as error:
+        raise FormatError(str(error)) from None
+    if kind is layers.InputLayer and isinstance(config.get("batch_shape"), list):
+        config = {**config, "batch_shape": [None, *config["batch_shape"][1:]]}  # a fixed batch: ours may have any size
+    with here.explained():
+        return kind.from_config(config)
+
+
+def layer_arrays(
+    layers: Sequence[Layer], find: Callable[[int, Layer], Found], left_out: list[str] | None = None
+) -> LayerArrays:
+    """The variables of these layers with the arrays that a file has for them; nothing is assigned yet, so a bad file changes nothing.
+
+    find : gives, for a layer and its index, the group of its arrays and their names in order. left_out : where given, a layer for which the file
+        has no arrays, or others, is left out, and why is added here. Otherwise that is a FormatError.
+    """
+    found: LayerArrays = []
+    for index, layer in enumerate(layers):
+        try:
+            group, names = find(index, layer)
+            if len(names) != len(layer.weights):
+                raise group.error(f"holds {len(names)} weights, but layer {layer.name!r} has {len(layer.weights)}")
+            pairs = zip(layer.weights, names, strict=True)
+            found += [(variable, group.array(name, variable.shape, "f")) for variable, name in pairs]
+        except FormatError as error:
+            if left_out is None:
+                raise
+            left_out.append(f"layer {layer.name!r} keeps its weights: {error}")
+    return found
+
+
+def assign(arrays: LayerArrays) -> None:
+    """Sets the variables to their arrays."""
+    for variable, array in arrays:
+        variable.assign(array)
+
+
+def compile_model(place: Place, model: Sequential, config: Mapping[str, Any], optimizer: Any) -> None:
+    """Compiles the model as the config says, with the optimizer of that entry."""
+    with place.explained():
+        for argument in ("loss_weights", "weighted_metrics"):
+            only("compile", argument, config.get(argument), None, [])
+        metrics = _flat(config.get("metrics"))
+        model.compile(
+            optimizer=optimizer,
+            loss=_named(_single(config.get("loss"))),
+            metrics=[_named(metric) for metric in metrics] if isinstance(metrics, list) else metrics,
+        )
+
+
+def _named(written: Any) -> Any:
+    """A function of Keras's own is its name."""
+    if isinstance(written, Mapping) and written.get("class_name") == "function" and written.get("module") == "builtins":
+        return written.get("config")
+    return written
+
+
+def _single(value: Any) -> Any:
+    """Keras lets a model with one output have a list of one loss."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def _flat(value: Any) -> Any:
+    """Keras lets a model with one output have a list of one list of metrics."""
+    inner = _single(value)
+    return inner if isinstance(inner, list) else value
+
+
+def optimizer_counts(model: Sequential, *, learning_rate: bool = True) -> tuple[int, int]:
+    """How many arrays `optimizer_arrays` has before the first step, and after it. learning_rate : False for Keras 2, which kept it elsewhere."""
+    optimizer = model.optimizer
+    assert optimizer is not None
+    fresh = 2 if learning_rate else 1
+    return fresh, fresh + len(optimizer.slots) * len(model.weights)
+
+
+def read_optimizer(group: Node, model: Sequential, names: Sequence[str], *, learning_rate: bool = True) -> None:
+    """Sets the state of the model's optimizer, which must be built, to the arrays of those names, in the order of `optimizer_arrays`."""
+    optimizer = model.optimizer
+    assert optimizer is not None
+    fresh, trained = optimizer_counts(model, learning_rate=learning_rate)
+    if len(names) not in (fresh, trained):
+        counts = f"{fresh}, or {trained} after the first step"
+        raise group.error(f"holds {len(names)} arrays, but this model's {type(optimizer).__name__} has {counts}")
+    slots = [(variable, slot) for variable in model.weights for slot in optimizer.slots.values()]
+    state = [
+        (variable, slot, group.array(name, variable.shape, "f"))
+        for (variable, slot), name in zip(slots, names[fresh:], strict=False)
+    ]
+    iteration = int(group.array(names[0], (), "iu"))
+    with group.explained():
+        if iteration < 0:
+            raise ValueError(f"iteration is {iteration}, but must be at least 0")
+        if learning_rate:
+            optimizer.learning_rate = float(group.array(names[1], (), "f"))
+    optimizer.iterations = iteration
+    for variable, slot, array in state:
+        model.store.view(slot, variable)[...] = array
