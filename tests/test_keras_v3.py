@@ -1,6 +1,6 @@
 """formats/keras_v3.py and formats/keras_weights.py by themselves: what they write they read, bit for bit, and a file is the old one or the new one.
 
-What a real Keras makes of our files, and we of its, is in test_keras_v3_peer.py; bad files are in test_hostile_files.py.
+What a real Keras makes of our files, and we of its, is in test_keras_v3_peer.py; bad files are in test_keras_v3_hostile.py.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def test_weights_that_do_not_fit_change_nothing_or_are_left_out(tmp_path: Path) 
     assert [warning.filename for warning in warned] == [__file__]
     assert weights_of(small) == weights_of(large)[:2] + before[2:]
     small.save_weights(path)
-    with pytest.warns(UserWarning) as warned:
+    with pytest.warns(UserWarning, match="keeps its weights") as warned:
         large.load_weights(path, skip_mismatch=True)
     last, more = (str(warning.message) for warning in warned)
     assert "layer 'last' keeps its weights" in last

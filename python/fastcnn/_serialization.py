@@ -35,7 +35,8 @@ def serialize(thing: _Serializable) -> dict[str, Any]:
 
 def construct(kind: type[T], config: Mapping[str, Any]) -> T:
     """kind(**config), but ValueError for a key that is not an argument."""
-    arguments = inspect.signature(kind).parameters
+    takes_none = kind.__init__ is object.__init__  # whose signature inspect would compile
+    arguments = {} if takes_none else inspect.signature(kind).parameters
     unrecognized(kind.__name__, {name: value for name, value in config.items() if name not in arguments}, arguments)
     return kind(**config)
 
