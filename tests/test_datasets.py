@@ -5,7 +5,6 @@ The download has its own file, test_datasets_download.py.
 
 import contextlib
 import hashlib
-import io
 import os
 import pickle
 import subprocess
@@ -18,8 +17,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastcnn.datasets import _pickles, _store, cifar10, digits
+from fastcnn.datasets import _cifar, _pickles, _store, cifar10, digits
 from fastcnn.errors import FormatError
+from pickles import python2_dumps
 
 SHARED = Path(os.environ.get("FASTCNN_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 N = 7  # records a file in the small sets made here
@@ -94,7 +94,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def records(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """The six files of a binary set of N records each, and cifar10 told that this is their length."""
     monkeypatch.setattr(cifar10, "_RECORDS", N)
-    monkeypatch.setattr(cifar10, "_CHUNK", 3)
+    monkeypatch.setattr(_cifar, "_CHUNK", 3)
     random = np.random.default_rng(0)
     files = {}
     for name in NAMES:
@@ -127,20 +127,6 @@ def write_pickled(folder: Path, records: dict[str, bytes], dumps: Callable[[Any]
     for name, raw in records.items():
         (folder / name).write_bytes(dumps(batch_of(raw)))
     return folder
-
-
-def python2_dumps(thing: Any) -> bytes:
-    """Pickle as Python 2's numpy did: protocol 2, its str as BINSTRING, numpy's modules under their old names."""
-
-    def save_string(pickler: Any, text: bytes | str) -> None:
-        raw = text if isinstance(text, bytes) else text.encode("latin1")
-        pickler.write(pickle.BINSTRING + len(raw).to_bytes(4, "little") + raw)
-
-    file = io.BytesIO()
-    pickler: Any = pickle._Pickler(file, protocol=2)
-    pickler.dispatch = {**pickler.dispatch, bytes: save_string, str: save_string}
-    pickler.dump(thing)
-    return file.getvalue().replace(b"numpy._core.", b"numpy.core.")
 
 
 def assert_holds(loaded: Any, records: dict[str, bytes]) -> None:
@@ -299,7 +285,7 @@ def test_a_hostile_pickle_is_refused_and_not_run(tmp_path: Path, records: dict[s
 def test_a_pickle_that_is_no_batch_is_a_format_error(tmp_path: Path, program: bytes) -> None:
     (tmp_path / "batch").write_bytes(program)
     with pytest.raises(FormatError, match="batch: "):
-        _pickles.load(tmp_path / "batch")
+        _pickles.load(tmp_path / "batch", 1000)
 
 
 def test_damaged_pickles_end_in_a_batch_or_a_format_error(tmp_path: Path, records: dict[str, bytes]) -> None:
@@ -313,14 +299,14 @@ def test_damaged_pickles_end_in_a_batch_or_a_format_error(tmp_path: Path, record
             spoilt[start % len(spoilt)] = random.integers(0, 256)
         path.write_bytes(spoilt)
         with contextlib.suppress(FormatError):
-            _pickles.load(path)
+            _pickles.load(path, 1 << 20)
 
 
-def test_a_pickle_of_unlikely_size_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pickles, "_LARGEST", 3)
+def test_a_pickle_of_unlikely_size_is_not_even_opened(tmp_path: Path) -> None:
     (tmp_path / "batch").write_bytes(b"I12\n.")
-    with pytest.raises(FormatError, match="batch: 5 bytes are too many"):
-        _pickles.load(tmp_path / "batch")
+    assert _pickles.load(tmp_path / "batch", 5) == 12
+    with pytest.raises(FormatError, match="batch: 5 bytes are too many, where at most 4"):
+        _pickles.load(tmp_path / "batch", 4)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

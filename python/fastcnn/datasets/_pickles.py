@@ -1,4 +1,4 @@
-"""Reads the pickles of the "python version" of CIFAR-10 without trusting them.
+"""Reads the pickles of the "python version" of CIFAR-10 and CIFAR-100 without trusting them.
 
 A pickle is a program that may call whatever it names. Here it can name only what an array of bytes needs, and even
 these names lead to the classes below, never to numpy's own: nothing a file says reaches code not written for it.
@@ -17,17 +17,17 @@ from ..errors import FormatError
 
 __all__ = ["Bytes", "load"]
 
-_LARGEST = 64 << 20  # bytes; a batch of CIFAR-10 has 31 MB
 
-
-def load(path: Path) -> Any:
+def load(path: Path, largest: int) -> Any:
     """The object in the pickle `path`: str of Python 2 come as bytes, arrays of uint8 as `Bytes`.
 
-    Raises FormatError where the file is no pickle, is cut off, or asks for anything beyond plain objects and arrays.
+    largest : the bytes that such a file may have; a larger one is not opened.
+
+    Raises FormatError where the file is too large, is no pickle, is cut off, or asks for anything beyond plain objects and arrays.
     """
     size = path.stat().st_size
-    if size > _LARGEST:
-        raise FormatError(f"{path}: {size:,} bytes are too many for a batch of CIFAR-10 (about 31 million)")
+    if size > largest:
+        raise FormatError(f"{path}: {size:,} bytes are too many, where at most {largest:,} were expected")
 
     class Restricted(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
