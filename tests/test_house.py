@@ -56,15 +56,26 @@ ONLY_HERE = [
 # The floors of the Python package, from the ground up: a module may import from its own floor and those below. A package
 # stands for its modules. What is imported for its type alone does not count.
 FLOORS = [
-    {"_core", "_naming", "_arguments", "_command", "_operands", "errors", "tensor", "variables", "formats.atomic"},
+    {
+        "_core",
+        "_naming",
+        "_arguments",
+        "_command",
+        "_operands",
+        "_text",
+        "errors",
+        "tensor",
+        "variables",
+        "formats.atomic",
+    },
     {"_serialization", "config", "cuda", "ops", "progress", "stage"},
     {"activations", "callbacks", "datasets", "initializers", "losses", "metrics", "optimizers", "plan", "regularizers"},
     {"layers"},
     {"arrays", "stack", "summary", "training"},
     {"formats", "models"},
     {"keras", "info"},
-    {"tutorial"},
-    {"train"},
+    {"evaluation", "tutorial"},
+    {"evaluate", "predict", "train"},
 ]
 
 # Only these modules import:
@@ -84,6 +95,7 @@ ONLY_THESE_IMPORT = {
     },
     "h5py": {"formats.hdf5"},
     "tqdm": {"datasets._store", "progress"},
+    "PIL": {"datasets.images"},
     "pickle": {"datasets._pickles"},
     "urllib": {"datasets._store"},
     "http": {"datasets._store"},

@@ -62,7 +62,9 @@ def test_a_run_folder_holds_the_model_its_history_and_its_arguments(
     assert re.fullmatch(r"digits-\d{8}-\d{6}", folder.name)
     assert sorted(path.name for path in folder.iterdir()) == ["args.json", "history.csv", "model.h5"]
     _, (x, y) = datasets.digits.load_data()
-    results = models.load_model(folder / "model.h5").evaluate(x, y, verbose=0)
+    model = models.load_model(folder / "model.h5")
+    assert model.class_names == datasets.digits.CLASS_NAMES
+    results = model.evaluate(x, y, verbose=0)
     assert isinstance(results, list)
     assert done.stdout.splitlines()[-1] == f"test accuracy {results[1]:.4f}, test loss {results[0]:.4f}"
     with open(folder / "history.csv", newline="") as file:
@@ -133,7 +135,7 @@ def test_two_runs_that_begin_in_the_same_second_get_two_folders(
         ),
         (["--learning-rate", "nan"], 2, "must be a number above 0, but is 'nan'"),
         (["--seed", str(2**64)], 2, "must be an integer from 0 to 18446744073709551615"),
-        (["--dataset", "digits", "--data-dir", "."], 2, "--data-dir is for cifar10; the digits are built in"),
+        (["--dataset", "digits", "--data-dir", "."], 2, "--data-dir is for CIFAR; the digits are built in"),
         pytest.param(
             ["--device", "cuda"],
             1,
@@ -274,7 +276,10 @@ def test_args_json_tells_the_seed_that_was_drawn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(("mnist",), "dataset must be one of 'cifar10', 'digits'"), (("digits",), "data_dir is for cifar10")],
+    [
+        (("mnist",), "dataset must be one of 'cifar10', 'cifar100', "),
+        (("digits",), "no data_dir for digits, which is built in"),
+    ],
 )
 def test_the_function_refuses_what_makes_no_sense(arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):

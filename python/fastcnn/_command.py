@@ -10,14 +10,23 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import math
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 __all__: list[str] = []
+
+DATASETS = (
+    "cifar10",
+    "cifar100",
+    "cifar100-coarse",
+    "digits",
+)  # datasets.named.NAMES, here so that --help need not import numpy
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,13 +43,18 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, arguments: Sequence[str] | None) -> argparse.Namespace:
         """The options; exits with 2 and a sentence where they make no sense."""
-        options, unknown = self.parse_known_args(arguments)
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        for name in (argument.partition("=")[0] for argument in given[: given.index("--") if "--" in given else None]):
+            if name.startswith("--") and name not in self._option_string_actions:
+                self._refuse(name)  # before argparse misses what was misspelt
+        options, unknown = self.parse_known_args(given)
         if unknown:
-            name = unknown[0].partition("=")[0]
-            known = [option for action in self._actions for option in action.option_strings]
-            near = difflib.get_close_matches(name, known, n=1)
-            self.error(f"there is no option {name}" + (f"; did you mean {near[0]}?" if near else ""))
+            self._refuse(unknown[0].partition("=")[0])
         return options
+
+    def _refuse(self, name: str) -> NoReturn:
+        near = difflib.get_close_matches(name, self._option_string_actions, n=1)
+        self.error(f"there is no option {name}" + (f"; did you mean {near[0]}?" if near else ""))
 
     def error(self, message: str) -> NoReturn:
         """Exits with 2."""
@@ -81,12 +95,79 @@ def device(text: str) -> str:
     return text
 
 
+def factor(text: str) -> float:
+    """A type for argparse: a finite number that is not 0, also as a fraction: 0.5, 1/255, -1/127.5."""
+    top, slash, bottom = text.partition("/")
+    try:
+        value = float(top) / float(bottom) if slash else float(top)
+    except (ValueError, ZeroDivisionError):
+        value = math.nan
+    if not math.isfinite(value) or value == 0:
+        raise argparse.ArgumentTypeError(f"must be a number or a fraction as 1/255, and not 0, but is {text!r}")
+    return value
+
+
+def number(text: str) -> float:
+    """A type for argparse: a finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a number, but is {text!r}")
+    return value
+
+
+def add_dataset(parser: argparse._ActionsContainer, meaning: str, default: str | None = None) -> None:
+    """Adds --dataset, one of DATASETS."""
+    names = f"{', '.join(DATASETS[:-1])} or {DATASETS[-1]}"
+    standard = f" (default: {default})" if default else ""
+    parser.add_argument(
+        "--dataset", choices=DATASETS, default=default, metavar="NAME", help=f"{meaning}: {names}{standard}"
+    )
+
+
+def add_where(parser: Parser) -> None:
+    """Adds --device and --threads."""
+    parser.add_argument(
+        "--device",
+        type=device,
+        default="auto",
+        metavar="DEVICE",
+        help="where to compute: auto (a GPU that works, else the CPU; the default), cpu, cuda, or a GPU's number as cuda:1",
+    )
+    parser.add_argument("--threads", type=integer(1), metavar="N", help="threads on the CPU (default: one a processor)")
+
+
+def add_pixels(parser: Parser) -> None:
+    """Adds --scale, --offset and --batch-size, for commands that show images to a model that may come from elsewhere."""
+    parser.add_argument(
+        "--scale",
+        type=factor,
+        default=1.0,
+        metavar="X",
+        help="what pixels 0..255 are multiplied with before the model sees them (default: 1, raw pixels)",
+    )
+    parser.add_argument("--offset", type=number, default=0.0, metavar="X", help="what is added after that (default: 0)")
+    parser.add_argument(
+        "--batch-size", type=integer(1), default=32, metavar="N", help="images at a time (default: 32); changes speed"
+    )
+
+
 def run(command: str, work: Callable[[], None]) -> int:
     """Calls `work` and returns the exit code. What a user can cause is said in one sentence on stderr; everything else is a traceback."""
     from fastcnn.errors import DeviceError, FormatError
 
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # a name that the terminal's alphabet lacks is shown as \\xe9, and is no crash
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        work()
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: _say(command, f"warning: {message}")
+            work()
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
         _say(command, str(stop) or "stopped by Ctrl-C before there was anything to keep")

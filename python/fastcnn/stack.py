@@ -32,6 +32,7 @@ class Stack:
         self._input: InputLayer | None = None
         self._layers: list[Layer] = []
         self._store = VariableStore([])
+        self._class_names: tuple[str, ...] | None = None
         for layer in layers or ():
             self._append(layer)
         self._settle("Sequential")
@@ -71,6 +72,25 @@ class Stack:
         shape = (self._layers[-1] if self._layers else known).output_shape
         assert shape is not None
         return (None, *shape)
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """What the outputs stand for, in their order: ("cat", "dog"); None, the default, says nothing. `save` keeps them in the file.
+
+        (Keras has no such attribute, and passes over the names in the file.) TypeError for anything but strings, ValueError for one that comes twice.
+        """
+        return self._class_names
+
+    @class_names.setter
+    def class_names(self, names: Sequence[str] | None) -> None:
+        if names is not None and (
+            not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names)
+        ):
+            raise TypeError(f"class_names: must be a list of strings, or None, but is {names!r}")
+        if names is not None and len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"class_names: {twice!r} is there twice")
+        self._class_names = None if names is None else tuple(names)
 
     def add(self, layer: Layer) -> None:
         """Puts a layer, or first of all an `Input`, on top. ValueError where its shape does not fit or its name is taken; then nothing changes."""

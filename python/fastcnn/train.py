@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from fastcnn._command import Parser, device, integer, positive, run
+from fastcnn._command import Parser, add_dataset, add_where, integer, positive, run
 
 __all__ = ["main"]
 
@@ -13,7 +13,8 @@ _DESCRIPTION = """\
 Trains the tutorial's small convolutional network (122,570 parameters) and keeps
 the result in a run folder:
 
-  model.h5      the model, which takes raw pixels 0..255; Keras reads it too
+  model.h5      the model, which takes raw pixels 0..255 and names its classes;
+                Keras reads it too
   history.csv   loss and accuracy of every epoch, on training and test images
   args.json     what was asked, the seed, the classes, versions and machine
 """
@@ -27,8 +28,9 @@ examples:
   python -m fastcnn.train --data-dir ~/data --epochs 20 --seed 1 --out runs/a
       data from a folder of yours, twice as long, repeatable, kept in runs/a
 
-where CIFAR-10 is looked for: --data-dir alone if it is given, else the folder
-that FASTCNN_DATA names, then the cache (~/.cache/fastcnn).
+where CIFAR-10 and CIFAR-100 are looked for: --data-dir alone if it is given,
+else the folder that FASTCNN_DATA names, then the cache (~/.cache/fastcnn).
+cifar100-coarse is CIFAR-100 with its 20 superclasses in place of 100 classes.
 
 Ctrl-C keeps the model as it is at that moment, and the finished epochs.
 
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse(arguments)
     if options.data_dir is not None and options.dataset == "digits":
-        parser.error("--data-dir is for cifar10; the digits are built in")
+        parser.error("--data-dir is for CIFAR; the digits are built in")
 
     def work() -> None:
         from fastcnn import tutorial
@@ -59,15 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser("train", _DESCRIPTION, _EPILOG)
     add = parser.add_argument
-    add("--dataset", choices=("cifar10", "digits"), default="cifar10", help="what to train on (default: cifar10)")
-    add("--data-dir", metavar="DIR", help="the folder that holds CIFAR-10; nothing is downloaded into it")
-    add(
-        "--device",
-        type=device,
-        default="auto",
-        metavar="DEVICE",
-        help="where to compute: auto (a GPU that works, else the CPU; the default), cpu, cuda, or a GPU's number as cuda:1",
-    )
+    add_dataset(parser, "what to train on", default="cifar10")
+    add("--data-dir", metavar="DIR", help="the folder that holds CIFAR; nothing is downloaded into it")
     add("--epochs", type=integer(1), default=10, metavar="N", help="passes over the training images (default: 10)")
     add("--batch-size", type=integer(1), default=32, metavar="N", help="images a step (default: 32)")
     add("--learning-rate", type=positive, default=0.001, metavar="X", help="Adam's step size (default: 0.001)")
@@ -77,7 +72,7 @@ def _parser() -> Parser:
         metavar="N",
         help="the same seed gives the same model, bit for bit (default: a new one)",
     )
-    add("--threads", type=integer(1), metavar="N", help="threads on the CPU (default: one a processor)")
+    add_where(parser)
     add("--out", metavar="DIR", help="the run folder (default: runs/<dataset>-<time>)")
     return parser
 

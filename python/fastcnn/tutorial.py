@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import fastcnn
-from fastcnn import config, datasets
+from fastcnn import config
 from fastcnn.callbacks import Callback, History, ModelCheckpoint
+from fastcnn.datasets import named
 from fastcnn.formats.atomic import replaced
 from fastcnn.info import info
 from fastcnn.layers import Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, Rescaling
@@ -29,7 +30,7 @@ from fastcnn.optimizers import Adam
 
 __all__ = ["DATASETS", "Result", "train", "tutorial_model"]
 
-DATASETS = ("cifar10", "digits")
+DATASETS = named.NAMES
 
 _FILES = ("model.h5", "history.csv", "args.json")
 
@@ -83,12 +84,13 @@ def train(
 ) -> Result:
     """Trains `tutorial_model` on raw pixels with Adam, and keeps everything in a run folder.
 
-    The folder holds `model.h5`, written after each epoch, which takes raw pixels and which Keras reads too; `history.csv`, one line an epoch;
+    The folder holds `model.h5`, written after each epoch, which takes raw pixels, holds the names of the classes, and which Keras reads too; `history.csv`, one line an epoch;
     and `args.json`: the arguments, the seed, the classes, and the versions and machine that were used.
 
     Parameters
     ----------
-    dataset : "cifar10" or "digits". data_dir : where CIFAR-10 lies; None means FASTCNN_DATA, the cache, or a download. digits are built in.
+    dataset : "cifar10", "cifar100", "cifar100-coarse" (its 20 superclasses) or "digits". data_dir : where CIFAR lies; None means FASTCNN_DATA, the
+        cache, or a download. digits are built in.
     device : "auto", "cpu" or "cuda". threads : of the CPU; None leaves the setting as it is.
     epochs, batch_size, learning_rate : of the training, as in `fit` and `Adam`.
     seed : for repeatable runs; None draws one, which args.json tells.
@@ -100,17 +102,13 @@ def train(
     Raises what `fastcnn.set_device` and `load_data` raise, FileExistsError where `out` holds a run, OSError where it cannot be written. Ctrl-C
     raises KeyboardInterrupt, after the model has been saved as it then is; its message says what was kept.
     """
-    if dataset not in DATASETS:
-        raise ValueError(f"train: dataset must be one of {', '.join(map(repr, DATASETS))}, but is {dataset!r}")
-    if data_dir is not None and dataset != "cifar10":
-        raise ValueError(f"train: data_dir is for cifar10; {dataset} is built in")
+    named.check(dataset, data_dir, "train")
     config.set_device(device)
     if threads is not None:
         config.set_threads(threads)
     seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
     config.set_seed(seed)
-    data = datasets.digits if dataset == "digits" else datasets.cifar10
-    (x, y), (test_x, test_y) = data.load_data() if dataset == "digits" else datasets.cifar10.load_data(data_dir)
+    (x, y), (test_x, test_y), class_names = named.load(dataset, data_dir, "train")
     folder = _run_folder(dataset, out)
 
     facts = info()
@@ -132,9 +130,10 @@ def train(
         "threads": threads,
         "out": os.fspath(folder),
     }
-    _write_arguments(folder / "args.json", asked, data.CLASS_NAMES, facts)
+    _write_arguments(folder / "args.json", asked, class_names, facts)
 
-    model = tutorial_model(x.shape[1:], len(data.CLASS_NAMES))
+    model = tutorial_model(x.shape[1:], len(class_names))
+    model.class_names = class_names
     model.compile(Adam(learning_rate=learning_rate), SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
     watchers = [ModelCheckpoint(folder / "model.h5"), _HistoryFile(folder / "history.csv")]
     try:

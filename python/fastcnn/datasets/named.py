@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from . import cifar10, cifar100, digits
 
-__all__ = ["BUILT_IN", "NAMES", "Named", "load"]
+__all__ = ["BUILT_IN", "NAMES", "Named", "check", "load"]
 
 NAMES = ("cifar10", "cifar100", "cifar100-coarse", "digits")
 BUILT_IN = ("digits",)
@@ -22,17 +22,20 @@ class Named(NamedTuple):
     class_names: tuple[str, ...]
 
 
-def load(name: str, data_dir: str | os.PathLike[str] | None = None, owner: str = "load") -> Named:
-    """The data set of that name; `cifar100-coarse` is CIFAR-100 with its 20 superclasses.
-
-    data_dir : the only folder to look in; None as for `load_data`. owner : who speaks in an error.
-
-    Raises ValueError for another name, and for a `data_dir` for what is built in; else what `load_data` raises.
-    """
+def check(name: str, data_dir: str | os.PathLike[str] | None, owner: str) -> None:
+    """Raises ValueError, in which `owner` speaks, for an unknown name, and for a `data_dir` for what is built in."""
     if name not in NAMES:
         raise ValueError(f"{owner}: dataset must be one of {', '.join(map(repr, NAMES))}, but is {name!r}")
     if data_dir is not None and name in BUILT_IN:
         raise ValueError(f"{owner}: there is no data_dir for {name}, which is built in")
+
+
+def load(name: str, data_dir: str | os.PathLike[str] | None = None, owner: str = "load") -> Named:
+    """The data set of that name; `cifar100-coarse` is CIFAR-100 with its 20 superclasses.
+
+    data_dir : the only folder to look in. Raises what `check` and the data set's `load_data` raise.
+    """
+    check(name, data_dir, owner)
     if name == "digits":
         return Named(*digits.load_data(), digits.CLASS_NAMES)
     if name == "cifar10":

@@ -1,8 +1,8 @@
 """Keras's legacy .h5: `save` writes a Sequential as Keras 3 does, `load` reads what Keras 3, Keras 2 and `save` wrote.
 
 A file holds the layers (`model_config`), what the model was compiled with (`training_config`), the weights (`model_weights`) and the optimizer's
-state (`optimizer_weights`). Arrays are matched by their order, as in Keras; their names are for people. `keras_config.py` knows the words,
-`keras2.py` Keras 2's, and `hdf5.py` reads HDF5 with care.
+state (`optimizer_weights`), and the names of its classes if it has any, which Keras passes over. Arrays are matched by their order, as in Keras;
+their names are for people. `keras_config.py` knows the words, `keras2.py` Keras 2's, and `hdf5.py` reads HDF5 with care.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastcnn.formats import hdf5, keras2, keras_config
+from fastcnn.formats import class_names, hdf5, keras2, keras_config
 from fastcnn.formats.atomic import write
 from fastcnn.formats.place import room
 
@@ -48,6 +48,7 @@ def load(path: str | os.PathLike[str], compile: bool = True) -> Sequential:
     with hdf5.opened(path) as file:
         old = keras2.is_keras2(file.text("keras_version"))
         model = _model(file, old)
+        class_names.read(model, file.text(class_names.KEY), file.where(class_names.KEY))
         keras_config.assign(_layer_arrays(file.group("model_weights"), model))
         training = file.json("training_config") if compile else None
         if training is not None:
@@ -80,6 +81,8 @@ def _fill(file: h5py.File, model: Sequential) -> None:
     file.attrs["backend"] = _BACKEND
     config = {"class_name": "Sequential", "config": keras_config.model_config(model, _entry)}
     file.attrs["model_config"] = json.dumps(config).encode()
+    if (names := class_names.written(model)) is not None:
+        file.attrs[class_names.KEY] = names.encode()
     _write_weights(file.create_group("model_weights"), model)
     if model.optimizer is not None:
         training = {**keras_config.compile_config(model, _entry), "optimizer_config": _entry(model.optimizer)}

@@ -1,0 +1,139 @@
+"""Folders of images: one folder a class, as people keep their own pictures. `find` says what is there, `load` reads it.
+
+    photos/cat/1.jpg  photos/cat/2.png  photos/dog/a.webp
+
+The classes are the folders in the order of their names. Hidden files and folders (".DS_Store") are passed over; whatever else is no
+image that can be read is told, never dropped in silence. How a file becomes pixels is `images.py`'s business.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FormatError
+from ..progress import Progress
+from . import images
+
+__all__ = ["Fault", "Folder", "Loaded", "find", "listed", "load", "read_all"]
+
+_MOST_NAMED = 5  # of what an error lists
+
+
+class Fault(NamedTuple):
+    """A file that was left out, and why."""
+
+    path: Path
+    reason: str
+
+
+class Folder(NamedTuple):
+    """What a folder holds. class_names : in order. files, labels : the files of each class, by class and name. left_out : what is no file in a class."""
+
+    class_names: tuple[str, ...]
+    files: list[Path]
+    labels: list[int]
+    left_out: list[Fault]
+
+
+class Loaded(NamedTuple):
+    """The images of a folder: x (N, height, width, channels) uint8, y (N,) class numbers, their files, and what was left out."""
+
+    x: NDArray[np.uint8]
+    y: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    files: list[Path]
+    left_out: list[Fault]
+
+
+def find(folder: str | os.PathLike[str]) -> Folder:
+    """The classes of `folder` and their files, without opening one.
+
+    Raises FileNotFoundError or NotADirectoryError where there is no such folder, FormatError where it has no class folders, or folders of
+    folders alone (a data set of train/ and test/, say, of which one must be named).
+    """
+    root = Path(folder)
+    classes = [entry for entry in _entries(root) if entry.is_dir()]
+    if not classes:
+        raise FormatError(f"{root}: holds no folders, but wanted is one folder a class: {root / 'cat' / '1.jpg'}")
+    found = Folder(tuple(entry.name for entry in classes), [], [], [])
+    found.left_out.extend(
+        Fault(entry, "lies beside the class folders, in none") for entry in _entries(root) if not entry.is_dir()
+    )
+    for label, entry in enumerate(classes):
+        for path in _entries(entry):
+            if path.is_dir():
+                found.left_out.append(Fault(path, "is a folder within a class, and is not looked into"))
+            else:
+                found.files.append(path)
+                found.labels.append(label)
+    if not found.files:
+        inner = next((fault.path.parent for fault in found.left_out if fault.path.parent != root), None)
+        hint = f"; name one of those in it, such as {inner}" if inner else ""
+        raise FormatError(f"{root}: its folders hold no images{hint}")
+    return found
+
+
+def load(folder: str | os.PathLike[str], shape: tuple[int, int, int], *, verbose: int = 0) -> Loaded:
+    """All images of `folder`, each brought to `shape` as `images.read` does it; those that cannot be read are left out and told.
+
+    verbose : 1 shows a bar on a terminal and then a line, 0 nothing.
+
+    Raises what `find` raises, and FormatError where no image at all can be read.
+    """
+    found = find(folder)
+    pictures, faults = read_all(found.files, shape, verbose=verbose)
+    kept = [index for index, picture in enumerate(pictures) if picture is not None]
+    if not kept:
+        raise FormatError(f"{Path(folder)}: none of its {len(found.files):,} files can be read: {listed(faults)}")
+    return Loaded(
+        np.stack([picture.pixels for picture in pictures if picture is not None]),
+        np.array(found.labels)[kept],
+        found.class_names,
+        [found.files[index] for index in kept],
+        found.left_out + faults,
+    )
+
+
+def read_all(
+    files: list[Path], shape: tuple[int, int, int], *, verbose: int = 0, line: bool = True
+) -> tuple[list[images.Picture | None], list[Fault]]:
+    """`images.read` of each file; None, and a Fault, for one that cannot be read. verbose, line : whether to show a bar, and then a line."""
+    pictures: list[images.Picture | None] = []
+    faults: list[Fault] = []
+    progress = Progress("Read", len(files), verbose)
+    try:
+        for path in files:
+            try:
+                pictures.append(images.read(path, shape))
+            except FormatError as error:
+                pictures.append(None)
+                faults.append(Fault(path, str(error).removeprefix(f"{path}: ")))
+            except OSError as error:
+                pictures.append(None)
+                faults.append(Fault(path, error.strerror or str(error)))
+            if time.perf_counter() >= progress.next_drawing:
+                progress.draw(len(pictures), {})
+        if line:
+            progress.finish(f"{len(files) - len(faults):,} images")
+    finally:
+        progress.close()
+    return pictures, faults
+
+
+def listed(faults: Sequence[Fault]) -> str:
+    """The first of them in one line: "a.txt is no image of a known format; b.jpg ...; and 3 more"."""
+    named = [f"{fault.path}: {fault.reason}" for fault in faults[:_MOST_NAMED]]
+    more = [f"and {len(faults) - _MOST_NAMED:,} more"] if len(faults) > _MOST_NAMED else []
+    return "; ".join(named + more)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder, by name, without what is hidden."""
+    return sorted((entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=lambda entry: entry.name)

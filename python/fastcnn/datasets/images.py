@@ -1,0 +1,125 @@
+"""Image files become arrays: any format that Pillow reads, any size and mode, brought to the size and the channels that a model takes.
+
+`read` reads one file, `how` says in words what is done to all. Which files belong to which class is for `folders.py` to say.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FormatError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["Picture", "how", "read"]
+
+_MODES = {1: "L", 3: "RGB"}  # of the channels that a model can take
+_KINDS = {
+    "1": "black and white",
+    "L": "grey",
+    "LA": "grey with alpha",
+    "P": "with a palette",
+    "PA": "with a palette and alpha",
+}
+_SIXTEEN_BITS_AS_I = ("PNG", "PPM")  # Pillow's mode "I" has 32 bits, but from these formats its values end at 65,535
+_ORIENTATION = 0x0112  # EXIF's tag
+
+
+class Picture(NamedTuple):
+    """An image file as a model takes it.
+
+    pixels : uint8 (height, width, channels), 0 to 255. changes : what the file held and what was done to it for that, in words
+    ("640x480 RGBA, transparent parts white, to 8-bit RGB, resized to 32x32"); empty where nothing was.
+    """
+
+    pixels: NDArray[np.uint8]
+    changes: str
+
+
+def how(shape: tuple[int, int, int]) -> str:
+    """In words: what `read` does to a file whose pixels are not of that shape already."""
+    height, width, channels = shape
+    return f"resized to {width}x{height} {'grey' if channels == 1 else 'RGB'} where they differ, sides stretched, by Pillow's bilinear filter"
+
+
+def read(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> Picture:
+    """The image in a file, as uint8 pixels of `shape`.
+
+    shape : (height, width, channels); 1 channel is grey (0.299 R + 0.587 G + 0.114 B), 3 are red, green and blue.
+
+    A file whose pixels have that size and that many channels comes out as it is, bit for bit. Else, in this order: of an animation the first
+    frame is taken; it is turned as its EXIF orientation says; 16 bits become 8 (divided by 257, rounded); palettes, CMYK and so on become
+    RGB; what is transparent is laid over white; the colours become grey or grey becomes RGB; and it is resized by Pillow's bilinear filter,
+    whose support grows as an image shrinks, so that every pixel counts (Keras's image loading takes four neighbours alone). The sides are
+    stretched as Keras stretches them; nothing is cut off.
+
+    Raises FormatError, naming the file, where it is no image, is damaged, is cut off or has pixels of a kind without a known range (32-bit);
+    ValueError for another number of channels; and what `open` raises: FileNotFoundError, IsADirectoryError, PermissionError.
+    """
+    from PIL import UnidentifiedImageError
+
+    height, width, channels = shape
+    if channels not in _MODES:
+        raise ValueError(f"read: shape {tuple(shape)} has {channels} channels, but an image gives 1 or 3")
+    name = os.fspath(path)
+    if not stat.S_ISREG(kind := os.stat(name).st_mode) and not stat.S_ISDIR(kind):  # open waits for a pipe
+        raise FormatError(f"{name}: is no regular file")
+    with open(name, "rb") as file:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of large images and odd metadata; what cannot be decoded is an error
+                return _picture(file, (width, height), _MODES[channels])
+        except UnidentifiedImageError as error:
+            raise FormatError(f"{name}: is no image of a known format") from error
+        except MemoryError:
+            raise
+        except Exception as error:  # the decoders raise whatever comes to hand
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise FormatError(f"{name}: is a damaged image, or one of an unusual kind ({reason})") from error
+
+
+def _picture(file: IO[bytes], size: tuple[int, int], mode: str) -> Picture:
+    from PIL import Image, ImageOps
+
+    with Image.open(file) as opened:
+        opened.load()
+        frames, turned = getattr(opened, "n_frames", 1), opened.getexif().get(_ORIENTATION, 1) in range(2, 9)
+        kind = _KINDS.get(opened.mode, opened.mode)
+        wide = opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format in _SIXTEEN_BITS_AS_I)
+        changes = [f"{opened.width}x{opened.height} {'16-bit grey' if wide else kind}"]
+        image: Image.Image = ImageOps.exif_transpose(opened)
+    if frames > 1:
+        changes.append(f"first of {frames} frames")
+    if turned:
+        changes.append("turned as EXIF says")
+    if wide:
+        image = Image.fromarray(np.rint(np.asarray(image, np.float64) / 257).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        raise ValueError("32-bit pixels, whose range is not known")
+    elif _is_transparent(image):
+        changes.append("transparent parts white")
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if wide or image.mode != mode:
+        changes.append("to 8-bit RGB" if mode == "RGB" else "to 8-bit grey")
+        image = image.convert("RGB").convert(mode)
+    if image.size != size:
+        changes.append(f"resized to {size[0]}x{size[1]}")
+        image = image.resize(size, Image.Resampling.BILINEAR)
+    pixels = np.asarray(image, np.uint8).reshape(size[1], size[0], len(image.getbands()))
+    return Picture(pixels, ", ".join(changes) if len(changes) > 1 else "")
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    """Whether any pixel is, by an alpha channel or by a colour that means it."""
+    if "transparency" in image.info:
+        return True
+    alpha = {"LA": "A", "PA": "A", "RGBA": "A", "RGBa": "a", "La": "a"}.get(image.mode)
+    return alpha is not None and image.getchannel(alpha).getextrema()[0] != 255

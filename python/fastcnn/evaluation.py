@@ -1,0 +1,381 @@
+"""How good a model is, and what it says of pictures: `evaluate_model` and `classify_images`, what the two commands do, as functions.
+
+Both take a model or the file of one, Keras's too, and show it raw pixels 0..255, or `pixels * scale + offset` where it wants others. The command
+lines are `evaluate.py` and `predict.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcnn import _text, activations
+from fastcnn._arguments import number, unknown
+from fastcnn.callbacks import Callback
+from fastcnn.datasets import folders, images, named
+from fastcnn.errors import FormatError
+from fastcnn.layers import Input, Layer, Rescaling, Softmax
+from fastcnn.losses import SparseCategoricalCrossentropy
+from fastcnn.models import Sequential, load_model
+from fastcnn.progress import verbosity
+
+__all__ = ["ClassScore", "Classification", "Evaluation", "Prediction", "classify_images", "evaluate_model", "scores"]
+
+Source = Sequential | str | os.PathLike[str]
+
+_MOST_LISTED = 20  # files that were left out, of those that are printed
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How a model does on one class.
+
+    precision : of the images that it takes for this class, the share that is; nan where it takes none. recall : of the images of this class, the
+    share that it takes for it; nan where there are none. count : the images of this class.
+    """
+
+    name: str
+    precision: float
+    recall: float
+    count: int
+
+
+class Evaluation(NamedTuple):
+    """What `evaluate_model` gives back.
+
+    accuracy : the share of images whose largest output is their class. loss : what `model.evaluate` gives. images : how many.
+    classes : one score a class, in the order of the outputs. confusion : (classes, classes) int64; row t, column p counts the images of
+    class t that were taken for p. left_out : files of a folder that are no images that can be read, each with its path and the reason.
+    """
+
+    accuracy: float
+    loss: float
+    images: int
+    classes: tuple[ClassScore, ...]
+    confusion: NDArray[np.int64]
+    left_out: tuple[folders.Fault, ...] = ()
+
+
+class Prediction(NamedTuple):
+    """What a model says of one image file.
+
+    classes : (name, probability), the most probable first. changes : what was done to the file's pixels, in words, or "". error : why it could
+    not be read, or ""; then there are no classes.
+    """
+
+    path: str
+    classes: tuple[tuple[str, float], ...] = ()
+    changes: str = ""
+    error: str = ""
+
+
+class Classification(NamedTuple):
+    """What `classify_images` gives back: the predictions in the order of the files, what was done to get them, and what a folder held besides."""
+
+    predictions: tuple[Prediction, ...]
+    notes: tuple[str, ...]
+    left_out: tuple[folders.Fault, ...]
+
+
+def evaluate_model(
+    model: Source,
+    dataset: str | None = None,
+    *,
+    data: str | os.PathLike[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    batch_size: int | None = None,
+    verbose: int | str = "auto",
+) -> Evaluation:
+    """The accuracy and the loss of a model, and each class's precision and recall, over images that it has not been trained on.
+
+    Parameters
+    ----------
+    model : a Sequential, which stays as it is, or the path of a file that `load_model` reads.
+    dataset : the test images of "cifar10", "cifar100", "cifar100-coarse" or "digits". data_dir : the only folder to look for them in.
+    data : instead, a folder with one folder of images a class (`datasets.folders`), each brought to the model's size as `datasets.images.read` does.
+    scale, offset : the model sees pixels * scale + offset; the default is raw pixels, 0..255.
+    batch_size : as in `evaluate`. verbose : 1 or "auto" prints what is evaluated, with a bar on a terminal; 0 nothing.
+
+    Classes are matched by name where the model has `class_names`; without them its outputs are the classes of the data in their order. The loss is
+    the one that the model was compiled with, or, without one, the cross-entropy of its outputs.
+
+    Raises ValueError where the arguments make no sense or the model and the data do not go together (FormatError if the model is a file), and
+    what `load_model`, `datasets` and `folders.load` raise.
+    """
+    if (dataset is None) == (data is None):
+        raise ValueError("evaluate_model: exactly one of dataset and data must be given")
+    level = verbosity(verbose, "evaluate_model")
+    if dataset is not None:
+        named.check(dataset, data_dir, "evaluate_model")
+    judge = _Judge(model, scale, offset, "evaluate_model")
+    left_out: list[folders.Fault] = []
+    x: NDArray[np.uint8]
+    y: NDArray[Any]
+    if dataset is not None:
+        _, (x, y), class_names = named.load(dataset, data_dir)
+        judge.require(x.shape[1:], f"{dataset} has images of {_sizes(x.shape[1:])}")
+        told = f"{dataset}: {len(x):,} test images"
+    else:
+        assert data is not None
+        shape = judge.image_shape()
+        x, y, class_names, _, left_out = folders.load(data, shape, verbose=level)
+        told = f"{os.fspath(data)}: {len(x):,} images in {len(class_names):,} class folders, {images.how(shape)}"
+    labels = judge.labels(y.reshape(len(x)), class_names, dataset or os.fspath(data or ""))
+    if level:
+        _tell([*judge.notes(), judge.loss_note(), told], left_out)
+    loss, outputs = judge.evaluate(x, labels, batch_size, level)
+    found = scores(labels, outputs, judge.class_names)
+    return found._replace(loss=loss, left_out=tuple(left_out))
+
+
+def scores(labels: NDArray[Any], outputs: NDArray[Any], class_names: Sequence[str]) -> Evaluation:
+    """The counts behind an Evaluation, in whole numbers, and their shares in float64; its loss is nan.
+
+    labels : (N,) class numbers. outputs : (N, classes) logits or probabilities; NaN is no largest value. class_names : as many as outputs.
+    """
+    classes = len(class_names)
+    taken = np.argmax(np.where(np.isnan(outputs), -np.inf, outputs), axis=1)
+    confusion = np.bincount(labels * classes + taken, minlength=classes * classes).reshape(classes, classes)
+    right = np.diag(confusion).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        precision, recall = right / confusion.sum(axis=0), right / confusion.sum(axis=1)
+    rows = zip(class_names, precision.tolist(), recall.tolist(), confusion.sum(axis=1).tolist(), strict=True)
+    accuracy = right.sum() / len(labels)
+    return Evaluation(float(accuracy), float("nan"), len(labels), tuple(ClassScore(*row) for row in rows), confusion)
+
+
+def classify_images(
+    model: Source,
+    files: Sequence[str | os.PathLike[str]] = (),
+    *,
+    data: str | os.PathLike[str] | None = None,
+    top: int | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    batch_size: int | None = None,
+    verbose: int | str = "auto",
+) -> Classification:
+    """The classes that a model sees in image files, with their probabilities.
+
+    files : image files of any size and mode; each is brought to the model's size as `datasets.images.read` does. One that cannot be read is a
+        Prediction whose `error` says why. data : a folder with one folder of images a class, whose files come after these.
+    top : how many classes each; None means all.
+    model, scale, offset, batch_size, verbose : as for `evaluate_model`.
+
+    The probabilities are the model's outputs if it ends in a softmax, else their softmax, computed in float64. Without `class_names` classes are
+    called by their numbers, from 0.
+
+    Raises as `evaluate_model` does; ValueError where there are neither files nor data.
+    """
+    if not files and data is None:
+        raise ValueError("classify_images: there must be files, or a folder as data")
+    level = verbosity(verbose, "classify_images")
+    judge = _Judge(model, scale, offset, "classify_images")
+    shape = judge.image_shape()
+    notes = [*judge.notes(), judge.probability_note(), f"images: {images.how(shape)}"]
+    found = folders.find(data) if data is not None else None
+    if level:
+        _tell(notes, found.left_out if found else [])
+    paths = [Path(file) for file in files] + (found.files if found else [])
+    pictures, faults = folders.read_all(paths, shape, verbose=min(level, 1), line=False)
+    reasons = {fault.path: fault.reason for fault in faults}
+    readable = [picture.pixels for picture in pictures if picture is not None]
+    rows = iter(judge.probabilities(np.stack(readable), batch_size) if readable else ())
+    predictions = []
+    for path, picture in zip(paths, pictures, strict=True):
+        if picture is None:
+            predictions.append(Prediction(os.fspath(path), error=reasons[path]))
+        else:
+            predictions.append(Prediction(os.fspath(path), _best(next(rows), judge.class_names, top), picture.changes))
+    return Classification(tuple(predictions), tuple(notes), tuple(found.left_out if found else ()))
+
+
+def _best(row: NDArray[np.float64], class_names: Sequence[str], top: int | None) -> tuple[tuple[str, float], ...]:
+    order = np.argsort(-row, kind="stable")[:top]
+    return tuple((class_names[index], float(row[index])) for index in order)
+
+
+class _Outputs(Callback):
+    """What the model said to each batch of an evaluation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[NDArray[np.float32]] = []
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        plan = self.model._plan
+        assert plan is not None  # a batch has been evaluated
+        self.batches.append(plan.outputs())
+
+
+class _Judge:
+    """A model that is ready to be asked, with what is known of its file, its pixels and its classes. `owner` is who speaks in an error."""
+
+    class_names: tuple[str, ...]
+
+    def __init__(self, model: Source, scale: float, offset: float, owner: str) -> None:
+        self._is_file = not isinstance(model, Sequential)
+        self._called = f"model {model.name!r}" if isinstance(model, Sequential) else os.fspath(model)
+        self._owner = owner
+        self._scale = number(owner, "scale", scale), number(owner, "offset", offset)
+        self._notes: list[str] = []
+        self._model = model if isinstance(model, Sequential) else self._loaded(model)
+        if not self._model.layers:
+            raise self.error("has no layers")
+        if not self._model.built:
+            raise self.error("does not say which shape its images have")
+        if len(self._model.output_shape) != 2 or (self._model.output_shape[1] or 0) < 2:
+            raise self.error(
+                f"gives {_sizes(self._model.output_shape[1:])} outputs an image, but wanted is one a class"
+            )
+        self._input_shape = tuple(int(size or 0) for size in self._model.input_shape[1:])
+        self._outputs = int(self._model.output_shape[1] or 0)
+        names = self._model.class_names
+        if names is not None and len(names) != self._outputs:
+            raise self.error(f"names {len(names)} classes, but has {self._outputs} outputs")
+        self._named = names is not None
+        self.class_names = names or tuple(map(str, range(self._outputs)))
+
+    def error(self, message: str) -> ValueError:
+        """The error that says `message` of the model."""
+        return (
+            FormatError(f"{self._called}: {message}")
+            if self._is_file
+            else ValueError(f"{self._owner}: the {self._called} {message}")
+        )
+
+    def _loaded(self, path: str | os.PathLike[str]) -> Sequential:
+        """The model; without what it was compiled with, where only that cannot be read."""
+        try:
+            return load_model(path)
+        except FormatError as error:
+            model = load_model(path, compile=False)  # raises what is wrong with the model itself
+            self._notes.append(f"its training settings are passed over ({error})")
+            return model
+        except ValueError as error:
+            raise FormatError(str(error)) from error
+
+    # What is asked of the model's shapes and classes.
+
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images that it takes."""
+        shape = self._input_shape
+        if len(shape) != 3 or shape[2] not in (1, 3):
+            raise self.error(f"takes {_sizes(shape)}, but image files give height x width x 1 or 3")
+        return shape[0], shape[1], shape[2]
+
+    def require(self, shape: tuple[int, ...], otherwise: str) -> None:
+        """Raises where the model takes images of another shape than data that are not resized."""
+        if self._input_shape != shape:
+            raise self.error(f"takes images of {_sizes(self._input_shape)}, but {otherwise}")
+
+    def labels(self, y: NDArray[Any], names: tuple[str, ...], data: str) -> NDArray[np.int64]:
+        """The class numbers of the data as those of the model, by name; a model without names takes the data's."""
+        if not self._named:
+            if len(names) != self._outputs:
+                raise self.error(
+                    f"has {self._outputs} outputs and names no classes, but {data} has {len(names)} classes"
+                )
+            self.class_names = names
+            self._notes.append(
+                f"its file names no classes: output 0 is taken for {names[0]!r}, 1 for {names[1]!r}, and so on"
+            )
+            return y.astype(np.int64)
+        for name in names:
+            if name not in self.class_names:
+                raise self.error(unknown(f"does not know all classes of {data}", "class", name, self.class_names))
+        return np.array([self.class_names.index(name) for name in names], np.int64)[y]  # type: ignore[no-any-return]
+
+    # What is told.
+
+    def notes(self) -> list[str]:
+        """The model, the pixels that it sees, and what is odd about its file."""
+        scale, offset = self._scale
+        seen = (
+            f"pixels from {offset:.6g} to {255 * scale + offset:.6g}" if self._scale != (1, 0) else "raw pixels 0..255"
+        )
+        if isinstance(self._model.layers[0], Rescaling):
+            seen += ", which it scales itself"
+        elif self._scale == (1, 0):
+            seen += ", which it does not scale: if it was trained on others, scale is for that"
+        shape = _sizes(self._input_shape)
+        return [f"{self._called}: {self._outputs} classes, images of {shape}, {seen}", *self._notes]
+
+    def probability_note(self) -> str:
+        unnamed = "" if self._named else "; its file names no classes, so these are numbers"
+        return (
+            "probabilities: the model's outputs"
+            if self._ends_in_softmax()
+            else "probabilities: the softmax of the model's outputs"
+        ) + unnamed
+
+    def loss_note(self) -> str:
+        if self._model.loss is not None:
+            return f"loss: {self._model.loss.name}, as it was compiled"
+        return f"loss: cross-entropy of its {'probabilities' if self._ends_in_softmax() else 'outputs as logits'}; it was not compiled"
+
+    def _ends_in_softmax(self) -> bool:
+        last = self._model.layers[-1]
+        return isinstance(last, Softmax) or getattr(last, "activation", None) is activations.softmax
+
+    # What is computed.
+
+    def evaluate(
+        self, x: NDArray[np.uint8], labels: NDArray[np.int64], batch_size: int | None, level: int
+    ) -> tuple[float, NDArray[np.float32]]:
+        """The loss of `model.evaluate`, and what the model said."""
+        model, seen = self._ready(), _Outputs()
+        loss = self._model.loss or SparseCategoricalCrossentropy(from_logits=not self._ends_in_softmax())
+        if model is not self._model:
+            model.compile(loss=loss)
+        y = labels if loss.sparse else np.eye(self._outputs, dtype=np.float32)[labels]
+        logs = model.evaluate(x, y, batch_size, level, callbacks=[seen], return_dict=True)
+        assert isinstance(logs, dict)
+        return float(logs["loss"]), np.concatenate(seen.batches)
+
+    def probabilities(self, x: NDArray[np.uint8], batch_size: int | None) -> NDArray[np.float64]:
+        """(N, classes)."""
+        outputs = self._ready().predict(x, batch_size, verbose=0).astype(np.float64)
+        if self._ends_in_softmax():
+            return outputs
+        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+        return shares
+
+    def _ready(self) -> Sequential:
+        """The model itself where it can be asked as it is, else a copy: the caller's model is neither compiled nor given a layer."""
+        if self._scale == (1, 0) and self._model.loss is not None:
+            return self._model
+        layers: list[Layer] = copy.deepcopy(self._model).layers
+        if self._scale != (1, 0):
+            taken = {layer.name for layer in layers}
+            name = next(name for name in (f"scale_{i}" for i in range(len(taken) + 1)) if name not in taken)
+            layers = [Rescaling(*self._scale, name=name), *layers]
+        return Sequential([Input(self._input_shape), *layers])
+
+
+def _sizes(shape: Sequence[int | None]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _tell(notes: Sequence[str], left_out: Sequence[folders.Fault]) -> None:
+    """Prints them, in lines of 80 columns."""
+    lines = [_text.wrapped(_text.printable(note), "  ") for note in notes]
+    if left_out:
+        lines.append(f"left out: {len(left_out):,}")
+        lines += [
+            _text.wrapped(_text.printable(f"  {fault.path}: {fault.reason}"), "    ")
+            for fault in left_out[:_MOST_LISTED]
+        ]
+    if len(left_out) > _MOST_LISTED:
+        lines.append(f"  and {len(left_out) - _MOST_LISTED:,} more")
+    print("\n".join(lines), flush=True)
