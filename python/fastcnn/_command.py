@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         for name in (argument.partition("=")[0] for argument in given[: given.index("--") if "--" in given else None]):
             if name.startswith("--") and name not in self._option_string_actions:
                 self._refuse(name)  # before argparse misses what was misspelt
-        options, unknown = self.parse_known_args(given)
+        options, unknown = self.parse_known_intermixed_args(given)  # so that options may stand between files
         if unknown:
             self._refuse(unknown[0].partition("=")[0])
         return options

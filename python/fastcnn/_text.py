@@ -45,6 +45,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "") 
     head : of every column; empty strings make no head line. rows : of as many cells each, the first a name that is printable.
     """
     lines = [row for row in [head, *rows] if any(row)]
+    if not lines:
+        return ""
     numbers = [max(width(row[column]) for row in lines) for column in range(1, len(head))]
     room = COLUMNS - len(indent) - sum(size + 2 for size in numbers)
     names = min(max(width(row[0]) for row in lines), room)

@@ -118,23 +118,23 @@ def evaluate_model(
         named.check(dataset, data_dir, "evaluate_model")
     judge = _Judge(model, scale, offset, "evaluate_model")
     left_out: list[folders.Fault] = []
-    x: NDArray[np.uint8]
-    y: NDArray[Any]
     if dataset is not None:
         _, (x, y), class_names = named.load(dataset, data_dir)
         judge.require(x.shape[1:], f"{dataset} has images of {_sizes(x.shape[1:])}")
-        told = f"{dataset}: {len(x):,} test images"
+        labels = judge.class_numbers(class_names, dataset)[y[:, 0]]
+        _tell(level, [*judge.notes(), judge.loss_note(), f"{dataset}: {len(x):,} test images"])
     else:
         assert data is not None
-        shape = judge.image_shape()
-        x, y, class_names, _, left_out = folders.load(data, shape, verbose=level)
-        told = f"{os.fspath(data)}: {len(x):,} images in {len(class_names):,} class folders, {images.how(shape)}"
-    labels = judge.labels(y.reshape(len(x)), class_names, dataset or os.fspath(data or ""))
-    if level:
-        _tell([*judge.notes(), judge.loss_note(), told], left_out)
+        shape, place = judge.image_shape(), os.fspath(data)
+        found = folders.find(data)
+        numbers = judge.class_numbers(found.class_names, place)
+        files = f"{place}: {len(found.files):,} files in {len(found.class_names):,} class folders, {images.how(shape)}"
+        _tell(level, [*judge.notes(), judge.loss_note(), files])
+        loaded = folders.load(data, shape, verbose=level)
+        x, labels, left_out = loaded.x, numbers[loaded.y], loaded.left_out
+        _tell(level, [], left_out)
     loss, outputs = judge.evaluate(x, labels, batch_size, level)
-    found = scores(labels, outputs, judge.class_names)
-    return found._replace(loss=loss, left_out=tuple(left_out))
+    return scores(labels, outputs, judge.class_names)._replace(loss=loss, left_out=tuple(left_out))
 
 
 def scores(labels: NDArray[Any], outputs: NDArray[Any], class_names: Sequence[str]) -> Evaluation:
@@ -183,8 +183,7 @@ def classify_images(
     shape = judge.image_shape()
     notes = [*judge.notes(), judge.probability_note(), f"images: {images.how(shape)}"]
     found = folders.find(data) if data is not None else None
-    if level:
-        _tell(notes, found.left_out if found else [])
+    _tell(level, notes, found.left_out if found else [])
     paths = [Path(file) for file in files] + (found.files if found else [])
     pictures, faults = folders.read_all(paths, shape, verbose=min(level, 1), line=False)
     reasons = {fault.path: fault.reason for fault in faults}
@@ -278,22 +277,20 @@ class _Judge:
         if self._input_shape != shape:
             raise self.error(f"takes images of {_sizes(self._input_shape)}, but {otherwise}")
 
-    def labels(self, y: NDArray[Any], names: tuple[str, ...], data: str) -> NDArray[np.int64]:
-        """The class numbers of the data as those of the model, by name; a model without names takes the data's."""
+    def class_numbers(self, names: Sequence[str], data: str) -> NDArray[np.int64]:
+        """The model's number of each class of the data, by name; a model without names takes the data's."""
         if not self._named:
             if len(names) != self._outputs:
                 raise self.error(
                     f"has {self._outputs} outputs and names no classes, but {data} has {len(names)} classes"
                 )
-            self.class_names = names
-            self._notes.append(
-                f"its file names no classes: output 0 is taken for {names[0]!r}, 1 for {names[1]!r}, and so on"
-            )
-            return y.astype(np.int64)
+            self.class_names = tuple(names)
+            first = f"output 0 is taken for {names[0]!r}, 1 for {names[1]!r}, and so on"
+            self._notes.append(f"its file names no classes: {first}")
         for name in names:
             if name not in self.class_names:
                 raise self.error(unknown(f"does not know all classes of {data}", "class", name, self.class_names))
-        return np.array([self.class_names.index(name) for name in names], np.int64)[y]  # type: ignore[no-any-return]
+        return np.array([self.class_names.index(name) for name in names], np.int64)
 
     # What is told.
 
@@ -367,8 +364,10 @@ def _sizes(shape: Sequence[int | None]) -> str:
     return "x".join(map(str, shape))
 
 
-def _tell(notes: Sequence[str], left_out: Sequence[folders.Fault]) -> None:
-    """Prints them, in lines of 80 columns."""
+def _tell(level: int, notes: Sequence[str], left_out: Sequence[folders.Fault] = ()) -> None:
+    """Prints them in lines of 80 columns, unless the level is 0."""
+    if not level or not (notes or left_out):
+        return
     lines = [_text.wrapped(_text.printable(note), "  ") for note in notes]
     if left_out:
         lines.append(f"left out: {len(left_out):,}")
