@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         cuda,
         datasets,
         errors,
+        evaluation,
         info,
         initializers,
         keras,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         ops,
         optimizers,
         regularizers,
+        tutorial,
     )
     from fastcnn.config import get_device, get_threads, set_device, set_seed, set_threads
     from fastcnn.errors import DeviceError, FormatError
@@ -48,6 +50,7 @@ __all__ = [
     "cuda",
     "datasets",
     "errors",
+    "evaluation",
     "from_dlpack",
     "get_device",
     "get_threads",
@@ -64,6 +67,7 @@ __all__ = [
     "set_device",
     "set_seed",
     "set_threads",
+    "tutorial",
 ]
 
 _HOMES = {
