@@ -160,6 +160,52 @@ def test_a_keras_model_gets_keras_s_numbers(tmp_path: Path, softmax: bool) -> No
     assert again.loss == pytest.approx(found.loss, rel=1e-6)
 
 
+def colours(folder: Path, *names: str) -> Path:
+    """A folder with one picture a class, all of that colour."""
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        Image.new("RGB", (9, 5), name).save(folder / name / "1.png")
+    return folder
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_one_output_is_for_the_second_of_two_classes(activation: str | None, compiled: bool, tmp_path: Path) -> None:
+    photos = colours(tmp_path, "black", "red", "lime", "blue")
+    for name in ("red", "lime", "blue"):
+        (photos / name / "1.png").rename(photos / ("black" if name == "lime" else "blue") / f"{name}.png")
+        if name != "blue":
+            (photos / name).rmdir()
+    fastcnn.set_seed(2)
+    model = models.Sequential([layers.Input((4, 4, 3)), layers.Flatten(), layers.Dense(1, activation=activation)])
+    loss = losses.BinaryCrossentropy(from_logits=activation is None)
+    if compiled:
+        model.compile(loss=loss)
+    found = evaluation.evaluate_model(model, data=photos, scale=1 / 255, verbose=0)
+    weights, bias = (weight.astype(np.float64) for weight in model.get_weights())
+    x = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]])[:, None].repeat(16, 1).reshape(4, 48)
+    y = np.array([0, 0, 1, 1])
+    p = 1 / (1 + np.exp(-(x @ weights + bias)[:, 0]))
+    assert found.loss == pytest.approx(-np.log(np.where(y == 1, p, 1 - p)).mean(), rel=1e-5)
+    assert found.accuracy == ((p > 0.5) == y).mean()
+    assert [(score.name, score.count) for score in found.classes] == [("black", 2), ("blue", 2)]
+    said = evaluation.classify_images(model, data=photos, scale=1 / 255, verbose=0)
+    np.testing.assert_allclose([dict(each.classes)["1"] for each in said.predictions], p, rtol=1e-5)
+    np.testing.assert_allclose([dict(each.classes)["0"] for each in said.predictions], 1 - p, rtol=1e-5)
+
+
+def test_penalties_belong_to_the_loss_as_in_model_evaluate() -> None:
+    fastcnn.set_seed(1)
+    dense = layers.Dense(10, kernel_regularizer=fastcnn.regularizers.L2(0.1))
+    model = models.Sequential([layers.Input((32, 32, 3)), layers.Rescaling(1 / 255), layers.Flatten(), dense])
+    model.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True))
+    found = evaluation.evaluate_model(model, "digits", verbose=0)
+    penalty = 0.1 * float((dense.weights[0].value.astype(np.float64) ** 2).sum())
+    without = losses.SparseCategoricalCrossentropy(from_logits=True)(Y, model.predict(X, verbose=0))
+    assert penalty > 0.1
+    assert found.loss == model.evaluate(X, Y, verbose=0) == pytest.approx(float(without) + penalty, rel=1e-5)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Names of classes
 
@@ -202,13 +248,6 @@ def test_keras_passes_over_the_names(tmp_path: Path) -> None:
     np.testing.assert_allclose(keras.models.load_model(tmp_path / "m.h5").predict(x, verbose=0), model(x), rtol=1e-5)
 
 
-def colours(folder: Path, *names: str) -> Path:
-    for name in names:
-        (folder / name).mkdir(parents=True)
-        Image.new("RGB", (9, 5), name).save(folder / name / "1.png")
-    return folder
-
-
 def colour_model(*names: str) -> models.Sequential:
     """Its output i is the channel i: it takes red for its first class, lime for its second, blue for its third."""
     model = small_model(use_bias=False)
@@ -239,8 +278,8 @@ def test_a_model_without_names_takes_the_folders_in_their_order(
     found = evaluation.evaluate_model(colour_model(), data=photos)
     assert [score.name for score in found.classes] == ["blue", "lime", "red"]
     assert found.confusion.tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
-    assert "names no classes: output 0 is taken for 'blue', 1 for 'lime'" in " ".join(capsys.readouterr().out.split())
-    with pytest.raises(ValueError, match=r"has 3 outputs and names no classes, but .* has 2 classes"):
+    assert "names no classes: class 0 is taken for 'blue', 1 for 'lime'" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(ValueError, match=r"has outputs for 3 classes and names none, but .* has 2 classes"):
         evaluation.evaluate_model(colour_model(), data=colours(tmp_path / "two", "lime", "red"), verbose=0)
 
 
@@ -251,10 +290,10 @@ def test_models_and_data_that_do_not_go_together_are_refused(tmp_path: Path, tra
     vectors = models.Sequential([layers.Input((12,)), layers.Dense(2)])
     with pytest.raises(ValueError, match="takes 12, but image files give height x width x 1 or 3"):
         evaluation.evaluate_model(vectors, data=photos, verbose=0)
-    single = models.Sequential([layers.Input((4, 4, 3)), layers.Flatten(), layers.Dense(1)])
-    with pytest.raises(ValueError, match="gives 1 outputs an image, but wanted is one a class"):
-        evaluation.evaluate_model(single, data=photos, verbose=0)
-    with pytest.raises(ValueError, match="names 2 classes, but has 3 outputs"):
+    maps = models.Sequential([layers.Input((4, 4, 3)), layers.Conv2D(2, 3)])
+    with pytest.raises(ValueError, match="gives 2x2x2 values an image, but wanted is one a class"):
+        evaluation.evaluate_model(maps, data=photos, verbose=0)
+    with pytest.raises(ValueError, match="names 2 classes, but its outputs are for 3"):
         evaluation.evaluate_model(colour_model("red", "lime"), data=photos, verbose=0)
     with pytest.raises(ValueError, match="does not say which shape its images have"):
         evaluation.evaluate_model(models.Sequential([layers.Flatten(), layers.Dense(2)]), data=photos, verbose=0)

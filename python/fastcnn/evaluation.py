@@ -22,7 +22,7 @@ from fastcnn.callbacks import Callback
 from fastcnn.datasets import folders, images, named
 from fastcnn.errors import FormatError
 from fastcnn.layers import Input, Layer, Rescaling, Softmax
-from fastcnn.losses import SparseCategoricalCrossentropy
+from fastcnn.losses import BinaryCrossentropy, SparseCategoricalCrossentropy
 from fastcnn.models import Sequential, load_model
 from fastcnn.progress import verbosity
 
@@ -106,7 +106,7 @@ def evaluate_model(
     batch_size : as in `evaluate`. verbose : 1 or "auto" prints what is evaluated, with a bar on a terminal; 0 nothing.
 
     Classes are matched by name where the model has `class_names`; without them its outputs are the classes of the data in their order. The loss is
-    the one that the model was compiled with, or, without one, the cross-entropy of its outputs.
+    the one that the model was compiled with, or, without one, the cross-entropy of its outputs. A model with one output has two classes.
 
     Raises ValueError where the arguments make no sense or the model and the data do not go together (FormatError if the model is a file), and
     what `load_model`, `datasets` and `folders.load` raise.
@@ -171,7 +171,8 @@ def classify_images(
     top : how many classes each; None means all.
     model, scale, offset, batch_size, verbose : as for `evaluate_model`.
 
-    The probabilities are the model's outputs if it ends in a softmax, else their softmax, computed in float64. Without `class_names` classes are
+    The probabilities are the model's outputs if it ends in a softmax or sigmoid, else their softmax, computed in float64. (A model with one output
+    has two classes; the output, or its sigmoid, is the probability of the second.) Without `class_names` classes are
     called by their numbers, from 0.
 
     Raises as `evaluate_model` does; ValueError where there are neither files nor data.
@@ -232,17 +233,16 @@ class _Judge:
             raise self.error("has no layers")
         if not self._model.built:
             raise self.error("does not say which shape its images have")
-        if len(self._model.output_shape) != 2 or (self._model.output_shape[1] or 0) < 2:
-            raise self.error(
-                f"gives {_sizes(self._model.output_shape[1:])} outputs an image, but wanted is one a class"
-            )
+        if len(self._model.output_shape) != 2:
+            raise self.error(f"gives {_sizes(self._model.output_shape[1:])} values an image, but wanted is one a class")
         self._input_shape = tuple(int(size or 0) for size in self._model.input_shape[1:])
-        self._outputs = int(self._model.output_shape[1] or 0)
+        self._binary = self._model.output_shape[1] == 1  # one output, which is for class 1 and against class 0
+        self._classes = 2 if self._binary else int(self._model.output_shape[1] or 0)
         names = self._model.class_names
-        if names is not None and len(names) != self._outputs:
-            raise self.error(f"names {len(names)} classes, but has {self._outputs} outputs")
+        if names is not None and len(names) != self._classes:
+            raise self.error(f"names {len(names)} classes, but its outputs are for {self._classes}")
         self._named = names is not None
-        self.class_names = names or tuple(map(str, range(self._outputs)))
+        self.class_names = names or tuple(map(str, range(self._classes)))
 
     def error(self, message: str) -> ValueError:
         """The error that says `message` of the model."""
@@ -280,13 +280,13 @@ class _Judge:
     def class_numbers(self, names: Sequence[str], data: str) -> NDArray[np.int64]:
         """The model's number of each class of the data, by name; a model without names takes the data's."""
         if not self._named:
-            if len(names) != self._outputs:
+            if len(names) != self._classes:
                 raise self.error(
-                    f"has {self._outputs} outputs and names no classes, but {data} has {len(names)} classes"
+                    f"has outputs for {self._classes} classes and names none, but {data} has {len(names)} classes"
                 )
             self.class_names = tuple(names)
-            first = f"output 0 is taken for {names[0]!r}, 1 for {names[1]!r}, and so on"
-            self._notes.append(f"its file names no classes: {first}")
+            listed = f"class 0 is taken for {names[0]!r}, 1 for {names[1]!r}{', and so on' if len(names) > 2 else ''}"
+            self._notes.append(f"its file names no classes: {listed}")
         for name in names:
             if name not in self.class_names:
                 raise self.error(unknown(f"does not know all classes of {data}", "class", name, self.class_names))
@@ -305,48 +305,56 @@ class _Judge:
         elif self._scale == (1, 0):
             seen += ", which it does not scale: if it was trained on others, scale is for that"
         shape = _sizes(self._input_shape)
-        return [f"{self._called}: {self._outputs} classes, images of {shape}, {seen}", *self._notes]
+        return [f"{self._called}: {self._classes} classes, images of {shape}, {seen}", *self._notes]
 
     def probability_note(self) -> str:
         unnamed = "" if self._named else "; its file names no classes, so these are numbers"
-        return (
-            "probabilities: the model's outputs"
-            if self._ends_in_softmax()
-            else "probabilities: the softmax of the model's outputs"
-        ) + unnamed
+        function = "" if self._gives_probabilities() else "sigmoid of " if self._binary else "softmax of "
+        return f"probabilities: {'the ' if function else ''}{function}the model's outputs{unnamed}"
 
     def loss_note(self) -> str:
         if self._model.loss is not None:
             return f"loss: {self._model.loss.name}, as it was compiled"
-        return f"loss: cross-entropy of its {'probabilities' if self._ends_in_softmax() else 'outputs as logits'}; it was not compiled"
+        return f"loss: cross-entropy of its outputs, {'probabilities' if self._gives_probabilities() else 'logits'}; it was not compiled"
 
-    def _ends_in_softmax(self) -> bool:
+    def _gives_probabilities(self) -> bool:
         last = self._model.layers[-1]
-        return isinstance(last, Softmax) or getattr(last, "activation", None) is activations.softmax
+        activation = getattr(last, "activation", None)
+        return isinstance(last, Softmax) or activation is activations.softmax or activation is activations.sigmoid
 
     # What is computed.
 
     def evaluate(
         self, x: NDArray[np.uint8], labels: NDArray[np.int64], batch_size: int | None, level: int
-    ) -> tuple[float, NDArray[np.float32]]:
-        """The loss of `model.evaluate`, and what the model said."""
+    ) -> tuple[float, NDArray[Any]]:
+        """The loss of `model.evaluate`, and what the model said, a column a class."""
         model, seen = self._ready(), _Outputs()
-        loss = self._model.loss or SparseCategoricalCrossentropy(from_logits=not self._ends_in_softmax())
+        cross_entropy = BinaryCrossentropy if self._binary else SparseCategoricalCrossentropy
+        loss = self._model.loss or cross_entropy(from_logits=not self._gives_probabilities())
         if model is not self._model:
             model.compile(loss=loss)
-        y = labels if loss.sparse else np.eye(self._outputs, dtype=np.float32)[labels]
+        y: NDArray[Any] = labels
+        if self._binary:
+            y = labels.astype(np.float32)[:, np.newaxis]
+        elif not loss.sparse:
+            y = np.eye(self._classes, dtype=np.float32)[labels]
         logs = model.evaluate(x, y, batch_size, level, callbacks=[seen], return_dict=True)
         assert isinstance(logs, dict)
-        return float(logs["loss"]), np.concatenate(seen.batches)
+        outputs = np.concatenate(seen.batches)
+        return float(logs["loss"]), self._shares(outputs) if self._binary else outputs
 
     def probabilities(self, x: NDArray[np.uint8], batch_size: int | None) -> NDArray[np.float64]:
         """(N, classes)."""
-        outputs = self._ready().predict(x, batch_size, verbose=0).astype(np.float64)
-        if self._ends_in_softmax():
-            return outputs
-        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-        return shares
+        return self._shares(self._ready().predict(x, batch_size, verbose=0))
+
+    def _shares(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What the outputs mean: (N, classes) probabilities in float64."""
+        shares = outputs.astype(np.float64)
+        if not self._gives_probabilities():
+            shares = np.hstack([np.zeros_like(shares), shares]) if self._binary else shares
+            powers = np.exp(shares - shares.max(axis=1, keepdims=True))
+            return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return np.hstack([1 - shares, shares]) if self._binary else shares
 
     def _ready(self) -> Sequential:
         """The model itself where it can be asked as it is, else a copy: the caller's model is neither compiled nor given a layer."""
