@@ -95,7 +95,7 @@ def test_lambda_is_refused_and_its_code_never_runs(path: Path) -> None:
             ["activation"],
         ),
         (
-            {"class_name": "Dense", "config": {"units": 3, "kernel_regularizer": {"class_name": "L2"}}},
+            {"class_name": "Dense", "config": {"units": 3, "kernel_regularizer": {"class_name": "Orthogonal"}}},
             ["kernel_regularizer"],
         ),
         ({"class_name": "Dense", "config": {"units": 3}}, ["Dense", "(6, 6, 1)"]),
@@ -185,7 +185,7 @@ def test_what_is_missing_or_of_another_kind_is_named(
             {"class_name": "SGD", "config": {"momentum": 0.9}},
             ["optimizer_weights", "10 arrays", "SGD"],
         ),
-        ("loss", "mse", ["loss 'mse'"]),
+        ("loss", "mape", ["loss 'mape'"]),
         ("loss", {"class_name": "function", "config": "my_loss"}, ["loss", "my_loss"]),
         ("loss", {"a": "mse", "b": "mse"}, ["loss"]),
         ("metrics", ["auc"], ["metric 'auc'"]),

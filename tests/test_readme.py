@@ -42,7 +42,12 @@ def test_the_first_command_trains_on_digits(tmp_path: Path) -> None:
     train = blocks("sh")[0].strip().partition(" && ")[2]
     output = run([sys.executable, *train.split()[1:]], tmp_path)
     assert float(re.findall(r"accuracy[= ]([01]\.\d+)", output)[-1]) > 0.95
-    assert {file.name for file in tmp_path.glob("runs/*/*")} == {"model.h5", "history.csv", "args.json"}
+    assert {file.name for file in tmp_path.glob("runs/*/*")} == {
+        "model.h5",
+        "history.csv",
+        "args.json",
+        "checkpoint.safetensors",
+    }
 
 
 def test_the_script_trains_and_saves(tmp_path: Path) -> None:

@@ -60,7 +60,12 @@ def test_a_run_folder_holds_the_model_its_history_and_its_arguments(
 ) -> None:
     done, folder = digits_run
     assert re.fullmatch(r"digits-\d{8}-\d{6}", folder.name)
-    assert sorted(path.name for path in folder.iterdir()) == ["args.json", "history.csv", "model.h5"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "args.json",
+        "checkpoint.safetensors",
+        "history.csv",
+        "model.h5",
+    ]
     _, (x, y) = datasets.digits.load_data()
     model = models.load_model(folder / "model.h5")
     assert model.class_names == datasets.digits.CLASS_NAMES
@@ -98,7 +103,7 @@ def test_a_run_that_is_there_is_not_written_over(
     done = command("--dataset", "digits", "--out", str(folder), cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == (
-        f"fastcnn.train: {folder} holds a run already (model.h5, history.csv, args.json); name another folder, or move that run away\n"
+        f"fastcnn.train: {folder} holds a run already (model.h5, history.csv, args.json, checkpoint.safetensors); name another folder, or move that run away\n"
     )
     assert (folder / "model.h5").read_bytes() == before
 
@@ -208,6 +213,7 @@ def test_ctrl_c_keeps_the_model_as_it_is(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # which nohup has taken away
     )
     assert process.stdout is not None
     for line in process.stdout:
@@ -220,7 +226,8 @@ def test_ctrl_c_keeps_the_model_as_it_is(tmp_path: Path) -> None:
     finished = 2 + out.count("Epoch ")
     assert process.returncode == 130
     said = re.fullmatch(
-        r"fastcnn\.train: stopped in epoch (\d+) of 500; kept in run: model\.h5 \(as after step ([\d,]+)\), history\.csv \((\d+) finished epochs\), args\.json\n",
+        r"fastcnn\.train: stopped in epoch (\d+) of 500; kept in run: model\.h5 \(as after step ([\d,]+)\), history\.csv \((\d+) finished epochs\), args\.json\n"
+        r"to go on: python -m fastcnn\.train --resume run\n",
         err,
     )
     assert said

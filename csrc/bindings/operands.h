@@ -90,6 +90,11 @@ struct Place {
   void see(const std::optional<Operand<T>>& operand) {
     if (operand) see(*operand);
   }
+  // What may lie on the CPU wherever the others do.
+  template <class T>
+  void see_label(const Operand<T>& operand) {
+    if (!operand.on_cpu()) see(operand);
+  }
 };
 
 template <class... Operands>
@@ -181,7 +186,7 @@ class Call {
   template <class T>
   bool stays(const Operand<T>& operand) const {
     const Tensor* const tensor = operand.tensor();
-    if (tensor == nullptr) return context.device.is_cpu();
+    if (operand.on_cpu() && (tensor == nullptr || !context.device.is_cpu())) return context.device.is_cpu();
     if (tensor->device() != context.device)
       reject("operands", "one lies on ", tensor->device().str(), ", but the operation runs on ", context.device.str());
     return true;

@@ -87,11 +87,15 @@ void add_pooling(py::module_& module) {
 
 // A function of one array to another of its shape: work(call, x, y).
 template <class Work>
-py::object map_array(const FloatOperand& x, const Work& work) {
-  const Place place = place_of(x);
+py::object map_array(const FloatOperand& x, const Work& work, const Place& place) {
   Result<float> y(place, x.shape());
   run_call(place, [&](Call& call) { work(call, call.in(x), call.out(y)); });
   return y.object;
+}
+
+template <class Work>
+py::object map_array(const FloatOperand& x, const Work& work) {
+  return map_array(x, work, place_of(x));
 }
 
 void add_elementwise(py::module_& module) {
@@ -106,7 +110,8 @@ void add_elementwise(py::module_& module) {
       [](const FloatOperand& dy, const FloatOperand& y) {
         check_shape("sigmoid_backward", "y", y.shape(), dy.shape());
         return map_array(
-            dy, [&](Call& call, const float* from, float* to) { sigmoid_backward(call.context, dy.size(), from, call.in(y), to); });
+            dy, [&](Call& call, const float* from, float* to) { sigmoid_backward(call.context, dy.size(), from, call.in(y), to); },
+            place_of(dy, y));
       },
       py::arg("dy"), py::arg("y"));
   module.def(
@@ -119,8 +124,9 @@ void add_elementwise(py::module_& module) {
       "relu_backward",
       [](const FloatOperand& dy, const FloatOperand& y) {
         check_shape("relu_backward", "y", y.shape(), dy.shape());
-        return map_array(dy,
-                         [&](Call& call, const float* from, float* to) { relu_backward(call.context, dy.size(), from, call.in(y), to); });
+        return map_array(
+            dy, [&](Call& call, const float* from, float* to) { relu_backward(call.context, dy.size(), from, call.in(y), to); },
+            place_of(dy, y));
       },
       py::arg("dy"), py::arg("y"));
   module.def(
@@ -169,9 +175,12 @@ void add_softmax(py::module_& module) {
       [](const FloatOperand& dy, const FloatOperand& y) {
         const auto [rows, K] = rows_of("softmax_backward", dy);
         check_shape("softmax_backward", "y", y.shape(), dy.shape());
-        return map_array(dy, [&, rows = rows, K = K](Call& call, const float* from, float* to) {
-          softmax_backward(call.context, rows, K, from, call.in(y), to);
-        });
+        return map_array(
+            dy,
+            [&, rows = rows, K = K](Call& call, const float* from, float* to) {
+              softmax_backward(call.context, rows, K, from, call.in(y), to);
+            },
+            place_of(dy, y));
       },
       py::arg("dy"), py::arg("y"));
 }

@@ -34,7 +34,10 @@ Tensor tensor_from(const py::array& array, const std::string& device) {
     if (!array.dtype().equal(py::dtype(name_of(dtype)))) continue;
     if ((array.flags() & py::array::c_style) == 0) reject("Tensor", "the array must lie in C order");
     Tensor tensor(dtype, shape_of("Tensor", array), device_of("Tensor", device));
-    without_gil([&] { device::copy_in(tensor.device(), tensor.data(), array.data(), tensor.bytes()); });
+    without_gil([&] {
+      device::copy_in(tensor.device(), tensor.data(), array.data(), tensor.bytes());
+      device::synchronize(tensor.device());  // the array may lie in pinned memory, and change as soon as this returns
+    });
     return tensor;
   }
   reject("Tensor", "dtype must be uint8, uint16, int32, int64, float32 or float64, but is ", py::str(array.dtype()).cast<std::string>());
@@ -43,13 +46,19 @@ Tensor tensor_from(const py::array& array, const std::string& device) {
 py::array numpy_from(const Tensor& tensor) {
   py::array array(py::dtype(name_of(tensor.dtype())), tuple_of(tensor.shape()).cast<std::vector<py::ssize_t>>());
   void* const to = array.mutable_data();
-  without_gil([&] { device::copy_out(tensor.device(), to, tensor.data(), tensor.bytes()); });
+  without_gil([&] {
+    device::copy_out(tensor.device(), to, tensor.data(), tensor.bytes());
+    device::synchronize(tensor.device());  // and says what was found wrong
+  });
   return array;
 }
 
 Tensor copy_of(const Tensor& tensor) {
   Tensor copy(tensor.dtype(), tensor.shape(), tensor.device());
-  without_gil([&] { device::copy(tensor.device(), copy.data(), tensor.data(), tensor.bytes()); });
+  without_gil([&] {
+    device::copy(tensor.device(), copy.data(), tensor.data(), tensor.bytes());
+    if (tensor.foreign()) device::synchronize(tensor.device());  // its owner may use the memory again as soon as this returns
+  });
   return copy;
 }
 

@@ -51,7 +51,8 @@ void add_losses(py::module_& module) {
           reject("softmax_cross_entropy", "labels that are probabilities must have shape ", x.shape().str(), ", but have shape ",
                  shape.str());
         check_weights("softmax_cross_entropy", weights, op.N);
-        const Place place = place_of(x);
+        Place place = place_of(x, weights);
+        std::visit([&](const auto& given) { place.see_label(given); }, labels);
         Result<float> loss(place, {op.N}), dx(place, {op.N, op.K});
         run_call(place, [&](Call& call) {
           Targets targets;

@@ -34,7 +34,25 @@ std::string why_not_cuda(int index) {
                            : cuda()->why_not(index);
 }
 
-std::string name(Device device) { return device.is_cpu() ? "cpu" : cuda()->name(device.index()); }
+namespace {
+
+constexpr int remembered = 64;
+std::atomic<bool> works[remembered];
+
+// The backend of a GPU. Throws DeviceError for one that cannot be used.
+Backend& usable(int index) {
+  const bool known = index >= 0 && index < remembered && works[index].load(std::memory_order_relaxed);
+  if (!known) {
+    const std::string reason = why_not_cuda(index);
+    if (!reason.empty()) throw DeviceError("device " + Device::cuda(index).str() + ": " + reason);
+    if (index < remembered) works[index].store(true, std::memory_order_relaxed);
+  }
+  return *cuda();
+}
+
+}  // namespace
+
+std::string name(Device device) { return device.is_cpu() ? "cpu" : usable(device.index()).name(device.index()); }
 
 Device current() {
   int choice = chosen.load(std::memory_order_relaxed);
@@ -49,10 +67,7 @@ Device current() {
 }
 
 void set_current(Device device) {
-  if (!device.is_cpu()) {
-    const std::string reason = why_not_cuda(device.index());
-    if (!reason.empty()) throw DeviceError("device " + device.str() + ": " + reason);
-  }
+  if (!device.is_cpu()) usable(device.index());
   chosen.store(device.is_cpu() ? the_cpu : device.index(), std::memory_order_relaxed);
 }
 
@@ -61,7 +76,7 @@ void choose_automatically() { chosen.store(undecided, std::memory_order_relaxed)
 void set_announcer(void (*announce)(Device device)) { announcer = announce; }
 
 void* allocate(Device device, size_t bytes) {
-  if (!device.is_cpu()) return cuda()->allocate(device.index(), bytes);
+  if (!device.is_cpu()) return usable(device.index()).allocate(device.index(), bytes);
   void* const memory = std::aligned_alloc(cache_line, (bytes + cache_line - 1) / cache_line * cache_line);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
@@ -80,7 +95,7 @@ void copy_in(Device device, void* to, const void* from, size_t bytes) {
   if (device.is_cpu())
     std::memcpy(to, from, bytes);
   else
-    cuda()->copy_in(device.index(), to, from, bytes);
+    usable(device.index()).copy_in(device.index(), to, from, bytes);
 }
 
 void copy_out(Device device, void* to, const void* from, size_t bytes) {
@@ -88,7 +103,7 @@ void copy_out(Device device, void* to, const void* from, size_t bytes) {
   if (device.is_cpu())
     std::memcpy(to, from, bytes);
   else
-    cuda()->copy_out(device.index(), to, from, bytes);
+    usable(device.index()).copy_out(device.index(), to, from, bytes);
 }
 
 void copy(Device device, void* to, const void* from, size_t bytes) {
@@ -96,7 +111,7 @@ void copy(Device device, void* to, const void* from, size_t bytes) {
   if (device.is_cpu())
     std::memcpy(to, from, bytes);
   else
-    cuda()->copy(device.index(), to, from, bytes);
+    usable(device.index()).copy(device.index(), to, from, bytes);
 }
 
 void fill_with_zeros(Device device, void* memory, size_t bytes) {
@@ -104,18 +119,18 @@ void fill_with_zeros(Device device, void* memory, size_t bytes) {
   if (device.is_cpu())
     std::memset(memory, 0, bytes);
   else
-    cuda()->fill_with_zeros(device.index(), memory, bytes);
+    usable(device.index()).fill_with_zeros(device.index(), memory, bytes);
 }
 
 void synchronize(Device device) {
-  if (!device.is_cpu()) cuda()->synchronize(device.index());
+  if (!device.is_cpu()) usable(device.index()).synchronize(device.index());
 }
 
 void let_wait(Device device, void* stream) {
-  if (!device.is_cpu()) cuda()->let_wait(device.index(), stream);
+  if (!device.is_cpu()) usable(device.index()).let_wait(device.index(), stream);
 }
 
-Fault* fault(Device device) { return cuda()->fault(device.index()); }
+Fault* fault(Device device) { return usable(device.index()).fault(device.index()); }
 
 bool synchronous() {
   static const bool asked = [] {
@@ -126,7 +141,7 @@ bool synchronous() {
 }
 
 Parallel parallel(Device device) {
-  return device.is_cpu() ? pool::parallel() : Parallel{nullptr, nullptr, 1, cuda()->stream(device.index()), device.index()};
+  return device.is_cpu() ? pool::parallel() : Parallel{nullptr, nullptr, 1, usable(device.index()).stream(device.index()), device.index()};
 }
 
 }  // namespace fastcnn::device

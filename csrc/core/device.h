@@ -24,7 +24,7 @@ class Backend {
   virtual void copy_out(int index, void* to, const void* from, size_t bytes) = 0;  // to the CPU; waits
   virtual void copy(int index, void* to, const void* from, size_t bytes) = 0;      // within the device
   virtual void fill_with_zeros(int index, void* memory, size_t bytes) = 0;
-  virtual void synchronize(int index) = 0;  // waits, and throws what went wrong since
+  virtual void synchronize(int index) = 0;  // waits, and throws what went wrong since, faults that kernels found too
   virtual void* stream(int index) = 0;
   virtual void let_wait(int index, void* stream) = 0;  // another library's stream, for all that was given to ours
   virtual Fault* fault(int index) = 0;                 // of the device, in memory that the CPU sees too
@@ -45,7 +45,7 @@ void choose_automatically();
 // Called when the automatic choice is a GPU, so that the user learns of it.
 void set_announcer(void (*announce)(Device device));
 
-// The functions of the device's backend; those of the CPU are the C library's.
+// The functions of the device's backend; those of the CPU are the C library's. For a GPU that cannot be used they throw DeviceError.
 void* allocate(Device device, size_t bytes);  // bytes > 0
 void release(Device device, void* memory) noexcept;
 void copy_in(Device device, void* to, const void* from, size_t bytes);

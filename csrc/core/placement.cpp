@@ -13,17 +13,21 @@ Sleeper::Sleeper() : thread_(static_cast<pid_t>(syscall(SYS_gettid))) {}
 
 // Failures (a machine with more processors than cpu_set_t has, a sandbox that forbids it) leave the thread where it may run already.
 void Sleeper::keep_off_my_processor() {
-  if (kept_off_) return;  // a second waker came before the thread ran: allowed_ must stay what it was
   const int mine = sched_getcpu();
-  if (mine < 0 || mine >= CPU_SETSIZE || sched_getaffinity(thread_, sizeof allowed_, &allowed_) != 0) return;
-  cpu_set_t others = allowed_;
+  if (mine < 0 || mine >= CPU_SETSIZE) return;
+  if (!kept_off_ && sched_getaffinity(thread_, sizeof allowed_, &allowed_) != 0) return;
+  cpu_set_t others = allowed_;  // also where another waker came before, and the thread has not run yet
   CPU_CLR(mine, &others);
   if (CPU_COUNT(&others) == 0 || CPU_EQUAL(&others, &allowed_)) return;
-  kept_off_ = sched_setaffinity(thread_, sizeof others, &others) == 0;
+  if (sched_setaffinity(thread_, sizeof others, &others) != 0) return;
+  narrowed_ = others;
+  kept_off_ = true;
 }
 
 void Sleeper::may_run_anywhere() {
-  if (kept_off_) sched_setaffinity(0, sizeof allowed_, &allowed_);
+  cpu_set_t now;
+  if (kept_off_ && sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, &narrowed_))
+    sched_setaffinity(0, sizeof allowed_, &allowed_);
   kept_off_ = false;
 }
 

@@ -18,13 +18,14 @@ class Sleeper {
   // Called by a waker while this thread sleeps, under the lock that it sleeps on.
   void keep_off_my_processor();
 
-  // Called by this thread, awake again.
+  // Called by this thread each time that it wakes, under that lock. What somebody else has set meanwhile stays.
   void may_run_anywhere();
 
  private:
 #ifdef __linux__
   pid_t thread_;
-  cpu_set_t allowed_;
+  cpu_set_t allowed_;   // before it was kept off
+  cpu_set_t narrowed_;  // while it is
   bool kept_off_ = false;
 #endif
 };

@@ -158,15 +158,15 @@ class Pool {
 
   void sleep(int worker, uint64_t seen) {
     Sleeper me;
-    {
-      std::unique_lock<std::mutex> lock(sleep_mutex_);
-      sleepers_[static_cast<size_t>(worker)] = &me;
-      sleeping_.fetch_add(1, std::memory_order_seq_cst);
-      wake_.wait(lock, [&] { return stop_.load() || joinable(state_.load(std::memory_order_seq_cst), seen); });
-      sleeping_.fetch_sub(1, std::memory_order_seq_cst);
-      sleepers_[static_cast<size_t>(worker)] = nullptr;
+    std::unique_lock<std::mutex> lock(sleep_mutex_);
+    sleepers_[static_cast<size_t>(worker)] = &me;
+    sleeping_.fetch_add(1, std::memory_order_seq_cst);
+    while (!stop_.load() && !joinable(state_.load(std::memory_order_seq_cst), seen)) {
+      wake_.wait(lock);
+      me.may_run_anywhere();  // each time: who wakes too late for a job goes on sleeping
     }
-    me.may_run_anywhere();
+    sleeping_.fetch_sub(1, std::memory_order_seq_cst);
+    sleepers_[static_cast<size_t>(worker)] = nullptr;
   }
 
   void wake() {

@@ -27,7 +27,7 @@ __global__ void nothing() {}
 std::string described(cudaError_t error) { return std::string(cudaGetErrorString(error)) + " (" + cudaGetErrorName(error) + ")"; }
 
 // Whether the build has machine code, or PTX, for it.
-std::string why_no_kernels(int index) {
+std::string why_no_kernels(int index) try {
   const OnDevice here(index);
   cudaFuncAttributes attributes = {};
   const cudaError_t error = cudaFuncGetAttributes(&attributes, nothing);
@@ -39,6 +39,8 @@ std::string why_no_kernels(int index) {
     return "this build has no kernels for the GPU's architecture, " + std::to_string(gpu.major) + "." + std::to_string(gpu.minor) + " (" +
            gpu.name + ")";
   return described(error);
+} catch (const DeviceError& error) {
+  return error.what();
 }
 
 // 13000 as "13.0".
@@ -64,11 +66,11 @@ void throw_if_forked() {
 class Gpus : public device::Backend {
  public:
   std::string why_not(int index) override {
-    if (forked()) return after_fork;
     int driver = 0, runtime = 0, count = 0;
     cudaDriverGetVersion(&driver);
     cudaRuntimeGetVersion(&runtime);
     if (driver == 0) return "no NVIDIA driver is installed";
+    if (forked()) return after_fork;
     const cudaError_t error = cudaGetDeviceCount(&count);
     if (error == cudaSuccess && count > 0) {
       const int usable = std::min(count, most_gpus);
@@ -114,9 +116,10 @@ class Gpus : public device::Backend {
     copy_on_stream(index, to, from, bytes, cudaMemcpyHostToDevice, "copying to the device");
   }
 
+  // Throws no fault: what belongs together is brought back together.
   void copy_out(int index, void* to, const void* from, size_t bytes) override {
     copy_on_stream(index, to, from, bytes, cudaMemcpyDeviceToHost, "copying from the device");
-    synchronize(index);
+    wait(index);
   }
 
   void copy(int index, void* to, const void* from, size_t bytes) override {
@@ -130,12 +133,14 @@ class Gpus : public device::Backend {
   }
 
   void synchronize(int index) override {
-    check(cudaStreamSynchronize(stream_of(index)), "a kernel");
-    Fault& fault = *fault_of(index);
-    if (fault.raise == nullptr) return;
-    const Fault found = fault;
-    fault.raise = nullptr;
-    found.raise(found);
+    wait(index);
+    Fault found;
+    {
+      const std::lock_guard<std::mutex> one_takes_it(fault_mutex_);
+      found = *fault_of(index);
+      fault_of(index)->raise = nullptr;
+    }
+    if (found.raise != nullptr) found.raise(found);
   }
 
   void* stream(int index) override { return stream_of(index); }
@@ -184,7 +189,14 @@ class Gpus : public device::Backend {
     check(cudaMemcpyAsync(to, from, bytes, kind, stream), what);
   }
 
+  void wait(int index) {
+    const cudaStream_t stream = stream_of(index);
+    const OnDevice here(index);
+    check(cudaStreamSynchronize(stream), "a kernel");
+  }
+
   std::array<Gpu, most_gpus> gpus_;
+  std::mutex fault_mutex_;
 };
 
 const bool provided = [] {
@@ -201,7 +213,7 @@ OnDevice::OnDevice(int index) : before_(index) {
 }
 
 OnDevice::~OnDevice() {
-  if (changed_) cudaSetDevice(before_);
+  if (changed_ && cudaSetDevice(before_) != cudaSuccess) cudaGetLastError();  // its trouble is not that of the work here
 }
 
 void throw_if_launch_failed() { check(cudaGetLastError(), "a launch"); }

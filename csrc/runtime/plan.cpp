@@ -123,10 +123,10 @@ void Plan::run_forward(std::vector<Stage>& stages, const Batch& batch, bool trai
 }
 
 void Plan::forward(const Batch& batch, float* output) {
+  last_n_ = 0;  // until it is done
   reserve(batch.n, false);
   bring_model();
   const Batch there = bring(batch);
-  last_n_ = 0;
   run_forward(stages_, there, false, {});
   run_forward(head_, there, false, {});
   copy_outputs(batch.n, output);
@@ -145,10 +145,10 @@ void Plan::outputs(float* to) {
 }
 
 void Plan::evaluate(const Batch& batch) {
+  last_n_ = 0;  // until it is done
   reserve(batch.n, false);
   bring_model();
   const Batch there = bring(batch);
-  last_n_ = 0;
   run_forward(stages_, there, false, {});
   run_forward(loss_, there, false, {});
   add_penalties(batch.n, false);
@@ -157,10 +157,10 @@ void Plan::evaluate(const Batch& batch) {
 
 void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learning_rate) {
   if (!optimizer_) reject("plan", "it was made without an optimizer, so it cannot train");
+  last_n_ = 0;  // until it is done
   reserve(batch.n, true);
   bring_model();
   const Batch there = bring(batch);
-  last_n_ = 0;
   const RandomKey key{seed, static_cast<uint64_t>(step), 0};
   run_forward(stages_, there, true, key);
   const auto backward = [&](std::vector<Stage>& stages) {
@@ -267,7 +267,11 @@ Samples Plan::hold_samples(const Batch& all) {
 void Plan::hold_order(const int64_t* rows, int64_t n) {
   if (copies_.held.n == 0) return;
   copies_.held_order = nullptr;  // until it is there
-  copies_.order.copy(context_.device, rows, static_cast<size_t>(n) * sizeof(int64_t));
+  try {
+    copies_.order.copy(context_.device, rows, static_cast<size_t>(n) * sizeof(int64_t));
+  } catch (const OutOfMemory&) {
+    return;  // each batch's rows are sent by themselves
+  }
   copies_.held_order = rows;
   copies_.held_order_size = n;
 }

@@ -42,7 +42,8 @@ class Sequential(Stack):
     All weights lie in one buffer. Two models may share layers, as in transfer learning, and so their weights.
 
     Attributes: `name`, `layers`, `optimizer`, `loss`, `metrics`, `compiled`, `history` (that of the last `fit`; AttributeError before),
-    `stop_training`, which a callback sets to end `fit`, and `seed`, of shuffling and dropout: from `set_seed`, or else from the system.
+    `stop_training`, which a callback sets to end `fit`, `seed`, of shuffling and dropout: from `set_seed`, or else from the system; and
+    `epochs_done`, the number of the last epoch that `fit` has finished: with `initial_epoch=model.epochs_done` it goes on from there.
     """
 
     history: History
@@ -56,12 +57,14 @@ class Sequential(Stack):
         self._plan: Plan | None = None
         self._planned: tuple[Any, ...] = ()
         self.seed = config.draw_seed()
+        self.epochs_done = 0
         super().__init__(layers, name)
 
     def save(self, filepath: str | os.PathLike[str]) -> None:
-        """Writes the model, its weights and its optimizer's state into a file that Keras reads, whole or not at all.
+        """Writes the model, its weights and its optimizer's state into a file, whole or not at all.
 
-        filepath : ends in .keras, or in .h5 for Keras's legacy format. ValueError otherwise. Folders that are missing are made.
+        filepath : ends in .keras, or in .h5 for Keras's legacy format, which Keras reads too; or in .safetensors for a checkpoint, from which a
+            training goes on bit for bit. ValueError otherwise. Folders that are missing are made.
         """
         formats.chosen(filepath, "save").save(self, filepath)
 

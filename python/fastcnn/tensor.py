@@ -32,8 +32,8 @@ class Tensor:
     Raises TypeError for another dtype, ValueError for a device of another name, MemoryError where the device is full and DeviceError where it
     does not work.
 
-    Work on a GPU goes on while Python does: what waits for it is `numpy()` (and what else reads values) and `fastcnn.cuda.synchronize()`.
-    What went wrong meanwhile, such as a label that is no class, is raised there.
+    Operations on a GPU are started, and not waited for: what waits is `numpy()` (and what else reads values), `fastcnn.cuda.synchronize()`, and
+    a Tensor that is given up. What went wrong meanwhile, such as a label that is no class, is raised by the first two.
     """
 
     def __init__(self, value: Any, device: str | None = None) -> None:
@@ -132,8 +132,9 @@ class Tensor:
 def from_dlpack(value: Any) -> Tensor:
     """A Tensor of memory that another library keeps: nothing is copied, and what either writes the other sees.
 
-    value : anything that speaks DLPack, on the CPU or a GPU, in C order, not read-only. The library's own work on it, on whichever stream, is
-    done before ours begins. BufferError where it cannot be.
+    value : anything that speaks DLPack, on the CPU or a GPU, in C order, not read-only. On a GPU, our work on it waits for what the library's
+    current stream had to do when this was called; for what either library does to it later, the user must wait. An array of a library whose
+    arrays do not change, such as JAX's, must not be given to what works in place. BufferError where it cannot be.
     """
     return Tensor._of(_lent(value))
 

@@ -17,6 +17,8 @@ the result in a run folder:
                 Keras reads it too
   history.csv   loss and accuracy of every epoch, on training and test images
   args.json     what was asked, the seed, the classes, versions and machine
+  checkpoint.safetensors
+                from which --resume goes on, after Ctrl-C, a crash, a power cut
 """
 
 _EPILOG = """\
@@ -27,12 +29,16 @@ examples:
       CIFAR-10, ten epochs, about 0.7 test accuracy; downloads 170 MB once
   python -m fastcnn.train --data-dir ~/data --epochs 20 --seed 1 --out runs/a
       data from a folder of yours, twice as long, repeatable, kept in runs/a
+  python -m fastcnn.train --resume runs/a
+      goes on where that run was stopped, and ends as if it had not been;
+      with --epochs 30 for longer than it was asked for
 
 where CIFAR-10 and CIFAR-100 are looked for: --data-dir alone if it is given,
 else the folder that FASTCNN_DATA names, then the cache (~/.cache/fastcnn).
 cifar100-coarse is CIFAR-100 with its 20 superclasses in place of 100 classes.
 
-Ctrl-C keeps the model as it is at that moment, and the finished epochs.
+Ctrl-C keeps the model as it is at that moment, and the finished epochs, from
+which --resume goes on.
 
 exit codes: 0 done; 1 could not be done (no data, no such device, a folder that
 cannot be written); 2 the command was not understood; 130 Ctrl-C.
@@ -48,11 +54,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.data_dir is not None and options.dataset == "digits":
         parser.error("--data-dir is for CIFAR; the digits are built in")
 
+    given = vars(options)
+    resumed = given.pop("resume")
+    if resumed is not None:
+        for name in ("dataset", "batch_size", "learning_rate", "seed", "out"):
+            if given.pop(name) != parser.get_default(name):
+                parser.error(f"--{name.replace('_', '-')} is the run's own, so it cannot be given with --resume")
+        if given["device"] == parser.get_default("device"):
+            given["device"] = None  # the run's
+    elif options.epochs is None:
+        given["epochs"] = 10
+
     def work() -> None:
         from fastcnn import tutorial
 
-        result = tutorial.train(**vars(options))
-        print(f"kept in {result.folder}: model.h5, history.csv, args.json")
+        result = tutorial.train(**given) if resumed is None else tutorial.resume(resumed, **given)
+        print(f"kept in {result.folder}")
         print(f"test accuracy {result.accuracy:.4f}, test loss {result.loss:.4f}")
 
     return run("train", work)
@@ -63,7 +80,12 @@ def _parser() -> Parser:
     add = parser.add_argument
     add_dataset(parser, "what to train on", default="cifar10")
     add("--data-dir", metavar="DIR", help="the folder that holds CIFAR; nothing is downloaded into it")
-    add("--epochs", type=integer(1), default=10, metavar="N", help="passes over the training images (default: 10)")
+    add(
+        "--resume",
+        metavar="DIR",
+        help="go on with the run in this folder; of the others, --epochs, --data-dir, --device and --threads go with it",
+    )
+    add("--epochs", type=integer(1), metavar="N", help="passes over the training images (default: 10)")
     add("--batch-size", type=integer(1), default=32, metavar="N", help="images a step (default: 32)")
     add("--learning-rate", type=positive, default=0.001, metavar="X", help="Adam's step size (default: 0.001)")
     add(

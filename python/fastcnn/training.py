@@ -83,6 +83,7 @@ def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
                     logs.update({f"val_{name}": value for name, value in seen.items()})
             finally:
                 progress.close()
+            model.epochs_done = epoch + 1
             callbacks.call("on_epoch_end", epoch, logs)
             progress.finish(values(logs))
             if model.stop_training:

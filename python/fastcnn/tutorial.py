@@ -1,14 +1,15 @@
-"""The tutorial's network, and the job around it: what `python -m fastcnn.train` does, as two functions.
+"""The tutorial's network, and the job around it: what `python -m fastcnn.train` does, as functions.
 
-`tutorial_model` makes the network, `train` trains it on a data set into a run folder. The command line is `train.py`.
+`tutorial_model` makes the network, `train` trains it on a data set into a run folder, and `resume` goes on with such a run. The command line is
+`train.py`.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import platform
+import shlex
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,20 +20,22 @@ import numpy as np
 
 import fastcnn
 from fastcnn import config
-from fastcnn.callbacks import Callback, History, ModelCheckpoint
+from fastcnn.callbacks import Callback, History
 from fastcnn.datasets import named
-from fastcnn.formats.atomic import replaced
+from fastcnn.errors import FormatError
+from fastcnn.formats import atomic, checkpoint
 from fastcnn.info import info
 from fastcnn.layers import Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, Rescaling
 from fastcnn.losses import SparseCategoricalCrossentropy
-from fastcnn.models import Sequential
+from fastcnn.models import Sequential, load_model
 from fastcnn.optimizers import Adam
 
-__all__ = ["DATASETS", "Result", "train", "tutorial_model"]
+__all__ = ["DATASETS", "Result", "resume", "train", "tutorial_model"]
 
 DATASETS = named.NAMES
 
-_FILES = ("model.h5", "history.csv", "args.json")
+_MODEL, _HISTORY, _ARGUMENTS, _CHECKPOINT = "model.h5", "history.csv", "args.json", "checkpoint.safetensors"
+_FILES = (_MODEL, _HISTORY, _ARGUMENTS, _CHECKPOINT)
 
 
 class Result(NamedTuple):
@@ -73,7 +76,7 @@ def train(
     dataset: str = "cifar10",
     *,
     data_dir: str | os.PathLike[str] | None = None,
-    device: str = "auto",
+    device: str | None = None,
     epochs: int = 10,
     batch_size: int = 32,
     learning_rate: float = 0.001,
@@ -85,13 +88,14 @@ def train(
     """Trains `tutorial_model` on raw pixels with Adam, and keeps everything in a run folder.
 
     The folder holds `model.h5`, written after each epoch, which takes raw pixels, holds the names of the classes, and which Keras reads too; `history.csv`, one line an epoch;
-    and `args.json`: the arguments, the seed, the classes, and the versions and machine that were used.
+    `args.json`: the arguments, the seed, the classes, and the versions and machine that were used; and `checkpoint.safetensors`, from which `resume`
+    goes on after whatever has stopped the run.
 
     Parameters
     ----------
     dataset : "cifar10", "cifar100", "cifar100-coarse" (its 20 superclasses) or "digits". data_dir : where CIFAR lies; None means FASTCNN_DATA, the
         cache, or a download. digits are built in.
-    device : "auto", "cpu" or "cuda". threads : of the CPU; None leaves the setting as it is.
+    device : as for `fastcnn.set_device`. threads : of the CPU. None leaves the setting as it is.
     epochs, batch_size, learning_rate : of the training, as in `fit` and `Adam`.
     seed : for repeatable runs; None draws one, which args.json tells.
     out : the run folder; it may exist, but may not hold a run. None means runs/<dataset>-<time>.
@@ -100,25 +104,10 @@ def train(
     The test images are the validation data of every epoch, as in the tutorial. device, threads and seed are settings of the process and stay set.
 
     Raises what `fastcnn.set_device` and `load_data` raise, FileExistsError where `out` holds a run, OSError where it cannot be written. Ctrl-C
-    raises KeyboardInterrupt, after the model has been saved as it then is; its message says what was kept.
+    raises KeyboardInterrupt, after the model has been saved as it then is; its message says what was kept, and how to go on.
     """
     named.check(dataset, data_dir, "train")
-    config.set_device(device)
-    if threads is not None:
-        config.set_threads(threads)
     seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
-    config.set_seed(seed)
-    (x, y), (test_x, test_y), class_names = named.load(dataset, data_dir, "train")
-    folder = _run_folder(dataset, out)
-
-    facts = info()
-    if verbose:
-        chosen = f" (device {device!r})" if device == "auto" else ""
-        print(
-            f"fastcnn {facts['version']} on {facts['device']}{chosen}, {facts['instruction_set']}, {facts['threads']} threads, seed {seed}"
-        )
-        print(f"{dataset}: {len(x):,} images to train on, {len(test_x):,} to test, {'x'.join(map(str, x.shape[1:]))}")
-        print(f"run folder: {folder}", flush=True)
     asked = {
         "dataset": dataset,
         "data_dir": None if data_dir is None else os.fspath(data_dir),
@@ -128,32 +117,106 @@ def train(
         "learning_rate": learning_rate,
         "seed": seed,
         "threads": threads,
-        "out": os.fspath(folder),
     }
-    _write_arguments(folder / "args.json", asked, class_names, facts)
+    _set(device, threads)
+    data = named.load(dataset, data_dir, "train")
+    folder = _run_folder(dataset, out)
+    asked["out"] = os.fspath(folder)
+    _write_arguments(folder / _ARGUMENTS, asked, data[2])
+    return _run(asked, data, folder, None, verbose)
 
-    model = tutorial_model(x.shape[1:], len(class_names))
-    model.class_names = class_names
-    model.compile(Adam(learning_rate=learning_rate), SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
-    watchers = [ModelCheckpoint(folder / "model.h5"), _HistoryFile(folder / "history.csv")]
+
+def resume(
+    folder: str | os.PathLike[str],
+    *,
+    epochs: int | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    verbose: int | str = "auto",
+) -> Result:
+    """Goes on with a run of `train` that was stopped, by Ctrl-C, a crash or a power cut, from the end of the last epoch that its checkpoint knows.
+
+    On the same machine and device it ends with the bits of a run that was never stopped.
+
+    folder : the run's. epochs : how many there are to be in all; None means what the run was asked for. data_dir, device, threads : None means as
+    before. Raises FileNotFoundError where there is no run, FormatError where its files are damaged, and what `train` raises.
+    """
+    run = Path(folder)
+    asked = _read_arguments(run / _ARGUMENTS)
+    given = {"epochs": epochs, "data_dir": data_dir, "device": device, "threads": threads}
+    asked.update({name: value for name, value in given.items() if value is not None})
+    named.check(asked["dataset"], asked["data_dir"], "train")
+    _set(asked["device"], asked["threads"])
+    saved = run / _CHECKPOINT
+    return _run(
+        asked, named.load(asked["dataset"], asked["data_dir"], "train"), run, saved if saved.exists() else None, verbose
+    )
+
+
+def _set(device: str | None, threads: int | None) -> None:
+    if device is not None:
+        config.set_device(device)
+    if threads is not None:
+        config.set_threads(threads)
+
+
+def _run(asked: dict[str, Any], data: Any, folder: Path, saved: Path | None, verbose: int | str) -> Result:
+    """Trains from the beginning, or from a checkpoint, to the end."""
+    (x, y), (test_x, test_y), class_names = data
+    config.set_seed(asked["seed"])
+    if verbose:
+        _say(asked, x, test_x, folder)
+    rows: list[list[str]] = []
+    if saved is None:
+        model = tutorial_model(x.shape[1:], len(class_names))
+        model.class_names = class_names
+        adam = Adam(learning_rate=asked["learning_rate"])
+        model.compile(adam, SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    else:
+        model = load_model(saved)
+        rows = _rows(saved)
+        if verbose:
+            print(f"goes on after epoch {model.epochs_done} of {asked['epochs']}", flush=True)
+    keeper = _Keeper(folder, rows)
+    keeper.write(model)
+    done, epochs = model.epochs_done, asked["epochs"]
     try:
-        history = model.fit(x, y, batch_size, epochs, verbose, watchers, validation_data=(test_x, test_y))
+        history = model.fit(
+            x, y, asked["batch_size"], epochs, verbose, [keeper], validation_data=(test_x, test_y), initial_epoch=done
+        )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_kept(model, folder, epochs)) from None
-    last = {name: values[-1] for name, values in history.history.items()}
-    return Result(folder, model, history, last["val_loss"], last["val_accuracy"])
+        raise KeyboardInterrupt(_kept(model, folder, epochs, keeper)) from None
+    if done < epochs:
+        loss, accuracy = history.history["val_loss"][-1], history.history["val_accuracy"][-1]
+    else:
+        loss, accuracy = model.evaluate(test_x, test_y, verbose=0)  # type: ignore[misc]
+    return Result(folder, model, history, loss, accuracy)
 
 
-class _HistoryFile(Callback):
-    """A line an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy, seconds."""
+class _Keeper(Callback):
+    """Keeps the run: the model, the history and, last, the checkpoint that holds both, each whole or not at all.
 
-    def __init__(self, path: Path) -> None:
+    The history has a line an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy, seconds.
+    """
+
+    def __init__(self, folder: Path, rows: list[list[str]]) -> None:
         super().__init__()
-        self._path = path
+        self._folder = folder
+        self.rows = rows
         self._start = 0.0
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._append(["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"])
+    def write(self, model: Sequential) -> None:
+        """All files, as things stand. Before the first epoch there is nothing but a checkpoint."""
+        if self.rows:
+            model.save(self._folder / _MODEL)
+            self.write_history()
+        checkpoint.save(model, self._folder / _CHECKPOINT, {"history": self.rows})
+
+    def write_history(self) -> None:
+        """history.csv alone."""
+        lines = [["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"], *self.rows]
+        atomic.write(self._folder / _HISTORY, "".join(",".join(line) + "\n" for line in lines).encode())
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._start = time.perf_counter()
@@ -161,11 +224,29 @@ class _HistoryFile(Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         seen = logs or {}
         values = [f"{seen[name]:.6g}" for name in ("loss", "accuracy", "val_loss", "val_accuracy")]
-        self._append([str(epoch + 1), *values, f"{time.perf_counter() - self._start:.3f}"])
+        self.rows.append([str(epoch + 1), *values, f"{time.perf_counter() - self._start:.3f}"])
+        self.write(self.model)
 
-    def _append(self, row: list[str]) -> None:
-        with open(self._path, "a", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerow(row)
+
+def _rows(saved: Path) -> list[list[str]]:
+    """The history that a checkpoint keeps."""
+    rows = checkpoint.notes(saved).get("history")
+    if not isinstance(rows, list) or not all(
+        isinstance(row, list) and all(isinstance(value, str) for value in row) for row in rows
+    ):
+        raise FormatError(f"{saved}: keeps no history of epochs")
+    return rows
+
+
+def _say(asked: dict[str, Any], x: Any, test_x: Any, folder: Path) -> None:
+    facts, device = info(), asked["device"]
+    chosen = f" (device {device!r})" if device == "auto" else ""
+    print(
+        f"fastcnn {facts['version']} on {facts['device']}{chosen}, {facts['instruction_set']}, {facts['threads']} threads, seed {asked['seed']}"
+    )
+    images = f"{len(x):,} images to train on, {len(test_x):,} to test, {'x'.join(map(str, x.shape[1:]))}"
+    print(f"{asked['dataset']}: {images}")
+    print(f"run folder: {folder}", flush=True)
 
 
 def _run_folder(dataset: str, out: str | os.PathLike[str] | None) -> Path:
@@ -190,7 +271,8 @@ def _run_folder(dataset: str, out: str | os.PathLike[str] | None) -> Path:
     raise FileExistsError(f"{Path('runs', name)} and its successors exist already; name a folder")
 
 
-def _write_arguments(path: Path, asked: dict[str, Any], classes: Sequence[str], facts: dict[str, Any]) -> None:
+def _write_arguments(path: Path, asked: dict[str, Any], classes: Sequence[str]) -> None:
+    facts = info()
     written = {
         **asked,
         "classes": list(classes),
@@ -201,17 +283,32 @@ def _write_arguments(path: Path, asked: dict[str, Any], classes: Sequence[str], 
             for name in ("platform", "processor", "cores_usable", "instruction_set", "threads", "device")
         },
     }
-    with replaced(path) as temporary:
-        temporary.write_text(json.dumps(written, indent=2) + "\n")
+    atomic.write(path, (json.dumps(written, indent=2) + "\n").encode())
 
 
-def _kept(model: Sequential, folder: Path, epochs: int) -> str:
-    """Saves the model as it is, and says so."""
-    finished = len(model.history.epoch) if hasattr(model, "history") else 0
+_ASKED = ("dataset", "data_dir", "device", "epochs", "batch_size", "learning_rate", "seed", "threads")
+
+
+def _read_arguments(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise FileNotFoundError(f"there is no run to go on with in {path.parent}: it has no {path.name}")
+    try:
+        written = json.loads(path.read_text())
+        return {name: written[name] for name in _ASKED}
+    except (ValueError, TypeError, KeyError) as error:
+        raise FormatError(f"{path}: is not the arguments of a run ({error})") from error
+
+
+def _kept(model: Sequential, folder: Path, epochs: int, keeper: _Keeper) -> str:
+    """Saves the model as it is, and says so. The checkpoint stays that of the last finished epoch: only from there is the rest the same to the bit."""
+    finished = len(keeper.rows)
     steps = model.optimizer.iterations if model.optimizer is not None else 0
+    go_on = f"\nto go on: python -m fastcnn.train --resume {shlex.quote(os.fspath(folder))}"
     if not steps:
-        return f"stopped before the first step; {folder} holds the arguments alone (args.json)"
-    model.save(folder / "model.h5")
+        return f"stopped before the first step; {folder} holds the arguments alone ({_ARGUMENTS}){go_on}"
+    model.save(folder / _MODEL)
+    keeper.write_history()
     epoch = f"in epoch {finished + 1} of {epochs}" if finished < epochs else "after the last epoch"
     lines = "1 finished epoch" if finished == 1 else f"{finished} finished epochs"
-    return f"stopped {epoch}; kept in {folder}: model.h5 (as after step {steps:,}), history.csv ({lines}), args.json"
+    kept = f"{_MODEL} (as after step {steps:,}), {_HISTORY} ({lines}), {_ARGUMENTS}"
+    return f"stopped {epoch}; kept in {folder}: {kept}{go_on}"

@@ -1,4 +1,5 @@
-"""File formats of models, one file a format: `keras_v3` is Keras 3's .keras, `keras_weights` its .weights.h5, `keras_h5` its legacy .h5.
+"""File formats of models, one file a format: `keras_v3` is Keras 3's .keras, `keras_weights` its .weights.h5, `keras_h5` its legacy
+.h5; `checkpoint` is fastcnn's own .safetensors.
 
 Nothing outside this folder knows what a file looks like. A format of models is a module with `save(model, path)` and `load(path)`, one of weights
 has `save_weights(model, path)` and `load_weights(model, path, skip_mismatch)`, which returns what it left out; `models.py` asks here for the one
@@ -13,9 +14,9 @@ from typing import Any
 
 __all__ = ["chosen"]
 
-_MODELS = {".keras": "keras_v3", ".h5": "keras_h5", ".hdf5": "keras_h5"}
+_MODELS = {".keras": "keras_v3", ".h5": "keras_h5", ".hdf5": "keras_h5", ".safetensors": "checkpoint"}
 _WRITTEN_WEIGHTS = {".weights.h5": "keras_weights"}
-_READ_WEIGHTS = {**_WRITTEN_WEIGHTS, **_MODELS}
+_READ_WEIGHTS = {**_WRITTEN_WEIGHTS, ".keras": "keras_v3", ".h5": "keras_h5", ".hdf5": "keras_h5"}
 _ENDINGS = {
     "save": _MODELS,
     "load_model": _MODELS,

@@ -54,9 +54,12 @@ class Archive(Place):
         self.size = size
         self._archive = archive
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._archive.namelist()
+
     def read(self, name: str, longest: int) -> bytes:
         """The content of the member of that name. FormatError where it is missing, damaged, or has more than `longest` bytes."""
-        if name not in self._archive.namelist():
+        if name not in self:
             raise self.error(f"has no member {name!r}")
         info = self._archive.getinfo(name)
         if info.file_size > longest:

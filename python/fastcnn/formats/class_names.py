@@ -1,6 +1,6 @@
 """The names of a model's classes in its file: one JSON list, kept where Keras does not look. Each format says where that is.
 
-In .h5: the attribute `fastcnn_class_names` of the file.
+In .h5: the attribute `fastcnn_class_names` of the file. In .keras: that entry of metadata.json.
 """
 
 from __future__ import annotations

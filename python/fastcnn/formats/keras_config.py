@@ -77,7 +77,7 @@ def compile_config(model: Sequential, entry: Entry) -> dict[str, Any]:
 
 
 def optimizer_arrays(model: Sequential) -> dict[str, Any]:
-    """Keras's variables of an optimizer, in its order: each weight has its slots side by side. Before the first step there are no slots.
+    """Keras's variables of an optimizer, in its order: each weight that learns has its slots side by side. Before the first step there are none.
 
     The names are those in a .h5.
     """
@@ -89,7 +89,7 @@ def optimizer_arrays(model: Sequential) -> dict[str, Any]:
     }
     slots = optimizer.slots if optimizer._store is store else {}  # else the layers were changed after the training
     for layer in model.layers:
-        for variable in layer.weights:
+        for variable in layer.trainable_weights:
             for name, slot in slots.items():
                 state[f"{optimizer.name}/{model.name}_{layer.name}_{variable.name}_{name}"] = store.view(slot, variable)
     return state
@@ -200,7 +200,7 @@ def optimizer_counts(model: Sequential, *, learning_rate: bool = True) -> tuple[
     optimizer = model.optimizer
     assert optimizer is not None
     fresh = 2 if learning_rate else 1
-    return fresh, fresh + len(optimizer.slots) * len(model.weights)
+    return fresh, fresh + len(optimizer.slots) * len(model.trainable_weights)
 
 
 def read_optimizer(group: Node, model: Sequential, names: Sequence[str], *, learning_rate: bool = True) -> None:
@@ -211,7 +211,7 @@ def read_optimizer(group: Node, model: Sequential, names: Sequence[str], *, lear
     if len(names) not in (fresh, trained):
         counts = f"{fresh}, or {trained} after the first step"
         raise group.error(f"holds {len(names)} arrays, but this model's {type(optimizer).__name__} has {counts}")
-    slots = [(variable, slot) for variable in model.weights for slot in optimizer.slots.values()]
+    slots = [(variable, slot) for variable in model.trainable_weights for slot in optimizer.slots.values()]
     state = [
         (variable, slot, group.array(name, variable.shape, "f"))
         for (variable, slot), name in zip(slots, names[fresh:], strict=False)

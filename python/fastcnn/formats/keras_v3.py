@@ -1,6 +1,6 @@
 """Keras 3's own format, .keras: `save` writes a Sequential as Keras does, `load` reads what Keras 3 and `save` wrote.
 
-A file is a zip archive of metadata.json (the version), config.json (the layers, and what the model was compiled with) and model.weights.h5.
+A file is a zip archive of metadata.json (the version, and the names of the classes if there are any, which Keras passes over), config.json (the layers, and what the model was compiled with) and model.weights.h5.
 `archive.py` reads archives with care, `keras_config.py` knows the words and `keras_weights.py` the arrays.
 """
 
@@ -14,7 +14,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from fastcnn._serialization import serialize
-from fastcnn.formats import archive, hdf5, keras_config, keras_weights
+from fastcnn.formats import archive, class_names, hdf5, keras_config, keras_weights
 from fastcnn.formats.atomic import replaced
 from fastcnn.formats.place import LONGEST_JSON, room
 
@@ -36,6 +36,8 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
         message = f"save: the model {model.name!r} is saved without weights: it is not built yet"
         warnings.warn(f"{message}; give it an Input, or call build(input_shape)", stacklevel=3)
     metadata = {"keras_version": keras_config.KERAS_VERSION, "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S")}
+    if (names := class_names.written(model)) is not None:
+        metadata[class_names.KEY] = names
     config = json.dumps(_model_entry(model))
     weights = keras_weights.image(model)
     with replaced(path, make_folders=True) as temporary, zipfile.ZipFile(temporary, "w") as file:
@@ -57,6 +59,8 @@ def load(path: str | os.PathLike[str], compile: bool = True) -> Sequential:
         place = file.at(_CONFIG)
         written = place.parsed(file.read(_CONFIG, LONGEST_JSON))
         model = _model(file, written)
+        metadata = file.at(_METADATA).parsed(file.read(_METADATA, LONGEST_JSON)) if _METADATA in file else {}
+        class_names.read(model, metadata.get(class_names.KEY), file.where(_METADATA, class_names.KEY))
         with _weights(file) as arrays:
             keras_config.assign(keras_weights.read_weights(arrays, model))
             training = written.get("compile_config") if compile else None
