@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +16,8 @@ import pytest
 from backends import offered_backends, running_or_skipped
 from cases import Case
 from checks import assert_same_bits, rejected
-from fastcnn import Tensor, config, cuda, from_dlpack, layers, models, ops, tensor
+from fastcnn import Tensor, _core, config, cuda, from_dlpack, layers, models, ops, tensor
+from fastcnn.errors import DeviceError
 
 Array = np.ndarray[Any, Any]
 GPUS = [name for name in offered_backends() if name.startswith("cuda")]
@@ -84,6 +88,35 @@ def test_a_tensor_shows_what_it_is(device: str) -> None:
     assert len(there) == 2
     with pytest.raises(TypeError, match="no length"):
         len(Tensor(np.float32(1), device))
+
+
+@pytest.mark.skipif(not _core.why_not_cuda(0), reason="there is a GPU")
+def test_a_gpu_that_cannot_be_used_is_an_error_wherever_it_is_asked_for() -> None:
+    reason = re.escape(_core.why_not_cuda(0))
+
+    class OnGpu:
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return 2, 0
+
+        def __dlpack__(self, **options: Any) -> Any:
+            raise AssertionError("it was asked for its memory")
+
+    for call in (
+        lambda: Tensor([1.0], "cuda"),
+        lambda: cuda.synchronize(),
+        lambda: cuda.synchronize("cuda:100"),
+        lambda: from_dlpack(OnGpu()),
+    ):
+        with pytest.raises(DeviceError, match=reason):
+            call()
+    with pytest.raises(TypeError, match=f"relu: x is a OnGpu that cannot be read .*{reason}"):
+        ops.relu(OnGpu())
+
+
+def test_a_gpu_that_is_not_there_is_an_error_wherever_it_is_asked_for(on_gpu: str) -> None:
+    for call in (lambda: Tensor([1.0], "cuda:100"), lambda: cuda.synchronize("cuda:100")):
+        with pytest.raises(DeviceError, match=r"device cuda:100: there (is|are) "):
+            call()
 
 
 def test_what_cannot_be_a_tensor_is_named() -> None:
@@ -201,6 +234,62 @@ def test_a_label_on_a_gpu_that_is_no_class_is_told_when_it_is_waited_for(on_gpu:
     ops.softmax_cross_entropy(there, Tensor(labels, "cuda"))
     with pytest.raises(ValueError, match=rf"labels\[40\] is {wrong}"):
         cuda.synchronize()
+
+
+def test_a_fault_that_is_told_at_the_wrong_moment_leaves_nothing_half_done(on_gpu: str) -> None:
+    """Whoever waits next gets it, and what that call was to change is changed all the same; a training does not ask for it."""
+    arrays = [np.full(50, value, np.float32) for value in (1, 0.5, 0.25, 2)]
+    parameters, gradients, momentum, velocity = (array.copy() for array in arrays)
+    ops.adam(parameters, gradients, momentum, velocity, step=1)
+    there = Tensor(X, "cuda")
+    ops.softmax_cross_entropy(there, Tensor(np.array([0, 9]), "cuda"))
+    other = [array.copy() for array in arrays]
+    with pytest.raises(ValueError, match=r"labels\[1\] is 9"):
+        ops.adam(*other, step=1)
+    for got, want in zip(other, (parameters, gradients, momentum, velocity), strict=True):
+        np.testing.assert_array_equal(got, want)
+    ops.softmax_cross_entropy(there, Tensor(np.array([0, 9]), "cuda"))
+    model = models.Sequential([layers.Input((3,)), layers.Dense(3)])
+    model.compile("adam", "mse")
+    model.fit(X, X, verbose=0)
+    with pytest.raises(ValueError, match=r"labels\[1\] is 9"):
+        cuda.synchronize()
+
+
+def test_two_threads_may_wait_while_a_third_makes_faults(on_gpu: str) -> None:
+    there, labels = Tensor(X, "cuda"), Tensor(np.array([0, 9]), "cuda")
+    busy = True
+
+    def wait() -> int:
+        told = 0
+        while busy:
+            try:
+                cuda.synchronize()
+            except ValueError:
+                told += 1
+        return told
+
+    with ThreadPoolExecutor(2) as waiting:
+        counts = [waiting.submit(wait) for _ in range(2)]
+        for _ in range(200):
+            ops.softmax_cross_entropy(there, labels)
+        busy = False
+        assert sum(count.result() for count in counts) <= 200
+    with contextlib.suppress(ValueError):
+        cuda.synchronize()
+
+
+def test_every_argument_says_where_an_operation_runs(on_gpu: str) -> None:
+    """Not the first alone: these lie on the CPU, beside numpy arrays that would have gone to the GPU."""
+    x = np.float32([[1, -2, 3]])
+    here = Tensor(x, "cpu")
+    for backward in (ops.relu_backward, ops.sigmoid_backward, ops.softmax_backward):
+        np.testing.assert_array_equal(backward(x, here), backward(x, x.copy()))
+    rows = np.float32([[0.5, 0.25, 0.25]])
+    wanted = ops.softmax_cross_entropy(Tensor(x, "cuda"), Tensor(rows, "cuda"))
+    for got, want in zip(ops.softmax_cross_entropy(Tensor(x, "cuda"), Tensor(rows, "cpu")), wanted, strict=True):
+        assert_same_bits([got.numpy()], [want.numpy()])
+    assert isinstance(ops.softmax_cross_entropy(x, rows, weights=Tensor(np.float32([2]), "cpu"))[0], np.ndarray)
 
 
 def test_labels_of_another_type_are_named(device: str) -> None:

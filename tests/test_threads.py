@@ -176,6 +176,16 @@ class TestTheProcessorsOfTheWorkers:
             assert os.sched_getaffinity(int(worker)) == os.sched_getaffinity(0) == allowed
         """)
 
+    def test_a_worker_that_woke_too_late_for_its_job_may_run_where_it_could(self) -> None:
+        self.run("""
+            one = np.ones(40_000, np.float32)  # done before the worker is awake
+            for call in range(300):
+                time.sleep(0.001)
+                ops.relu(one)
+            time.sleep(0.05)
+            assert os.sched_getaffinity(int(worker)) == allowed
+        """)
+
     def test_a_worker_that_may_run_on_one_processor_alone_stays_there(self) -> None:
         self.run("""
             one = {min(allowed)}
