@@ -129,6 +129,24 @@ def test_lists_of_names_too_long_for_one_attribute_are_split(tmp_path: Path) -> 
     assert_same_training(loaded, deep)
 
 
+@pytest.mark.parametrize("libver", ["earliest", "v108", "latest"])
+@pytest.mark.parametrize("track_order", [False, True])
+def test_every_layout_of_hdf5_is_read(tmp_path: Path, libver: str, track_order: bool) -> None:
+    model = compiled("the tutorial's")
+    model.train_on_batch(images(), labels())
+    keras_h5.save(model, tmp_path / "model.h5")
+    with (
+        h5py.File(tmp_path / "model.h5") as old,
+        h5py.File(tmp_path / "other.h5", "w", libver=libver, track_order=track_order) as new,
+    ):
+        new.attrs.update(old.attrs)
+        for name in old:
+            old.copy(name, new)
+    loaded = keras_h5.load(tmp_path / "other.h5")
+    assert_same_model(loaded, model)
+    assert_same_training(loaded, model)
+
+
 def test_missing_folders_are_made_and_paths_may_be_strings(tmp_path: Path) -> None:
     path = f"{tmp_path}/a/b/model.h5"
     keras_h5.save(compiled("the tutorial's"), path)

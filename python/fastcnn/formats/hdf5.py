@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import mmap
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from fastcnn.errors import FormatError
+from fastcnn.formats import hdf5_checks
 from fastcnn.formats.place import Place
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Node", "image", "opened"]
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _LARGEST_CHUNK = 1 << 20  # bytes, or the data set's: HDF5 unpacks a chunk as a whole, however little of it is asked for
 
 
@@ -49,28 +50,31 @@ def opened(path: str | os.PathLike[str], content: bytes | None = None, place: st
     import h5py
 
     whole = Place(os.fspath(path), place)
-    if content is None:
-        with open(path, "rb"):  # HDF5's own errors do not tell a missing file from a foreign one
-            pass
-        known = h5py.is_hdf5(whole.file)
-    else:
-        known = content.startswith(_SIGNATURE)
-    if not known:
-        raise whole.error("is not an HDF5 file")
-    try:
-        file = h5py.File(whole.file if content is None else io.BytesIO(content), "r")
-    except Exception as error:
-        raise whole.error(f"is a damaged HDF5 file ({error})") from error
-    with file:
-        yield Node(whole, file)
+    with contextlib.ExitStack() as stack:
+        if content is None:  # HDF5's own errors do not tell a missing file from a foreign one
+            mapped = stack.enter_context(_mapped(stack.enter_context(open(path, "rb"))))
+        hdf5_checks.check_file(whole, mapped if content is None else content)
+        try:
+            file = h5py.File(whole.file if content is None else io.BytesIO(content), "r")
+        except Exception as error:
+            raise whole.error(f"is a damaged HDF5 file ({error})") from error
+        yield Node(whole, stack.enter_context(file), mapped if content is None else content)
+
+
+def _mapped(file: BinaryIO) -> contextlib.AbstractContextManager[hdf5_checks.Content]:
+    """The file's content; an empty file cannot be mapped."""
+    if os.fstat(file.fileno()).st_size == 0:
+        return contextlib.nullcontext(b"")
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 class Node(Place):
     """A group of an open file. `place` is its path in the file, for messages; the root's is empty."""
 
-    def __init__(self, place: Place, group: h5py.Group) -> None:
+    def __init__(self, place: Place, group: h5py.Group, content: hdf5_checks.Content) -> None:
         super().__init__(place.file, place.place)
         self._group = group
+        self._content = content  # the whole file's
 
     def count(self) -> int:
         """How many groups and data sets there are in this one."""
@@ -88,7 +92,7 @@ class Node(Place):
         found = self._follow(name)
         if not isinstance(found, h5py.Group):
             raise self.error("is no group", name)
-        return Node(self.at(name), found)
+        return Node(self.at(name), found, self._content)
 
     def array(self, name: str, shape: tuple[int, ...], kind: str) -> npt.NDArray[Any]:
         """The data set of that name or path below this one.
@@ -159,7 +163,10 @@ class Node(Place):
         return str(text)
 
     def _attribute(self, name: str) -> Any:
+        import h5py
+
         with self._reading(name):
+            hdf5_checks.check_attribute(self, self._content, h5py.h5o.get_info(self._group.id).addr, name)
             return self._group.attrs.get(name)
 
     def _follow(self, path: str) -> Any:
