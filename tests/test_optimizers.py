@@ -119,6 +119,6 @@ def test_what_will_not_do_is_named(make: Any, message: str) -> None:
         make()
 
 
-def test_a_schedule_is_refused() -> None:
-    with pytest.raises(TypeError, match="Adam: learning_rate must be a number, but is"):
+def test_a_function_is_refused_as_a_learning_rate() -> None:
+    with pytest.raises(TypeError, match="Adam: learning_rate must be a number or a LearningRateSchedule, but is"):
         optimizers.Adam(lambda: 0.1)  # type: ignore[arg-type, return-value]

@@ -46,3 +46,4 @@ for _module in (
     regularizers,
 ):
     sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module
+sys.modules[f"{__name__}.optimizers.schedules"] = optimizers.schedules

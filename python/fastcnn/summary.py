@@ -60,8 +60,8 @@ def _counts(model: Stack) -> list[str]:
     total, size = trainable, 4 * trainable
     optimizer = model.optimizer
     if optimizer is not None and optimizer.built:
-        # Keras counts the step number (8 bytes) and the learning rate (4) among the optimizer's parameters.
-        count = 2 + len(optimizer.slots) * trainable
+        # Keras counts the step number (8 bytes) and the learning rate (4, if it is no schedule) among the optimizer's parameters.
+        count = (2 if optimizer.schedule is None else 1) + len(optimizer.slots) * trainable
         lines.append(f" Optimizer params: {count:,} ({_bytes(4 * count + 4)})")
         total, size = total + count, size + 4 * count + 4
     return [f" Total params: {total:,} ({_bytes(size)})", *lines]

@@ -83,10 +83,9 @@ def optimizer_arrays(model: Sequential) -> dict[str, Any]:
     """
     optimizer, store = model.optimizer, model.store
     assert optimizer is not None
-    state: dict[str, Any] = {
-        f"{optimizer.name}/iteration": np.int64(optimizer.iterations),
-        f"{optimizer.name}/learning_rate": np.float32(optimizer.learning_rate),
-    }
+    state: dict[str, Any] = {f"{optimizer.name}/iteration": np.int64(optimizer.iterations)}
+    if optimizer.schedule is None:
+        state[f"{optimizer.name}/learning_rate"] = np.float32(optimizer.learning_rate)
     slots = optimizer.slots if optimizer._store is store else {}  # else the layers were changed after the training
     for layer in model.layers:
         for variable in layer.trainable_weights:
@@ -199,7 +198,7 @@ def optimizer_counts(model: Sequential, *, learning_rate: bool = True) -> tuple[
     """How many arrays `optimizer_arrays` has before the first step, and after it. learning_rate : False for Keras 2, which kept it elsewhere."""
     optimizer = model.optimizer
     assert optimizer is not None
-    fresh = 2 if learning_rate else 1
+    fresh = 2 if learning_rate and optimizer.schedule is None else 1
     return fresh, fresh + len(optimizer.slots) * len(model.trainable_weights)
 
 
@@ -220,7 +219,7 @@ def read_optimizer(group: Node, model: Sequential, names: Sequence[str], *, lear
     with group.explained():
         if iteration < 0:
             raise ValueError(f"iteration is {iteration}, but must be at least 0")
-        if learning_rate:
+        if fresh == 2:
             optimizer.learning_rate = float(group.array(names[1], (), "f"))
     optimizer.iterations = iteration
     for variable, slot, array in state:

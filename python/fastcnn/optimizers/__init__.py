@@ -1,0 +1,38 @@
+"""Optimizers, with Keras 3's names, defaults and behaviour: their settings and state. The arithmetic is in the core (`ops.adam`, `ops.sgd`).
+
+base.py has what they share, schedules.py the learning rates that change with the step. `KNOWN` gives the class for Keras's class name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastcnn._arguments import unknown
+from fastcnn._serialization import deserialize
+from fastcnn.optimizers import schedules
+from fastcnn.optimizers.adam import Adam
+from fastcnn.optimizers.base import Optimizer
+from fastcnn.optimizers.sgd import SGD
+
+__all__ = ["KNOWN", "SGD", "Adam", "Optimizer", "get", "schedules"]
+
+KNOWN: dict[str, type[Optimizer]] = {"Adam": Adam, "SGD": SGD}
+
+_BY_LOWER = {name.lower(): kind for name, kind in KNOWN.items()}
+
+
+def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
+    """The optimizer of that name (in any case, as in Keras), serialised dict, or itself. (Keras takes no class here, and neither do we.)
+
+    ValueError for an unknown name (with the nearest known one) or anything else.
+    """
+    if isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, Mapping):
+        return deserialize(owner, "optimizer", identifier, KNOWN)
+    if isinstance(identifier, str):
+        if identifier.lower() not in _BY_LOWER:
+            raise ValueError(unknown(owner, "optimizer", identifier, _BY_LOWER))
+        return _BY_LOWER[identifier.lower()]()  # type: ignore[call-arg]
+    raise ValueError(f"{owner}: an optimizer must be a name, an Optimizer or its config, but is {identifier!r}")
