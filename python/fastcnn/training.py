@@ -1,6 +1,6 @@
 """The loops behind `Sequential.fit`, `evaluate` and `predict`: one call into the core a batch, and what Python does around it. Private.
 
-What goes in has been checked by `models.py` and `arrays.py`; callbacks are in `callbacks.py`, what is printed in `progress.py`.
+What goes in has been checked by `models.py` and `arrays.py`; callbacks are in `callbacks/`, what is printed in `progress.py`.
 """
 
 from __future__ import annotations
@@ -84,8 +84,9 @@ def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
             finally:
                 progress.close()
             model.epochs_done = epoch + 1
-            callbacks.call("on_epoch_end", epoch, logs)
-            progress.finish(values(logs))
+            shown = dict(logs)  # what callbacks add is shown and in the history, but, as in Keras, not in on_train_end
+            callbacks.call("on_epoch_end", epoch, shown)
+            progress.finish(values(shown))
             if model.stop_training:
                 break
     callbacks.call("on_train_end", logs)
@@ -163,8 +164,8 @@ def _train_steps(run: Run, optimizer: Optimizer, epoch: int, progress: Progress,
 
 
 def step_size(optimizer: Optimizer) -> float:
-    """The learning rate as float32, as Keras and its files keep it: so a run that goes on from a file steps like the one that wrote it."""
-    return float(np.float32(optimizer.learning_rate))
+    """The learning rate of the next step, see `Optimizer.step_size`."""
+    return optimizer.step_size
 
 
 def _order(model: Sequential, count: int, shuffle: bool) -> NDArray[np.int64]:

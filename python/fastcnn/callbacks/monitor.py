@@ -1,0 +1,41 @@
+"""`Monitor`, the base of the callbacks that watch a value. Private."""
+
+from __future__ import annotations
+
+import warnings
+
+from fastcnn.callbacks.base import Callback
+
+__all__ = ["Monitor"]
+
+
+class Monitor(Callback):
+    """Compares a value of the logs with the best so far: smaller is better for losses, greater for metrics, or as `mode` says."""
+
+    def __init__(self, monitor: str, mode: str) -> None:
+        super().__init__()
+        if mode not in ("auto", "min", "max"):
+            warnings.warn(f"{type(self).__name__} mode '{mode}' is unknown, fallback to auto mode.", stacklevel=3)
+            mode = "auto"
+        self.monitor = monitor
+        self.mode = mode
+        self.min_delta = 0.0
+        self.best: float | None = None
+
+    def _greater_is_better(self) -> bool:
+        if self.mode != "auto":
+            return self.mode == "max"
+        name = self.monitor.removeprefix("val_")
+        if name == "loss":
+            return False
+        if name in self.model.metrics_names:  # every metric of this package is an accuracy
+            return True
+        raise ValueError(
+            f"{type(self).__name__}: monitor '{self.monitor}' is neither a loss nor a compiled metric, so whether small or great is good "
+            "cannot be told; pass mode='min' or mode='max'"
+        )
+
+    def _is_improvement(self, value: float, reference: float | None) -> bool:
+        if reference is None:
+            return True
+        return value - self.min_delta > reference if self._greater_is_better() else value + self.min_delta < reference
