@@ -309,11 +309,11 @@ def test_a_model_is_saved_and_loaded_and_trains_on(tmp_path: Path) -> None:
     assert not models.load_model(tmp_path / "model.h5", compile=False).compiled
 
 
-@pytest.mark.parametrize("name", ["model.keras", "model", "model.h5.txt"])
+@pytest.mark.parametrize("name", ["model.pt", "model", "model.h5.txt"])
 def test_other_formats_are_refused_by_name(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"save: filepath is '.*', but only files that end in .h5"):
+    with pytest.raises(ValueError, match=r"save: filepath is '.*', but must end in .keras, .h5, .hdf5 or .safetensors"):
         compiled().save(tmp_path / name)
-    with pytest.raises(ValueError, match=r"load_model: filepath is '.*', but only files that end in .h5"):
+    with pytest.raises(ValueError, match=r"load_model: filepath is '.*', but must end in .keras, .h5, .hdf5 or .safetensors"):
         models.load_model(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         models.load_model(tmp_path / "missing.h5")

@@ -45,7 +45,6 @@ def save(model: Sequential, path: str | os.PathLike[str], notes: Mapping[str, An
         "training": None if optimizer is None else keras_config.compile_config(model, serialize),
         "optimizer": None if optimizer is None else serialize(optimizer),
         "iterations": None if optimizer is None else optimizer.iterations,
-        "learning_rate": None if optimizer is None else float(optimizer.learning_rate),
         "seed": model.seed,
         "epochs_done": model.epochs_done,
         "class_names": model.class_names,
