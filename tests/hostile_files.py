@@ -270,7 +270,11 @@ HOSTILE: dict[str, tuple[Callable[[Members], bytes], str]] = {
     "absurd kernel": (argument("filters", 10**9), "config.json: "),
     "absurd product": (argument("units", 30_000_000, 3), "config.json: weights of shape (32, 30000000) are more than"),
     "many large layers": (
-        config(lambda written: written["config"]["layers"].extend(entry("Dense", units=2000) for _ in range(400))),
+        config(
+            lambda written: written["config"]["layers"].extend(
+                entry("Dense", units=2000, name=f"d{i}") for i in range(400)
+            )
+        ),
         "config.json: weights of shape",
     ),
     "number of 4,000 digits": (argument("filters", 10**4000), "config.json"),

@@ -96,6 +96,28 @@ def test_compile_false_reads_the_model_alone(tmp_path: Path) -> None:
     assert weights_of(loaded) == weights_of(model)
 
 
+@pytest.mark.parametrize("names", [None, ("cat", "dog"), ("häuser", "\u732b")])
+def test_the_names_of_the_classes_lie_in_the_file(tmp_path: Path, names: tuple[str, ...] | None) -> None:
+    model = compiled()
+    model.class_names = names
+    model.save(tmp_path / "model.keras")
+    assert models.load_model(tmp_path / "model.keras").class_names == names
+
+
+def test_frozen_layers_have_no_slots_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    model = compiled()
+    model.layers[0].trainable = False
+    model.train_on_batch(images(), labels())
+    model.save(path)
+    with zipfile.ZipFile(path) as file, h5py.File(io.BytesIO(file.read("model.weights.h5"))) as arrays:
+        assert len(arrays["optimizer/vars"]) == 2 + 2 * (len(model.weights) - 2)
+    loaded = models.load_model(path)
+    assert [layer.trainable for layer in loaded.layers] == [layer.trainable for layer in model.layers]
+    assert loaded.train_on_batch(images(), labels()) == model.train_on_batch(images(), labels())
+    assert_same(loaded, model)
+
+
 def test_what_lies_in_the_archive(tmp_path: Path) -> None:
     model = models.Sequential(
         [layers.Input((6, 6, 1)), *(layers.Conv2D(2, 2) for _ in range(3)), layers.ReLU(), layers.Flatten()]

@@ -313,7 +313,10 @@ def test_a_model_is_saved_and_loaded_and_trains_on(tmp_path: Path) -> None:
 def test_other_formats_are_refused_by_name(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"save: filepath is '.*', but must end in .keras, .h5, .hdf5 or .safetensors"):
         compiled().save(tmp_path / name)
-    with pytest.raises(ValueError, match=r"load_model: filepath is '.*', but must end in .keras, .h5, .hdf5 or .safetensors"):
+    with pytest.raises(
+        ValueError, match=r"load_model: filepath is '.*', but must end in .keras, .h5, .hdf5 or .safetensors"
+    ):
         models.load_model(tmp_path / name)
-    with pytest.raises(FileNotFoundError):
-        models.load_model(tmp_path / "missing.h5")
+    for ending in ("h5", "keras"):
+        with pytest.raises(FileNotFoundError):
+            models.load_model(tmp_path / f"missing.{ending}")

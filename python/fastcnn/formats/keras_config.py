@@ -207,10 +207,14 @@ def read_optimizer(group: Node, model: Sequential, names: Sequence[str], *, lear
     optimizer = model.optimizer
     assert optimizer is not None
     fresh, trained = optimizer_counts(model, learning_rate=learning_rate)
-    if len(names) not in (fresh, trained):
+    variables = model.trainable_weights
+    if len(names) == fresh + len(optimizer.slots) * len(model.weights):
+        variables = model.weights  # Keras keeps what it has of layers that were frozen since it compiled
+    elif len(names) not in (fresh, trained):
         counts = f"{fresh}, or {trained} after the first step"
-        raise group.error(f"holds {len(names)} arrays, but this model's {type(optimizer).__name__} has {counts}")
-    slots = [(variable, slot) for variable in model.trainable_weights for slot in optimizer.slots.values()]
+        came = f"holds {len(names)} arrays, but this model's {type(optimizer).__name__} has {counts}"
+        raise group.error(f"{came}; compile=False reads the model without")
+    slots = [(variable, slot) for variable in variables for slot in optimizer.slots.values()]
     state = [
         (variable, slot, group.array(name, variable.shape, "f"))
         for (variable, slot), name in zip(slots, names[fresh:], strict=False)

@@ -1,6 +1,7 @@
 """Keras 3's own format, .keras: `save` writes a Sequential as Keras does, `load` reads what Keras 3 and `save` wrote.
 
-A file is a zip archive of metadata.json (the version, and the names of the classes if there are any, which Keras passes over), config.json (the layers, and what the model was compiled with) and model.weights.h5.
+A file is a zip archive of metadata.json (the version, and the names of the classes if there are any, which Keras passes over), config.json (the
+layers, and what the model was compiled with) and model.weights.h5.
 `archive.py` reads archives with care, `keras_config.py` knows the words and `keras_weights.py` the arrays.
 """
 
