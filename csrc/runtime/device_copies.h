@@ -35,9 +35,9 @@ struct DeviceCopies {
   std::vector<char> staging;   // the batch on its way, on the CPU
 
   // Whether the batch is one of the data set that is held.
-  bool holds(const Batch& batch) const;
+  bool holds(const Batch& asked) const;
   // Where its rows lie on the device: in the order that is held, or else copied there now.
-  const int64_t* rows_of(Device device, const Batch& batch);
+  const int64_t* rows_of(Device device, const Batch& asked);
 };
 
 const void* data_of(const Targets& targets);
