@@ -209,13 +209,14 @@ def test_a_training_takes_the_steps_of_the_schedule(kind: Any, schedule: Any, va
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
 @pytest.mark.parametrize("optimizer", [optimizers.Adam, optimizers.SGD])
-def test_a_file_keeps_the_schedule_and_the_training_goes_on(optimizer: Any, tmp_path: Path) -> None:
+def test_a_file_keeps_the_schedule_and_the_training_goes_on(optimizer: Any, name: str, tmp_path: Path) -> None:
     schedule = schedules.CosineDecay(0.01, 8, warmup_target=0.05, warmup_steps=2)
     model = compiled(optimizer=optimizer(schedule))
     model.fit(X, Y, epochs=1, verbose=0)
-    model.save(tmp_path / "model.h5")
-    again = models.load_model(tmp_path / "model.h5")
+    model.save(tmp_path / name)
+    again = models.load_model(tmp_path / name)
     assert again.optimizer is not None
     assert model.optimizer is not None
     assert again.optimizer.get_config() == model.optimizer.get_config()
@@ -226,9 +227,24 @@ def test_a_file_keeps_the_schedule_and_the_training_goes_on(optimizer: Any, tmp_
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_file_with_a_schedule_of_one_s_own_names_it_when_it_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "model.h5"
+def test_a_file_of_weights_has_the_state_of_an_optimizer_with_a_schedule(tmp_path: Path) -> None:
+    model, again = (compiled(seed, optimizer=optimizers.Adam(schedules.CosineDecay(0.01, 8))) for seed in (1, 2))
+    for each, epochs in ((model, 2), (again, 1)):
+        each.fit(X, Y, epochs=epochs, verbose=0)
+    model.save_weights(tmp_path / "model.weights.h5")
+    again.load_weights(tmp_path / "model.weights.h5")
+    assert again.optimizer is not None
+    assert again.optimizer.iterations == 6
+    for each in (model, again):
+        each.fit(X, Y, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
+def test_a_file_with_a_schedule_of_one_s_own_names_it_when_it_is_read(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
     compiled(optimizer=optimizers.SGD(Halving(0.1))).save(path)
-    with pytest.raises(fastcnn.FormatError, match=r"model.h5: training_config: .*'Halving'"):
+    with pytest.raises(fastcnn.FormatError, match=rf"{name}: .*'Halving'"):
         models.load_model(path)
     assert models.load_model(path, compile=False).built

@@ -204,31 +204,34 @@ def test_a_training_follows_keras_s_course(keras: Any, name: str, arguments: dic
         np.testing.assert_allclose(mine, its, atol=1e-5)
 
 
+@pytest.mark.parametrize("ending", ["h5", "keras"])
 @pytest.mark.parametrize("kind", ["Adam", "SGD"])
 @pytest.mark.parametrize(("name", "arguments"), TRAININGS)
 def test_files_are_read_by_the_other(
-    keras: Any, kind: str, name: str, arguments: dict[str, Any], tmp_path: Path
+    keras: Any, kind: str, ending: str, name: str, arguments: dict[str, Any], tmp_path: Path
 ) -> None:
+    more = {"momentum": 0.9} if kind == "SGD" else {}
     for writer, reader in ((OURS, keras), (keras, OURS)):
         schedule = getattr(writer.optimizers.schedules, name)(**arguments)
-        model = smooth(writer, getattr(writer.optimizers, kind)(schedule, momentum=0.9) if kind == "SGD" else getattr(writer.optimizers, kind)(schedule))  # fmt: skip
+        model = smooth(writer, getattr(writer.optimizers, kind)(schedule, **more))
         model.fit(PIXELS, Y, epochs=1, batch_size=30, shuffle=False, verbose=0)
-        path = tmp_path / f"{'ours' if writer is OURS else 'theirs'}.h5"
+        path = tmp_path / f"{'ours' if writer is OURS else 'theirs'}.{ending}"
         model.save(path)
         again = reader.models.load_model(path)
         assert int(again.optimizer.iterations) == 3
         assert float(again.optimizer.learning_rate) == pytest.approx(float(model.optimizer.learning_rate), abs=2e-7)
         ours, theirs = (again, model) if reader is OURS else (model, again)
-        theirs_config = theirs.optimizer.get_config()
-        assert {key: theirs_config[key] for key in ours.optimizer.get_config()} == ours.optimizer.get_config()
-        if reader is OURS:
-            _, *slots = (variable.numpy() for variable in model.optimizer.variables)
-            if kind == "Adam":
-                mine = [again.store.view(slot, variable) for variable in again.weights for slot in again.optimizer.slots.values()]  # fmt: skip
-            else:
-                mine = [again.store.view(again.optimizer.slots["momentum"], variable) for variable in again.weights]
-            for one, other in zip(mine, slots, strict=True):
-                np.testing.assert_array_equal(one, other)
+        config = theirs.optimizer.get_config()
+        assert {key: config[key] for key in ours.optimizer.get_config()} == ours.optimizer.get_config()
+        if reader is keras and ending == "h5":  # Keras 3.15 forgets the state in its own legacy files too
+            continue
+        slots = [ours.store.view(slot, variable) for variable in ours.weights for slot in ours.optimizer.slots.values()]
+        for mine, its in zip(slots, theirs.optimizer.variables[1:], strict=True):
+            np.testing.assert_array_equal(mine, its.numpy())
+        for each in (model, again):
+            each.fit(PIXELS, Y, epochs=1, batch_size=30, shuffle=False, verbose=0)
+        for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_the_summary_counts_no_rate(keras: Any) -> None:

@@ -79,7 +79,7 @@ def compile_config(model: Sequential, entry: Entry) -> dict[str, Any]:
 def optimizer_arrays(model: Sequential) -> dict[str, Any]:
     """Keras's variables of an optimizer, in its order: each weight that learns has its slots side by side. Before the first step there are none.
 
-    The names are those in a .h5.
+    The names are those in a .h5. A learning rate that follows a schedule is none of them.
     """
     optimizer, store = model.optimizer, model.store
     assert optimizer is not None
@@ -195,7 +195,9 @@ def _flat(value: Any) -> Any:
 
 
 def optimizer_counts(model: Sequential, *, learning_rate: bool = True) -> tuple[int, int]:
-    """How many arrays `optimizer_arrays` has before the first step, and after it. learning_rate : False for Keras 2, which kept it elsewhere."""
+    """How many arrays `optimizer_arrays` has before the first step, and after it. learning_rate : whether it is among them, unless it is a schedule;
+    False for Keras 2, which kept it elsewhere.
+    """
     optimizer = model.optimizer
     assert optimizer is not None
     fresh = 2 if learning_rate and optimizer.schedule is None else 1
@@ -223,7 +225,7 @@ def read_optimizer(group: Node, model: Sequential, names: Sequence[str], *, lear
     with group.explained():
         if iteration < 0:
             raise ValueError(f"iteration is {iteration}, but must be at least 0")
-        if fresh == 2:
+        if learning_rate and optimizer.schedule is None:
             optimizer.learning_rate = float(group.array(names[1], (), "f"))
     optimizer.iterations = iteration
     for variable, slot, array in state:
