@@ -209,7 +209,7 @@ def test_a_training_takes_the_steps_of_the_schedule(kind: Any, schedule: Any, va
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
+@pytest.mark.parametrize("name", ["model.h5", "model.keras", "model.safetensors"])
 @pytest.mark.parametrize("optimizer", [optimizers.Adam, optimizers.SGD])
 def test_a_file_keeps_the_schedule_and_the_training_goes_on(optimizer: Any, name: str, tmp_path: Path) -> None:
     schedule = schedules.CosineDecay(0.01, 8, warmup_target=0.05, warmup_steps=2)
@@ -241,7 +241,7 @@ def test_a_file_of_weights_has_the_state_of_an_optimizer_with_a_schedule(tmp_pat
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
+@pytest.mark.parametrize("name", ["model.h5", "model.keras", "model.safetensors"])
 def test_a_file_with_a_schedule_of_one_s_own_names_it_when_it_is_read(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     compiled(optimizer=optimizers.SGD(Halving(0.1))).save(path)
