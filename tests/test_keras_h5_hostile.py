@@ -96,7 +96,7 @@ def test_lambda_is_refused_and_its_code_never_runs(path: Path) -> None:
         ),
         (
             {"class_name": "Dense", "config": {"units": 3, "kernel_regularizer": {"class_name": "Orthogonal"}}},
-            ["kernel_regularizer"],
+            ["regularizer 'Orthogonal'"],
         ),
         ({"class_name": "Dense", "config": {"units": 3}}, ["Dense", "(6, 6, 1)"]),
         ({"class_name": "Conv2D", "config": {"filters": 1, "kernel_size": 9}}, ["kernel_size"]),
