@@ -17,7 +17,7 @@ import pytest
 from fastcnn import FormatError, config, layers, losses, models, optimizers, train, tutorial
 from safetensors.numpy import load_file, save_file
 
-EPOCHS = 20
+EPOCHS = 30
 
 
 def start(*arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
@@ -54,16 +54,29 @@ def assert_same_run(folder: Path, whole: Path) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def wait_for_a_moment(process: subprocess.Popen[bytes], moments: random.Random) -> None:
+    """Somewhere in the start of the process, or in or behind the first or second epoch that it trains."""
+    epochs = moments.choice([None, 0, 1])
+    if epochs is None:
+        time.sleep(0.5 * moments.random())
+        return
+    assert process.stdout is not None
+    seen = 0
+    for line in process.stdout:
+        seen += line.startswith(b"Epoch ")
+        if seen == epochs and (seen or line.startswith(b"run folder")):
+            break
+    time.sleep(0.1 * moments.random())
+
+
 def test_a_run_that_is_killed_ten_times_ends_as_one_that_never_was(tmp_path: Path, whole: Path) -> None:
     moments = random.Random(1)
     arguments = ["--dataset", "digits", "--epochs", str(EPOCHS), "--seed", "3", "--out", "run"]
     killed = 0
-    for _ in range(40):
+    for _ in range(11):
         process = start(*arguments, cwd=tmp_path)
-        deadline = time.monotonic() + 0.3 + 0.7 * moments.random()
-        while killed < 10 and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        if killed < 10 and process.poll() is None:
+        if killed < 10:
+            wait_for_a_moment(process, moments)
             process.kill()
             killed += 1
         output = process.communicate()[0].decode()
