@@ -9,7 +9,7 @@ from types import ModuleType
 
 import emulation
 import pytest
-from fastcnn import _core, config, cuda, info, initializers, plan, tensor, training
+from fastcnn import _core, config, cuda, description, info, initializers, plan, tensor, training
 from fastcnn.ops import elementwise, matrix, pooling
 from fastcnn.ops import training as training_ops
 
@@ -70,7 +70,7 @@ def _on_cuda(core: ModuleType, backend: str) -> Iterator[None]:
 
 def _put_in_place(core: ModuleType) -> None:
     ops = (elementwise, matrix, pooling, training_ops)
-    for module in (config, cuda, info, initializers, plan, tensor, training, *ops):
+    for module in (config, cuda, description, info, initializers, plan, tensor, training, *ops):
         module._core = core
 
 

@@ -257,7 +257,7 @@ void add_plan(py::module_& module) {
       },
       py::arg("operation"), py::arg("attributes"), py::arg("input"), py::arg("parameters"),
       "The shape of one sample after a stage, given that before it.");
-  py::class_<PyPlan>(module, "Plan", py::module_local(), "The stages of a model with their buffers (plan.py writes the description).")
+  py::class_<PyPlan>(module, "Plan", py::module_local(), "The stages of a model with their buffers (description.py says which).")
       .def(py::init<const py::dict&, Floats, Floats, std::vector<Floats>>(), py::arg("description"), py::arg("parameters"),
            py::arg("gradients"), py::arg("slots"))
       .def("hold_data", &PyPlan::hold_data, py::arg("data"), py::arg("targets"), py::arg("weights"))

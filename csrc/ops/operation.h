@@ -16,7 +16,7 @@
 
 namespace fastcnn {
 
-// The named settings of a stage as plan.py gives them.
+// The named settings of a stage as description.py gives them.
 class Attributes {
  public:
   using Value = std::variant<double, std::vector<int64_t>, std::string>;

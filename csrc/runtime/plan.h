@@ -1,7 +1,7 @@
 // Carries out a plan: the stages of a step, one after another, on buffers of its device that are allocated once.
 //
-// plan.py decides everything: which operations, in which order, on which buffers. Here they are bound to their shapes, given memory and
-// run. The runtime knows operations, not networks, and asks no operation what it is.
+// description.py decides everything: which operations, in which order, on which buffers. Here they are bound to their shapes, given memory
+// and run. The runtime knows operations, not networks, and asks no operation what it is.
 #pragma once
 
 #include <memory>

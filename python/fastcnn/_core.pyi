@@ -34,7 +34,7 @@ class Tensor:
         ...
 class Plan:
     """
-    The stages of a model with their buffers (plan.py writes the description).
+    The stages of a model with their buffers (description.py says which).
     """
     def __init__(self, description: dict, parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], gradients: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], slots: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float32]]) -> None:
         ...

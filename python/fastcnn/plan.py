@@ -1,33 +1,21 @@
-"""From layers to one C++ plan: the one place that knows what fuses with what, and which buffer each stage reads and writes.
+"""From layers to one C++ plan, which is carried out with one call a step.
 
-`Plan` flattens the layers into stages (`stage.py`), rewrites them where the result stays the same and the work becomes less, lays out the
-buffers, and hands the description to `_core.Plan`, which carries it out: one call a step. What a layer contributes is its own business
-(`layers`); the loop over the batches is `training.py`'s.
-
-The rewritings, all exact:
-
-- A Rescaling at the beginning happens while the batch is gathered and converted.
-- ReLU before a maximum pooling moves behind it: the maximum of the cut values is the cut maximum, and of a quarter of the values. The gradient
-  agrees too: where the winner is above 0 it is the same pixel, elsewhere it is 0.
-- Convolution, maximum pooling and ReLU, in this order by now, become conv2d_relu_max_pool2d.
-- Softmax (or sigmoid) at the end disappears into the loss, as in Keras, which goes back to the logits as well; outside training it stays.
-- Dense and softmax become dense_softmax.
-- Flatten is nothing: the data lie in this order already.
+`Plan` flattens the layers into stages (`stage.py`) and has them described (`description.py`, which decides what fuses with what and lays out the
+buffers); `_core.Plan` carries the description out. What a layer contributes is its own business (`layers`); the loop over the batches is
+`training.py`'s.
 """
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import _core
+from fastcnn.description import describe
 from fastcnn.errors import DeviceError
 from fastcnn.stage import Stage
 from fastcnn.variables import VariableStore, aligned_zeros
@@ -40,18 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "Stage", "Totals"]
 
 Array = NDArray[Any]
-
-# Stages that can write where they read, and those whose backward pass looks at their own result, which must then not be overwritten.
-_DROPOUTS = {"dropout", "spatial_dropout"}
-_IN_PLACE = {"relu", "sigmoid", *_DROPOUTS, "rescale", "softmax"}
-_NEED_THEIR_RESULT = {
-    "relu": {"relu", *_DROPOUTS},
-    "sigmoid": set(),
-    "softmax": set(),
-    "dense_softmax": set(),
-}  # but these may: they keep what is needed
-
-_LARGEST_FUSED_WINDOW = 255  # pixels of a pooling window: the index of conv2d_relu_max_pool2d is one byte
 
 
 class Totals(NamedTuple):
@@ -92,7 +68,7 @@ class Plan:
         self.output_shape = tuple(layers[-1].output_shape or ()) if layers else tuple(input_shape)
         self._seed = seed
         self._store = _common_store(stages)
-        description = _describe(stages, tuple(input_shape), self._store, loss)
+        description = describe(stages, tuple(input_shape), self._store, loss)
         slots: list[Array] = []
         gradients = aligned_zeros(0)
         if optimizer is not None:
@@ -198,227 +174,3 @@ def _common_store(stages: Sequence[Stage]) -> VariableStore:
     stores = {id(variable.store): variable.store for variable in variables}
     store = next(iter(stores.values()), None)
     return store if store is not None and len(stores) == 1 else VariableStore(variables)
-
-
-@dataclass
-class _Planned:
-    """A stage on its way into the description: with its shapes, and later its buffers."""
-
-    stage: Stage
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    x: int = -1
-    y: int = -1
-    dy: int = -1
-    dx: int = -1
-
-    @property
-    def operation(self) -> str:
-        return self.stage.operation
-
-    @property
-    def learns(self) -> bool:
-        return any(variable.trainable for variable in self.stage.variables)
-
-    def describe(self, store: VariableStore) -> dict[str, Any]:
-        attributes = {name: _plain(value) for name, value in self.stage.attributes.items()}
-        parameters = [(store.offset(variable), variable.shape) for variable in self.stage.variables]
-        return {
-            "operation": self.operation,
-            "attributes": attributes,
-            "input": self.input_shape,
-            "parameters": parameters,
-            "learns": self.learns,
-            "x": self.x,
-            "y": self.y,
-            "dy": self.dy,
-            "dx": self.dx,
-        }
-
-
-@dataclass
-class _Buffers:
-    """Buffers by number, each as large (in floats a sample) as its largest use."""
-
-    sizes: list[int] = field(default_factory=list)
-
-    def new(self, shape: tuple[int, ...]) -> int:
-        self.sizes.append(math.prod(shape))
-        return len(self.sizes) - 1
-
-    def reuse(self, number: int, shape: tuple[int, ...]) -> int:
-        while len(self.sizes) <= number:
-            self.sizes.append(0)
-        self.sizes[number] = max(self.sizes[number], math.prod(shape))
-        return number
-
-
-def _describe(
-    stages: list[Stage], input_shape: tuple[int, ...], store: VariableStore, loss: Loss | None
-) -> dict[str, Any]:
-    gather, rest = _take_rescaling(stages)
-    rest, last = _split_activation(_pool_before_relu(rest), loss)
-    planned = _with_shapes([gather, *_fuse_pooling(_fuse_softmax(rest))], input_shape)
-    output_shape = planned[-1].output_shape
-    head = _with_shapes([last] if last else [], output_shape)
-    losses = _with_shapes([loss.stage(after_activation=last is None)] if loss else [], output_shape)
-
-    activations, gradients = _Buffers(), _Buffers()
-    _assign_activations(planned, activations)
-    for stage in head:
-        stage.x, stage.y = planned[-1].y, activations.new(stage.output_shape)
-    for stage in losses:
-        stage.x = planned[-1].y
-        stage.dx = gradients.reuse(0, output_shape)
-    if losses:
-        _assign_gradients(planned, gradients)
-    return {
-        "stages": [stage.describe(store) for stage in planned],
-        "head": [stage.describe(store) for stage in head],
-        "loss": [stage.describe(store) for stage in losses],
-        "activations": activations.sizes,
-        "gradients": gradients.sizes,
-        "learning": _learning(store),
-        "penalties": _penalties(store),
-        "optimizer": "",
-        "optimizer_attributes": {},
-    }
-
-
-def _learning(store: VariableStore) -> list[tuple[int, int]]:
-    """The parts of the flat buffers that the optimizer changes, (offset, size): as few as there can be, since each is a call."""
-    if all(variable.trainable for variable in store.variables):
-        return [(0, store.buffer.size)]
-    parts: list[tuple[int, int]] = []
-    joins = False
-    for variable in store.variables:
-        offset = store.offset(variable)
-        if variable.trainable and joins:
-            parts[-1] = parts[-1][0], offset + variable.size - parts[-1][0]  # what lies between is 0 and stays so
-        elif variable.trainable:
-            parts.append((offset, variable.size))
-        joins = variable.trainable
-    return parts
-
-
-def _penalties(store: VariableStore) -> list[tuple[int, int, float, float]]:
-    """What regularizers add to the loss: (offset, size, l1, l2) of each variable that has one and learns, as in Keras."""
-    return [
-        (store.offset(variable), variable.size, variable.regularizer.l1, variable.regularizer.l2)
-        for variable in store.variables
-        if variable.regularizer is not None and variable.trainable
-    ]
-
-
-def _take_rescaling(stages: list[Stage]) -> tuple[Stage, list[Stage]]:
-    """The stage that brings the batch in, with a Rescaling that comes first; and the others."""
-    if stages and stages[0].operation == "rescale":
-        return Stage("gather", stages[0].attributes), stages[1:]
-    return Stage("gather", {"scale": 1.0, "offset": 0.0}), stages
-
-
-def _pool_before_relu(stages: list[Stage]) -> list[Stage]:
-    stages = list(stages)
-    for i in range(len(stages) - 1):
-        if (stages[i].operation, stages[i + 1].operation) == ("relu", "max_pool2d"):
-            stages[i], stages[i + 1] = stages[i + 1], stages[i]
-    return stages
-
-
-def _fuse_pooling(stages: list[Stage]) -> list[Stage]:
-    fused: list[Stage] = []
-    for stage in stages:
-        fused.append(stage)
-        operations = tuple(s.operation for s in fused[-3:])
-        if (
-            operations == ("conv2d", "max_pool2d", "relu")
-            and math.prod(fused[-2].attributes["window"]) <= _LARGEST_FUSED_WINDOW
-        ):
-            convolution, pooling = fused[-3:-1]
-            pool = {f"pool_{name}": value for name, value in pooling.attributes.items()}
-            fused[-3:] = [Stage("conv2d_relu_max_pool2d", convolution.attributes | pool, convolution.variables)]
-    return fused
-
-
-def _split_activation(stages: list[Stage], loss: Loss | None) -> tuple[list[Stage], Stage | None]:
-    """Takes a softmax or a sigmoid off the end where a loss follows that works on the logits before it."""
-    if loss is None or not stages or stages[-1].operation != loss.undoes:
-        return stages, None
-    if loss.from_logits:
-        warnings.warn(
-            f"{loss.name}: from_logits=True, but the last layer is a {loss.undoes}; the loss takes the logits before it, as in Keras",
-            UserWarning,
-            stacklevel=2,
-        )
-    return stages[:-1], stages[-1]
-
-
-def _fuse_softmax(stages: list[Stage]) -> list[Stage]:
-    fused: list[Stage] = []
-    for stage in stages:
-        if stage.operation == "softmax" and fused and fused[-1].operation == "dense":
-            fused[-1] = fused[-1]._replace(operation="dense_softmax")
-        else:
-            fused.append(stage)
-    return fused
-
-
-def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> list[_Planned]:
-    """Each stage with the shapes of a sample before and after it; a flatten leaves only its shape behind."""
-    planned = []
-    shape = input_shape
-    purpose = 0
-    for stage in stages:
-        if stage.operation == "flatten":
-            shape = (math.prod(shape),)
-            continue
-        if stage.operation in _DROPOUTS:
-            own_seed = stage.attributes.get("seed")
-            attributes = {"rate": stage.attributes["rate"], "purpose": _DROPOUT_PURPOSE + purpose}
-            stage = stage._replace(attributes=attributes if own_seed is None else attributes | {"seed": [own_seed]})
-            purpose += 1
-        output = tuple(
-            _core.output_shape(stage.operation, _plain_attributes(stage), shape, [v.shape for v in stage.variables])
-        )
-        planned.append(_Planned(stage, shape, output))
-        shape = output
-    return planned
-
-
-_DROPOUT_PURPOSE = 1 << 16  # those below are drawn by initializers and shuffling
-
-
-def _assign_activations(planned: list[_Planned], buffers: _Buffers) -> None:
-    """A buffer for each result, but where a stage may write over what it read."""
-    before: _Planned | None = None
-    for stage in planned:
-        stage.x = before.y if before else -1
-        keeps = _NEED_THEIR_RESULT.get(before.operation) if before else set()
-        in_place = stage.operation in _IN_PLACE and (keeps is None or stage.operation in keeps)
-        stage.y = stage.x if in_place else buffers.new(stage.output_shape)
-        before = stage
-
-
-def _assign_gradients(planned: list[_Planned], buffers: _Buffers) -> None:
-    """Two buffers in turn. Nothing flows to the stages before the first that learns."""
-    learning = next((i for i, stage in enumerate(planned) if stage.learns), len(planned))
-    number = 0
-    for i in range(len(planned) - 1, learning - 1, -1):
-        stage = planned[i]
-        stage.dy = buffers.reuse(number, stage.output_shape)
-        if i == learning:
-            break
-        if stage.operation not in _IN_PLACE:
-            number = 1 - number
-        stage.dx = buffers.reuse(number, stage.input_shape)
-
-
-def _plain(value: Any) -> Any:
-    """Attributes as the core takes them: numbers, strings, flat sequences of integers."""
-    if isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple)):
-        return [int(number) for pair in value for number in pair]
-    return [int(number) for number in value] if isinstance(value, (list, tuple)) else value
-
-
-def _plain_attributes(stage: Stage) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in stage.attributes.items()}

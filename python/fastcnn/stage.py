@@ -1,4 +1,4 @@
-"""`Stage`: what a layer asks of the plan. The plan itself, which fuses stages and owns their buffers, is `plan.py`."""
+"""`Stage`: what a layer asks of the plan. What fuses with what, and on which buffers, is decided in `description.py`; `plan.py` has it carried out."""
 
 from __future__ import annotations
 
