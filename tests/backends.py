@@ -97,3 +97,8 @@ def running_or_skipped(backend: str) -> Iterator[None]:
         if backend in required_backends():
             pytest.fail(f"FASTCNN_REQUIRE asks for {absent}")
         pytest.skip(str(absent))
+
+
+GPUS = [
+    name for name in offered_backends() if name.startswith("cuda")
+]  # a real one, where it is offered, and its emulation

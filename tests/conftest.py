@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from backends import CPU_BACKENDS, required_backends, running_or_skipped
+from backends import CPU_BACKENDS, GPUS, required_backends, running_or_skipped
 from hypothesis import HealthCheck, settings
 
 # A test that draws shapes runs in a function-scoped backend, which is the same for all its examples, and its first
@@ -31,5 +31,22 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(params=CPU_BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each of the CPU's instruction sets in turn, by name; operations and plans run on it. (For operations alone, tests/ops/conftest.py has more.)"""
+    with running_or_skipped(request.param):
+        yield request.param
+
+
+@pytest.fixture(params=["cpu", *GPUS])
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where Tensors lie, by the device's name."""
+    if request.param == "cpu":
+        yield "cpu"
+        return
+    with running_or_skipped(request.param):
+        yield "cuda:0"
+
+
+@pytest.fixture(params=GPUS)
+def on_gpu(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The backend in use is that of a GPU."""
     with running_or_skipped(request.param):
         yield request.param

@@ -9,14 +9,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import emulation
 import numpy as np
 import pytest
-from backends import offered_backends, running_or_skipped
+from backends import GPUS, running_or_skipped
 from fastcnn import _core, callbacks, config, cuda, layers, models, ops
 from fastcnn.errors import DeviceError
 from fastcnn.plan import Plan, Totals
@@ -24,20 +23,10 @@ from fastcnn.plan import Plan, Totals
 Array = np.ndarray[Any, Any]
 
 
-GPUS = [name for name in offered_backends() if name.startswith("cuda")]
-
-
 @pytest.fixture(params=GPUS)
 def gpu(request: pytest.FixtureRequest) -> str:
     """The name of each in turn; the test says when it is used."""
     return str(request.param)
-
-
-@pytest.fixture(params=GPUS)
-def on_gpu(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each in turn, used by the whole test."""
-    with running_or_skipped(request.param):
-        yield request.param
 
 
 def data(n: int, seed: int = 0) -> tuple[Array, Array]:

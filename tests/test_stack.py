@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastcnn import layers, losses, models
+from fastcnn._naming import reset_names
 from fastcnn.tutorial import tutorial_model
 from small import CLASSES, SHAPE, compiled, data, network
 
@@ -170,6 +171,7 @@ def test_the_summary_is_keras_s_table_and_fits_into_80_columns(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
+    reset_names()  # a name that other tests have numbered high would be cut
     model = tutorial_model()
     model.compile(loss=losses.SparseCategoricalCrossentropy(from_logits=True))
     model.summary()

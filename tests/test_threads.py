@@ -189,6 +189,7 @@ class TestTheProcessorsOfTheWorkers:
     def test_a_worker_that_may_run_on_one_processor_alone_stays_there(self) -> None:
         self.run("""
             one = {min(allowed)}
+            time.sleep(0.1)  # asleep, and not in the middle of a wake, when another's set could be mistaken for the waker's
             os.sched_setaffinity(int(worker), one)
             for _ in range(20):
                 time.sleep(0.01)

@@ -18,7 +18,8 @@ class Sleeper {
   // Called by a waker while this thread sleeps, under the lock that it sleeps on.
   void keep_off_my_processor();
 
-  // Called by this thread each time that it wakes, under that lock. What somebody else has set meanwhile stays.
+  // Called by this thread each time that it wakes, under that lock. What somebody else has set meanwhile stays (but for the very set
+  // that the waker had chosen, which looks like the waker's).
   void may_run_anywhere();
 
  private:
