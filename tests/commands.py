@@ -26,8 +26,8 @@ def run(command: str, *arguments: object, cwd: Path, **environment: str) -> subp
     )
 
 
-def run_in_terminal(command: str, *arguments: object, cwd: Path) -> tuple[int, list[str], list[str]]:
-    """The same in a pseudo-terminal of 80 columns: the exit code, what was drawn (every state of a bar too), and the lines that stay."""
+def in_terminal(program: str, cwd: Path | None = None) -> tuple[int, str]:
+    """The exit code of Python code in a pseudo-terminal of 80 columns, and what it wrote there."""
     if not hasattr(os, "openpty"):
         pytest.skip("this system has no pseudo-terminals")
     import fcntl
@@ -36,10 +36,6 @@ def run_in_terminal(command: str, *arguments: object, cwd: Path) -> tuple[int, l
 
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    program = (
-        f"import sys; from fastcnn import progress, {command}; progress._BETWEEN_DRAWINGS = 0.0; "
-        f"sys.exit({command}.main({[*map(str, arguments)]!r}))"
-    )
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     process = subprocess.Popen(
         [sys.executable, "-c", program], cwd=cwd, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
@@ -55,5 +51,15 @@ def run_in_terminal(command: str, *arguments: object, cwd: Path) -> tuple[int, l
             break
         written += chunk
     os.close(ours)
-    text = written.decode().replace("\r\n", "\n")
-    return process.wait(60), re.split(r"[\r\n]+", text), [line.rpartition("\r")[2] for line in text.split("\n")]
+    return process.wait(60), written.decode()
+
+
+def run_in_terminal(command: str, *arguments: object, cwd: Path) -> tuple[int, list[str], list[str]]:
+    """A command in such a terminal: the exit code, what was drawn (every state of a bar too), and the lines that stay."""
+    code, written = in_terminal(
+        f"import sys; from fastcnn import progress, {command}; progress._BETWEEN_DRAWINGS = 0.0; "
+        f"sys.exit({command}.main({[*map(str, arguments)]!r}))",
+        cwd,
+    )
+    text = written.replace("\r\n", "\n")
+    return code, re.split(r"[\r\n]+", text), [line.rpartition("\r")[2] for line in text.split("\n")]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import sys
 from typing import Any
 
 import pytest
+from commands import in_terminal
 from fastcnn import progress
 from small import compiled, data
 
@@ -82,16 +82,8 @@ def test_a_bar_is_taken_away_when_the_training_fails(monkeypatch: pytest.MonkeyP
     assert "images/s" in terminal.getvalue()
 
 
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
 def test_a_real_terminal_of_80_columns_holds_the_bar() -> None:
-    import fcntl
-    import struct
-    import subprocess
-    import termios
-
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    program = (
+    code, written = in_terminal(
         "from fastcnn import progress, tutorial, losses, datasets\n"
         "progress._BETWEEN_DRAWINGS = 0.0\n"
         "(x, y), _ = datasets.digits.load_data()\n"
@@ -99,20 +91,8 @@ def test_a_real_terminal_of_80_columns_holds_the_bar() -> None:
         "model.compile('adam', losses.SparseCategoricalCrossentropy(from_logits=True), ['accuracy'])\n"
         "model.fit(x, y, epochs=1, validation_split=0.1)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=theirs, stderr=theirs, stdin=theirs)
-    os.close(theirs)
-    written = b""
-    while True:
-        try:
-            chunk = os.read(ours, 1 << 16)
-        except OSError:  # Linux's way to say that the other side is closed
-            break
-        if not chunk:
-            break
-        written += chunk
-    os.close(ours)
-    assert process.wait() == 0
-    parts = re.split(r"[\r\n]+", written.decode())
+    assert code == 0
+    parts = re.split(r"[\r\n]+", written)
     assert sum("images/s" in part for part in parts) > 3
     assert max(map(len, parts)) <= 80
 
