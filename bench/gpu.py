@@ -136,7 +136,10 @@ def main() -> int:
         print(f"gpu.py: no GPU can be used here, because {facts['cuda_reason']}", file=sys.stderr)
         return 1
     not_here = Outcome("skipped", "only on a GPU")
-    operations, models = ["tests/ops"], ["tests/test_cuda.py", "tests/test_tensor.py"]
+    operations, models = (
+        ["tests/ops"],
+        ["tests/test_cuda.py", "tests/test_devices.py", "tests/test_tensor.py", "tests/test_dlpack.py"],
+    )
     few = [f"tests/ops/{name}" for name in SANITIZED_FILES]
     parts: dict[str, Callable[[], Outcome]] = {
         "operations' whole table": lambda: tests(backend, operations, 90),

@@ -4,7 +4,7 @@ The build has everything that an ordinary one has, so a test switches to it by p
 also finds a kernel's index outside a buffer of the device's (Python must be started with the sanitizer's library):
 
     FASTCNN_SIMT_SANITIZE=1 LD_PRELOAD="$(c++ -print-file-name=libasan.so) $(c++ -print-file-name=libubsan.so)" \\
-        ASAN_OPTIONS=detect_leaks=0:protect_shadow_gap=0 python -m pytest tests/ops tests/test_cuda.py -k cuda-simt
+        ASAN_OPTIONS=detect_leaks=0:protect_shadow_gap=0 python -m pytest tests/ops tests/test_{cuda,devices,tensor,dlpack}.py -k cuda-simt
 """
 
 from __future__ import annotations

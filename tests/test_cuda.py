@@ -16,7 +16,7 @@ import emulation
 import numpy as np
 import pytest
 from backends import GPUS, running_or_skipped
-from fastcnn import _core, callbacks, config, cuda, layers, models, ops
+from fastcnn import callbacks, config, layers, models, ops
 from fastcnn.errors import DeviceError
 from fastcnn.plan import Plan, Totals
 
@@ -313,14 +313,6 @@ def test_bad_input_gets_the_sentence_that_it_gets_on_the_cpu(call: Any, message:
     assert str(there.value) == str(here.value)
 
 
-def test_more_than_the_device_holds_is_a_memory_error_and_the_device_goes_on(on_gpu: str) -> None:
-    if on_gpu == "cuda":
-        pytest.skip("a GPU holds too much")
-    with pytest.raises(MemoryError, match=r"cuda: \d+ bytes of device memory were asked for, but \d+ of \d+ are free"):
-        ops.relu(np.zeros(2**30 + 1, np.float32))  # more than the emulation's 4 GiB
-    np.testing.assert_array_equal(ops.relu(np.float32([-1, 1])), [0, 1])
-
-
 def test_auto_takes_the_gpu_and_the_model_moves(on_gpu: str) -> None:
     config.set_device("cpu")
     model = small()
@@ -348,57 +340,9 @@ def test_another_gpu_is_chosen_by_its_number(on_gpu: str) -> None:
     np.testing.assert_array_equal(ops.relu(np.float32([-1, 1])), [0, 1])
 
 
-def test_a_gpu_that_is_not_there_is_named(on_gpu: str) -> None:
-    with pytest.raises(
-        DeviceError,
-        match=r"'cuda:63' cannot be used, because there (is 1 GPU, number 0|are \d+ GPUs, numbered from 0);",
-    ):
-        config.set_device("cuda:63")
-    assert config.get_device() == "cuda:0"
-
-
-def test_auto_says_once_which_gpu_it_has_taken(on_gpu: str, capsys: pytest.CaptureFixture[str]) -> None:
-    config.set_device("auto")
-    for _ in range(2):
-        ops.relu(np.float32([1]))
-    said = capsys.readouterr().err
-    assert re.fullmatch(r"fastcnn: computes on cuda:0, .+; set_device\('cpu'\) chooses the CPU\n", said)
-    assert config.get_device() == "cuda:0"
-
-
 @pytest.mark.skipif(emulation.SANITIZED, reason="takes minutes under the sanitizer")
 def test_more_channels_than_a_grid_has_rows(on_gpu: str) -> None:
     """65,535 tiles of 64 channels are CUDA's limit along a grid's second side."""
     channels = 65_535 * 64 + 1
     w = np.full((1, channels), 3, np.float32)
     np.testing.assert_array_equal(ops.dense(np.full((1, 1), 2, np.float32), w), 2 * w)
-
-
-def test_cuda_says_whether_it_is_there(on_gpu: str) -> None:
-    assert cuda.is_available()
-    assert cuda.why_not() == ""
-
-
-def test_where_cuda_is_not_there_it_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = _core.info() | {"cuda": False, "cuda_reason": "no NVIDIA driver is installed"}
-    monkeypatch.setattr(_core, "info", lambda: facts)
-    assert not cuda.is_available()
-    assert cuda.why_not() == "no NVIDIA driver is installed"
-
-
-def test_a_fork_of_a_process_that_has_asked_for_the_gpu_gets_an_error(on_gpu: str) -> None:
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            ops.relu(np.float32([1]))
-            said = "nothing"
-        except DeviceError as error:
-            said = str(error)
-        os.write(write, said.encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert re.match("cuda: this process was forked .* 'spawn'", os.read(read, 1000).decode())
-    os.close(read)
-    os.close(write)
-    np.testing.assert_array_equal(ops.relu(np.float32([-1, 1])), [0, 1])
