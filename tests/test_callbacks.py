@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastcnn import callbacks, models, optimizers
+from fastcnn.metrics import SparseCategoricalAccuracy
 from small import compiled, data
 
 X, Y = data()
@@ -186,6 +187,7 @@ class Stub:
     """Stands for the model: remembers what was saved and which weights were set."""
 
     metrics_names = ("loss", "accuracy")
+    metrics = (SparseCategoricalAccuracy("accuracy"),)
 
     def __init__(self) -> None:
         self.saved: list[str] = []

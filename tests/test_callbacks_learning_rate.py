@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastcnn import callbacks, optimizers
+from fastcnn.metrics import SparseCategoricalAccuracy
 from fastcnn.optimizers import schedules
 from small import compiled, data
 
@@ -18,6 +19,7 @@ class Stub:
     """Stands for the model."""
 
     metrics_names = ("loss", "accuracy")
+    metrics = (SparseCategoricalAccuracy("accuracy"),)
 
     def __init__(self, rate: Any) -> None:
         self.optimizer = optimizers.SGD(rate)

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from fastcnn import losses, models, optimizers
+from fastcnn import losses, metrics, models, optimizers
 from fastcnn.formats import keras2
 
 ZEROS = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
@@ -210,3 +210,10 @@ def test_what_is_no_config_is_left_for_the_reader_to_refuse() -> None:
     ]
     assert keras2.training_config({"metrics": metrics})["metrics"] == metrics
     assert keras2.optimizer_order([], 2) == []
+
+
+def test_a_function_s_mean_is_the_metric_of_that_function() -> None:
+    config = {"name": "mine", "dtype": "float32", "fn": "top_k_categorical_accuracy", "k": 3}
+    written = {"metrics": [[{"class_name": "MeanMetricWrapper", "config": config}]]}
+    [metric] = keras2.training_config(written)["metrics"]
+    assert metrics.get(metric).get_config() == {"name": "mine", "dtype": "float32", "k": 3}

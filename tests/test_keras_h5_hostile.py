@@ -188,7 +188,7 @@ def test_what_is_missing_or_of_another_kind_is_named(
         ("loss", "mape", ["loss 'mape'"]),
         ("loss", {"class_name": "function", "config": "my_loss"}, ["loss", "my_loss"]),
         ("loss", {"a": "mse", "b": "mse"}, ["loss"]),
-        ("metrics", ["auc"], ["metric 'auc'"]),
+        ("metrics", ["auk"], ["metric 'auk'; did you mean 'auc'?"]),
         ("metrics", {"a": "accuracy"}, ["metrics"]),
         ("loss_weights", [2.0], ["loss_weights=[2.0] is not supported"]),
     ],

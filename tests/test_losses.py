@@ -1,4 +1,4 @@
-"""Losses and metrics as objects: names, configs, values on arrays, errors. Their arithmetic is tested in ops/, a real Keras in test_keras_surface.py."""
+"""Losses as objects: names, configs, values on arrays, errors. Their arithmetic is tested in ops/, a real Keras in test_keras_surface.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastcnn import losses, metrics
+from fastcnn import losses
 from fastcnn._serialization import serialize
 
 LOGITS = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
@@ -69,60 +69,3 @@ def test_a_loss_that_will_not_do_is_named(make: Any, message: str) -> None:
 def test_a_flag_must_be_a_flag() -> None:
     with pytest.raises(TypeError, match="from_logits must be True or False, but is 'yes'"):
         losses.SparseCategoricalCrossentropy(from_logits="yes")  # type: ignore[arg-type]
-
-
-# Metrics.
-
-SPARSE, ROWS = losses.SparseCategoricalCrossentropy(), losses.CategoricalCrossentropy()
-
-
-def test_accuracy_means_the_one_for_the_labels_and_keeps_the_name_it_was_given() -> None:
-    for name in ("accuracy", "acc", "ACC"):
-        assert type(metrics.get(name, SPARSE)) is metrics.SparseCategoricalAccuracy
-        assert type(metrics.get(name, ROWS)) is metrics.CategoricalAccuracy
-        assert metrics.get(name, ROWS).name == name
-    given = [
-        "SparseCategoricalAccuracy",
-        "sparse_categorical_accuracy",
-        metrics.SparseCategoricalAccuracy(name="mine"),
-        "acc",
-    ]
-    named = [metric.name for metric in metrics.resolve(given, SPARSE)]
-    assert named == ["SparseCategoricalAccuracy", "sparse_categorical_accuracy", "mine", "acc"]
-    assert metrics.resolve(None, SPARSE) == []
-    assert metrics.get(serialize(metrics.CategoricalAccuracy("mine"))).get_config() == {
-        "name": "mine",
-        "dtype": "float32",
-    }
-
-
-def test_a_metric_counts_batches_until_it_is_reset() -> None:
-    metric = metrics.SparseCategoricalAccuracy()
-    assert metric.result() == 0
-    assert metric([1, 2], [[0, 1, 0], [0, 1, 0]]) == 0.5
-    assert metric([[1], [1]], [[0, 1, 0], [0, 1, 0]]) == 0.75
-    metric.reset_state()
-    assert metric.result() == 0
-    assert metrics.CategoricalAccuracy()(ONE_HOT, LOGITS) == np.float32(np.mean(LOGITS.argmax(1) == CLASSES))
-    nan = float("nan")
-    assert (
-        metric([1, 0, 0], [[nan, 1, 0], [1, 1, 0], [nan, nan, nan]]) == 1
-    )  # NaN is never the largest, and the first of equals wins
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: metrics.get("acuracy", SPARSE), "metrics.get: unknown metric 'acuracy'; did you mean 'accuracy'?"),
-        (lambda: metrics.get("accuracy"), "metrics.get: 'accuracy' depends on the labels, so it needs a loss"),
-        (lambda: metrics.get(len), "metrics.get: a metric must be a name, a Metric or its config"),
-        (lambda: metrics.get("categorical_accuracy", SPARSE), "CategoricalAccuracy takes one-hot rows, but SparseCategoricalCrossentropy takes class numbers"),
-        (lambda: metrics.resolve("accuracy", SPARSE), "compile: metrics must be a list, such as ['accuracy'], but is 'accuracy'"),
-        (lambda: metrics.CategoricalAccuracy.from_config({"nam": "x"}), "CategoricalAccuracy: unknown argument 'nam'; did you mean 'name'?"),
-        (lambda: metrics.CategoricalAccuracy()([0, 1], LOGITS[:2]), "CategoricalAccuracy: y_true has shape (2,), but y_pred (2, 4) wants (2, 4)"),
-        (lambda: metrics.SparseCategoricalAccuracy()([0, 1], LOGITS), "SparseCategoricalAccuracy: y_true has shape (2,), but y_pred (6, 4) wants (6,) or (6, 1)"),
-    ],
-)  # fmt: skip
-def test_a_metric_that_will_not_do_is_named(make: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(message)):
-        make()

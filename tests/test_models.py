@@ -266,9 +266,10 @@ def test_the_learning_rate_can_change_on_the_way() -> None:
         ({"metrics": ["acuracy"]}, "compile: unknown metric 'acuracy'; did you mean 'accuracy'?"),
         (
             {"metrics": ["categorical_accuracy"]},
-            "takes one-hot rows, but SparseCategoricalCrossentropy takes class numbers",
+            "takes a label for each output (one-hot rows), but SparseCategoricalCrossentropy takes class numbers",
         ),
         ({"metrics": "accuracy"}, "metrics must be a list"),
+        ({"weighted_metrics": "auc"}, "weighted_metrics must be a list"),
         ({"loss": None}, "metrics without a loss"),
     ],
 )

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import arrays, config, formats, losses, metrics, optimizers, training
+from fastcnn import arrays, config, formats, losses, optimizers, training
 from fastcnn._arguments import number, positive_integer
 from fastcnn.callbacks import Callback, CallbackList, History
 from fastcnn.layers import Layer
+from fastcnn.metrics import CompiledMetrics, Metric
 from fastcnn.plan import Plan, Totals
 from fastcnn.progress import Progress, values, verbosity
 from fastcnn.stack import Stack
@@ -51,7 +52,7 @@ class Sequential(Stack):
     def __init__(self, layers: Sequence[Layer] | None = None, *, name: str | None = None) -> None:
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss | None = None
-        self.metrics: list[metrics.Metric] = []
+        self._measured = CompiledMetrics()
         self.compiled = False
         self.stop_training = False
         self._plan: Plan | None = None
@@ -99,30 +100,39 @@ class Sequential(Stack):
 
     # Training.
 
-    def compile(self, optimizer: Any = "adam", loss: Any = None, metrics: Any = None) -> None:
+    def compile(
+        self, optimizer: Any = "adam", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None
+    ) -> None:
         """Says how to train.
 
         optimizer : a name or an Optimizer; default "adam". Keras's default, "rmsprop", is not in this package yet.
         loss : a name or a Loss; needed by `fit` and `evaluate`.
-        metrics : a list of names and Metrics, such as ["accuracy"]; None for none.
+        metrics : a list of names, functions and Metrics, such as ["accuracy", "auc"]; None for none. Names that are not the class's, and which
+            accuracy is meant by "accuracy", are in `metrics.get`.
+        weighted_metrics : the same; in these an image counts as much as its sample or class weight says.
 
-        Each `compile` replaces all three. Raises ValueError for unknown names, with the nearest known one.
+        Each `compile` replaces all four. Raises ValueError for unknown names, with the nearest known one.
         """
         new_optimizer = optimizers.get(optimizer, owner="compile")
         new_loss = None if loss is None else losses.get(loss, owner="compile")
-        if new_loss is None and metrics:
+        if new_loss is None and (metrics or weighted_metrics):
             raise ValueError(
                 "compile: metrics without a loss are not possible: which labels they count follows from the loss"
             )
-        self.metrics = [] if new_loss is None else _resolved(metrics, new_loss)
+        self._measured = CompiledMetrics(metrics, weighted_metrics, new_loss)
         self.optimizer, self.loss = new_optimizer, new_loss
         self.compiled = True
         self._plan = None
 
     @property
+    def metrics(self) -> list[Metric]:
+        """The metrics of the last `compile`, then its weighted ones."""
+        return self._measured.all
+
+    @property
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` and `train_on_batch` return, in that order."""
-        return ["loss", *_distinct([metric.name for metric in self.metrics])]
+        return ["loss", *self._measured.names]
 
     def fit(
         self,
@@ -261,10 +271,11 @@ class Sequential(Stack):
         optimizer = self.optimizer
         assert optimizer is not None  # _data has seen that the model is compiled
         step = arrays.step_function(plan, data.x).train_step
-        plan.reset_totals()
+        training.begin_pass(self, plan)
         rate, rows = training.step_size(optimizer), np.arange(len(data.x))
         step(data.x, data.y, rows, data.weights, learning_rate=rate, step=optimizer.iterations + 1)
         optimizer.iterations += 1
+        training.measure(self, plan, data, rows)
         logs = self._logs(plan.totals(), len(data.x))
         return logs if return_dict else self._in_order(logs)
 
@@ -272,8 +283,10 @@ class Sequential(Stack):
         """What `evaluate` returns, for a batch, computed at once."""
         data = self._data(x, y, "test_on_batch", sample_weight=sample_weight)
         plan = self._ready(data.x, "test_on_batch")
-        plan.reset_totals()
-        arrays.step_function(plan, data.x).evaluate_step(data.x, data.y, np.arange(len(data.x)), data.weights)
+        training.begin_pass(self, plan)
+        rows = np.arange(len(data.x))
+        arrays.step_function(plan, data.x).evaluate_step(data.x, data.y, rows, data.weights)
+        training.measure(self, plan, data, rows)
         logs = self._logs(plan.totals(), len(data.x))
         return logs if return_dict else self._in_order(logs)
 
@@ -315,6 +328,7 @@ class Sequential(Stack):
             raise ValueError(
                 f"{where}: the model's outputs have shape {shape}, but {type(self.loss).__name__} takes (N, classes)"
             )
+        self._measured.settle(outputs[-1] if outputs else 1)
         labels = arrays.targets(y, len(images), outputs, self.loss, where, f"{of}y")
         if class_weight is not None:
             if sample_weight is not None:
@@ -343,10 +357,9 @@ class Sequential(Stack):
         return self._plan
 
     def _logs(self, totals: Totals, count: int) -> dict[str, Any]:
-        """The means over `count` samples by name; in the order of the names, as in Keras."""
-        means = dict.fromkeys(self.metrics_names, totals.correct / count)
-        means["loss"] = totals.loss / count
-        return {name: means[name] for name in sorted(means)}
+        """The loss and the metrics over `count` samples by name; in the order of the names, as in Keras."""
+        results = {**self._measured.results(totals.correct, count), "loss": totals.loss / count}
+        return {name: results[name] for name in sorted(results)}
 
     def _in_order(self, logs: dict[str, float]) -> float | list[float]:
         values = [logs[name] for name in self.metrics_names]
@@ -364,19 +377,6 @@ def load_model(filepath: str | os.PathLike[str], *, compile: bool = True) -> Seq
     """
     model: Sequential = formats.chosen(filepath, "load_model").load(filepath, compile=compile)
     return model
-
-
-def _resolved(identifiers: Any, loss: losses.Loss) -> list[metrics.Metric]:
-    return metrics.resolve(identifiers, loss, owner="compile")
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names; one that comes again gets a number, as in Keras: accuracy, accuracy_1."""
-    distinct: list[str] = []
-    for index, name in enumerate(names):
-        repeats = names[:index].count(name)
-        distinct.append(f"{name}_{repeats}" if repeats else name)
-    return distinct
 
 
 def _batch_size(batch_size: int | None, where: str, argument: str = "batch_size") -> int:

@@ -81,6 +81,7 @@ def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
                 if validation is not None and validation.is_due(epoch):
                     seen = evaluate(model, run.plan, validation.data, validation.batch_size, callbacks)
                     logs.update({f"val_{name}": value for name, value in seen.items()})
+                    logs = dict(sorted(logs.items()))  # all names in order, as in Keras: val_loss before weighted_mse
             finally:
                 progress.close()
             model.epochs_done = epoch + 1
@@ -139,7 +140,7 @@ def _train_steps(run: Run, optimizer: Optimizer, epoch: int, progress: Progress,
     now = time.perf_counter
     order = _order(model, len(x), run.shuffle)
     step.hold_order(order)
-    plan.reset_totals()
+    begin_pass(model, plan)
     done = 0
     for batch, start in enumerate(range(0, len(x), run.batch_size)):
         for hook in begin:
@@ -147,6 +148,7 @@ def _train_steps(run: Run, optimizer: Optimizer, epoch: int, progress: Progress,
         rows = order[start : start + run.batch_size]
         step.train_step(x, y, rows, weights, learning_rate=step_size(optimizer), step=optimizer.iterations + 1)
         optimizer.iterations += 1
+        measure(model, plan, run.data, rows)
         done += len(rows)
         drawing = now() >= progress.next_drawing
         if asking or drawing:
@@ -161,6 +163,19 @@ def _train_steps(run: Run, optimizer: Optimizer, epoch: int, progress: Progress,
     totals = plan.totals()
     finite.look(totals, epoch)
     return model._logs(totals, done)
+
+
+def begin_pass(model: Sequential, plan: Plan) -> None:
+    """Before the first step over data: what the core adds up and what the metrics know begin at 0."""
+    plan.reset_totals()
+    model._measured.reset()
+
+
+def measure(model: Sequential, plan: Plan, data: Data, rows: NDArray[np.int64]) -> None:
+    """After a step on these rows: tells the metrics that the core does not count what the model said. Nothing where there are none."""
+    if model._measured.watching:
+        weights = None if data.weights is None else data.weights[rows]
+        model._measured.update(data.y[rows], plan.outputs(), weights)
 
 
 def step_size(optimizer: Optimizer) -> float:
@@ -192,12 +207,13 @@ def evaluate(
     done = 0
     callbacks.call("on_test_begin")
     with _model_at_rest(plan, callbacks.test_batch_begin, callbacks.test_batch_end):
-        plan.reset_totals()
+        begin_pass(model, plan)
         for batch, start in enumerate(range(0, len(x), batch_size)):
             for hook in callbacks.test_batch_begin:
                 hook(batch)
             rows = order[start : start + batch_size]
             step.evaluate_step(x, y, rows, weights)
+            measure(model, plan, data, rows)
             done += len(rows)
             for hook in callbacks.test_batch_end:
                 hook(batch, model._logs(plan.totals(), done))

@@ -20,7 +20,7 @@ class EarlyStopping(Monitor):
     min_delta : how much better a value must be to count. Default 0.
     patience : how many epochs without improvement are borne; the training stops after the one that exceeds it, never after the first.
     verbose : 1 prints what was done. Default 0.
-    mode : "min", "max" or "auto" (from the name: a loss falls, a metric rises).
+    mode : "min", "max" or "auto" (a loss or an error falls, an accuracy rises).
     baseline : a value that must also be beaten for the patience to begin anew.
     restore_best_weights : at the end, stopped early or not, set the weights of the best epoch. Default False.
     start_from_epoch : the epochs before this one (from 0) are not looked at. Default 0.

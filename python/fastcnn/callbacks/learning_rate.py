@@ -75,7 +75,7 @@ class ReduceLROnPlateau(Monitor):
     factor : below 1 (ValueError otherwise). Default 0.1.
     patience : how many epochs without improvement in a row lead to a reduction. Default 10.
     verbose : 1 prints a line a reduction. Default 0.
-    mode : "min", "max" or "auto" (from the name: a loss falls, a metric rises).
+    mode : "min", "max" or "auto" (a loss or an error falls, an accuracy rises).
     min_delta : how much better a value must be to count. Default 1e-4.
     cooldown : how many epochs after a reduction are not counted. Default 0.
     min_lr : the learning rate is not reduced below it, nor where it lies below it. Default 0.

@@ -23,7 +23,7 @@ class ModelCheckpoint(Monitor):
     verbose : 1 prints a line when something is saved or was no better. Default 0.
     save_best_only : save only when `monitor` improved. If it is missing in the logs: a warning, and the model is saved.
     save_weights_only : not supported yet.
-    mode : "min", "max" or "auto" (from the name: a loss falls, a metric rises).
+    mode : "min", "max" or "auto" (a loss or an error falls, an accuracy rises).
     initial_value_threshold : what the first value must beat. Default None: the first one is saved.
 
     The best value outlives a `fit`, so a second `fit` with the same instance goes on from it, as in Keras.

@@ -10,7 +10,7 @@ __all__ = ["Monitor"]
 
 
 class Monitor(Callback):
-    """Compares a value of the logs with the best so far: smaller is better for losses, greater for metrics, or as `mode` says."""
+    """Compares a value of the logs with the best so far: smaller is better for losses and errors, greater for accuracies, or as `mode` says."""
 
     def __init__(self, monitor: str, mode: str) -> None:
         super().__init__()
@@ -28,11 +28,13 @@ class Monitor(Callback):
         name = self.monitor.removeprefix("val_")
         if name == "loss":
             return False
-        if name in self.model.metrics_names:  # every metric of this package is an accuracy
-            return True
+        metrics = zip(self.model.metrics_names[1:], self.model.metrics, strict=True)
+        better = next((metric.greater_is_better for own, metric in metrics if own == name), None)
+        if better is not None:
+            return better
         raise ValueError(
-            f"{type(self).__name__}: monitor '{self.monitor}' is neither a loss nor a compiled metric, so whether small or great is good "
-            "cannot be told; pass mode='min' or mode='max'"
+            f"{type(self).__name__}: monitor '{self.monitor}' is neither a loss nor a compiled metric that says whether small or great is "
+            "good; pass mode='min' or mode='max'"
         )
 
     def _is_improvement(self, value: float, reference: float | None) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastcnn.metrics.compiled import FUNCTIONS, get
+
 __all__ = ["is_keras2", "layer_entries", "optimizer_order", "training_config"]
 
 _OPTIMIZER_ONLY_IN_KERAS2 = ("jit_compile", "is_legacy_optimizer", "decay")
@@ -76,14 +78,13 @@ def _metric(metric: Any) -> Any:
     if not isinstance(metric, Mapping) or metric.get("class_name") != "MeanMetricWrapper":
         return metric
     config = metric.get("config")
-    classes = {
-        "sparse_categorical_accuracy": "SparseCategoricalAccuracy",
-        "categorical_accuracy": "CategoricalAccuracy",
-    }
     function = config.get("fn") if isinstance(config, Mapping) else None
-    if not isinstance(config, Mapping) or function not in classes:
+    if not isinstance(config, Mapping) or not isinstance(function, str) or function not in FUNCTIONS:
         return metric
-    return {"class_name": classes[function], "config": {key: value for key, value in config.items() if key != "fn"}}
+    return {
+        "class_name": type(get(function)).__name__,
+        "config": {key: value for key, value in config.items() if key != "fn"},
+    }
 
 
 def _optimizer(entry: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,12 +64,15 @@ def model_config(model: Sequential, entry: Entry) -> dict[str, Any]:
 
 def compile_config(model: Sequential, entry: Entry) -> dict[str, Any]:
     """What a model was compiled with, but for the optimizer."""
-    metrics = [metric.name if metric.name in ("accuracy", "acc") else entry(metric) for metric in model.metrics]
+    metrics, weighted = (
+        [metric if isinstance(metric, str) else entry(metric) for metric in written] or None
+        for written in model._measured.written
+    )
     return {
         "loss": None if model.loss is None else entry(model.loss),
         "loss_weights": None,
-        "metrics": metrics or None,
-        "weighted_metrics": None,
+        "metrics": metrics,
+        "weighted_metrics": weighted,
         "run_eagerly": False,
         "steps_per_execution": 1,
         "jit_compile": False,
@@ -166,13 +169,12 @@ def assign(arrays: LayerArrays) -> None:
 def compile_model(place: Place, model: Sequential, config: Mapping[str, Any], optimizer: Any) -> None:
     """Compiles the model as the config says, with the optimizer of that entry."""
     with place.explained():
-        for argument in ("loss_weights", "weighted_metrics"):
-            only("compile", argument, config.get(argument), None, [])
-        metrics = _flat(config.get("metrics"))
+        only("compile", "loss_weights", config.get("loss_weights"), None, [])
         model.compile(
             optimizer=optimizer,
             loss=_named(_single(config.get("loss"))),
-            metrics=[_named(metric) for metric in metrics] if isinstance(metrics, list) else metrics,
+            metrics=_metrics(config.get("metrics")),
+            weighted_metrics=_metrics(config.get("weighted_metrics")),
         )
 
 
@@ -188,10 +190,11 @@ def _single(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _flat(value: Any) -> Any:
+def _metrics(value: Any) -> Any:
     """Keras lets a model with one output have a list of one list of metrics."""
     inner = _single(value)
-    return inner if isinstance(inner, list) else value
+    metrics = inner if isinstance(inner, list) else value
+    return [_named(metric) for metric in metrics] if isinstance(metrics, list) else metrics
 
 
 def optimizer_counts(model: Sequential, *, learning_rate: bool = True) -> tuple[int, int]:
