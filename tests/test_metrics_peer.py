@@ -1,0 +1,484 @@
+"""Every metric beside a real Keras: values over options, shapes and weights, configs, names; in a training, and in files."""
+
+from __future__ import annotations
+
+import json
+import types
+from pathlib import Path
+from typing import Any
+
+import fastcnn
+import numpy as np
+import pytest
+from fastcnn import layers, losses, metrics, models, optimizers
+from fastcnn._naming import reset_names
+from fastcnn._serialization import serialize
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from peer_keras import QUIET, keras_or_skip
+
+pytestmark = QUIET
+
+OURS = types.SimpleNamespace(layers=layers, losses=losses, metrics=metrics, models=models, optimizers=optimizers)
+ROUNDING = 2e-6  # relative: Keras adds up in float32, and a logarithm may round otherwise
+ROWS, CLASSES = 40, 7
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def keras() -> Any:
+    return keras_or_skip()
+
+
+def of_kind(kind: str, batch: int, shape: tuple[int, ...] = ()) -> tuple[Any, Any]:
+    """Labels and predictions of a kind, (4 + batch, ...) samples; "a": any floats; "01": of two kinds; "rows", "classes": of K classes."""
+    random = np.random.default_rng(batch)
+    rows = (4 + batch, *shape)
+    if kind == "equal":
+        return random.integers(0, 3, rows), random.integers(0, 3, rows)
+    if kind == "01":
+        return random.integers(0, 2, rows), random.random(rows, dtype=np.float32)
+    if kind == "floats":
+        return random.standard_normal(rows, dtype=np.float32), random.standard_normal(rows, dtype=np.float32)
+    probabilities = random.dirichlet(np.ones(CLASSES), rows).astype(np.float32)
+    probabilities[0] = np.eye(CLASSES)[0]  # certain, and so clipped; with ties
+    classes = random.integers(0, CLASSES, rows)
+    return (np.eye(CLASSES, dtype=np.float32)[classes] if kind == "rows" else classes), probabilities
+
+
+# A metric, its arguments, the kind of its data, and the shapes that a sample may have.
+ANY: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 3))
+WIDE: tuple[tuple[int, ...], ...] = ((), (2,), (2, 3))
+CASES: list[tuple[str, dict[str, Any], str, tuple[tuple[int, ...], ...]]] = [
+    ("Accuracy", {}, "equal", ANY),
+    ("BinaryAccuracy", {}, "01", ANY),
+    ("BinaryAccuracy", {"threshold": 0.25, "name": "mine"}, "01", ANY),
+    ("CategoricalAccuracy", {}, "rows", WIDE),
+    ("SparseCategoricalAccuracy", {}, "classes", WIDE),
+    ("TopKCategoricalAccuracy", {}, "rows", WIDE),
+    ("TopKCategoricalAccuracy", {"k": 2}, "rows", WIDE),
+    ("SparseTopKCategoricalAccuracy", {}, "classes", WIDE),
+    ("SparseTopKCategoricalAccuracy", {"k": 1}, "classes", WIDE),
+    ("SparseTopKCategoricalAccuracy", {"k": 9}, "classes", WIDE),
+    ("SparseTopKCategoricalAccuracy", {"k": 2, "from_sorted_ids": True}, "classes", ((),)),
+    ("Precision", {}, "01", ANY),
+    ("Precision", {"thresholds": 0.3}, "01", ANY),
+    ("Precision", {"thresholds": [0.9, 0.2, 0.4]}, "01", ANY),
+    ("Precision", {"thresholds": [0.0, 0.5, 1.0]}, "01", ANY),
+    ("Precision", {"top_k": 2}, "rows", WIDE),
+    ("Precision", {"top_k": 3, "thresholds": 0.1}, "rows", WIDE),
+    ("Precision", {"class_id": 2}, "rows", WIDE),
+    ("Precision", {"class_id": 0, "top_k": 2}, "rows", WIDE),
+    ("Recall", {}, "01", ANY),
+    ("Recall", {"thresholds": [0.7, 0.1]}, "01", ANY),
+    ("Recall", {"thresholds": [0.0, 0.25, 0.5, 0.75, 1.0]}, "01", ANY),
+    ("Recall", {"top_k": 1}, "rows", WIDE),
+    ("Recall", {"class_id": 1, "thresholds": 0.2}, "rows", WIDE),
+    ("AUC", {}, "01", ANY),
+    ("AUC", {"num_thresholds": 2}, "01", ANY),
+    ("AUC", {"num_thresholds": 3, "summation_method": "minoring"}, "01", ANY),
+    ("AUC", {"summation_method": "Majoring", "name": "mine"}, "01", ANY),
+    ("AUC", {"curve": "PR"}, "01", ANY),
+    ("AUC", {"curve": "pr", "summation_method": "majoring", "num_thresholds": 20}, "01", ANY),
+    ("AUC", {"curve": "PR", "summation_method": "minoring"}, "01", ANY),
+    ("AUC", {"curve": "PRGAIN"}, "01", ANY),
+    ("AUC", {"thresholds": [0.8, 0.3, 0.35]}, "01", ANY),
+    ("AUC", {"thresholds": [0.25, 0.5, 0.75], "curve": "PR"}, "01", ANY),
+    ("AUC", {"from_logits": True}, "01", ANY),
+    ("AUC", {"multi_label": True}, "01", ((3,), (1,))),
+    ("AUC", {"multi_label": True, "curve": "PR", "num_labels": 3}, "01", ((3,),)),
+    ("AUC", {"multi_label": True, "thresholds": [0.1, 0.8], "label_weights": [1.0, 0.0, 3.0]}, "01", ((3,),)),
+    ("AUC", {"multi_label": True, "label_weights": [1.0, 0.5, 3.0], "curve": "PR"}, "01", ((3,),)),
+    ("AUC", {"label_weights": [1.0, 0.5, 3.0]}, "01", ((3,),)),
+    ("AUC", {"label_weights": [1.0, 0.5, 3.0], "thresholds": [0.6]}, "01", ((3,),)),
+    ("MeanSquaredError", {}, "floats", ANY),
+    ("MeanAbsoluteError", {"name": "mine"}, "floats", ANY),
+    ("RootMeanSquaredError", {}, "floats", ANY),
+    ("BinaryCrossentropy", {}, "01", ANY),
+    ("BinaryCrossentropy", {"label_smoothing": 0.2}, "01", ANY),
+    ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "01", ANY),
+    ("CategoricalCrossentropy", {}, "rows", WIDE),
+    ("CategoricalCrossentropy", {"label_smoothing": 0.2}, "rows", WIDE),
+    ("CategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "rows", WIDE),
+    ("CategoricalCrossentropy", {"axis": 1}, "rows", WIDE),
+    ("SparseCategoricalCrossentropy", {}, "classes", WIDE),
+    ("SparseCategoricalCrossentropy", {"from_logits": True}, "classes", WIDE),
+    ("SparseCategoricalCrossentropy", {"ignore_class": 3}, "classes", WIDE),
+]
+IDS = [f"{name}-{arguments}" for name, arguments, _, _ in CASES]
+
+
+def begin_names_again(keras: Any) -> None:
+    reset_names()
+    keras.backend.clear_session()
+
+
+def pair(keras: Any, name: str, arguments: dict[str, Any]) -> tuple[Any, Any]:
+    return getattr(metrics, name)(**arguments), getattr(keras.metrics, name)(**arguments)
+
+
+def agree(ours: Any, theirs: Any) -> None:
+    mine, its = ours.result(), np.asarray(theirs.result())
+    assert np.shape(mine) == its.shape
+    assert np.asarray(mine).dtype == np.float32
+    np.testing.assert_allclose(mine, its, rtol=ROUNDING, atol=1e-7)
+
+
+@pytest.mark.parametrize(("name", "arguments", "kind", "shapes"), CASES, ids=IDS)
+def test_the_values_are_keras_s_over_batches_and_after_a_reset(
+    keras: Any, name: str, arguments: dict[str, Any], kind: str, shapes: tuple[tuple[int, ...], ...]
+) -> None:
+    for shape in shapes:
+        ours, theirs = pair(keras, name, arguments)
+        if not arguments.get("multi_label"):  # where Keras's has no result before it knows how many labels there are
+            agree(ours, theirs)
+        for batch in (1, 36, 0):
+            y_true, y_pred = of_kind(kind, batch, shape)
+            if arguments.get("from_sorted_ids"):
+                y_pred = np.argsort(-y_pred, axis=-1).astype(np.float32)
+            for metric in (ours, theirs):
+                metric.update_state(y_true, y_pred)
+            agree(ours, theirs)
+        for metric in (ours, theirs):
+            metric.reset_state()
+        agree(ours, theirs)
+        for metric in (ours, theirs):
+            metric.update_state(y_true, y_pred)
+        agree(ours, theirs)
+
+
+@pytest.mark.parametrize(("name", "arguments", "kind", "shapes"), CASES, ids=IDS)
+def test_the_values_are_keras_s_with_weights(
+    keras: Any, name: str, arguments: dict[str, Any], kind: str, shapes: tuple[tuple[int, ...], ...]
+) -> None:
+    for shape in shapes:
+        y_true, y_pred = of_kind(kind, 16, shape)
+        if arguments.get("from_sorted_ids"):
+            y_pred = np.argsort(-y_pred, axis=-1).astype(np.float32)
+        weights = [RANDOM.random(20, dtype=np.float32) * (np.arange(20) % 3), np.zeros(20)]
+        if y_pred.ndim == 2:
+            weights += [RANDOM.random((20, 1), dtype=np.float32), np.float32(0.5)]
+        for weight in weights:
+            ours, theirs = pair(keras, name, arguments)
+            try:
+                theirs.update_state(y_true, y_pred, sample_weight=weight)
+            except Exception:
+                with pytest.raises(ValueError, match="sample_weight has shape"):
+                    ours.update_state(y_true, y_pred, sample_weight=weight)
+                continue
+            ours.update_state(y_true, y_pred, sample_weight=weight)
+            agree(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "labels", "predictions"),
+    [
+        ("Accuracy", "equal", (20,), (20, 1)),
+        ("BinaryAccuracy", "01", (20,), (20, 1)),
+        ("BinaryAccuracy", "01", (20, 1), (20,)),
+        ("BinaryAccuracy", "01", (20, 3, 1), (20, 3)),
+        ("Precision", "01", (20,), (20, 1)),
+        ("Recall", "01", (20, 1), (20,)),
+        ("AUC", "01", (20,), (20, 1)),
+        ("AUC", "01", (20, 3), (20, 3, 1)),
+        ("MeanSquaredError", "floats", (20,), (20, 1)),
+        ("MeanAbsoluteError", "floats", (20, 1), (20,)),
+        ("RootMeanSquaredError", "floats", (20, 3), (20, 3, 1)),
+        ("SparseCategoricalAccuracy", "classes", (20, 1), (20, 7)),
+        ("SparseTopKCategoricalAccuracy", "classes", (20, 1), (20, 7)),
+        ("SparseCategoricalCrossentropy", "classes", (20, 1), (20, 7)),
+    ],
+)
+def test_a_last_axis_of_one_may_be_missing(
+    keras: Any, name: str, kind: str, labels: tuple[int, ...], predictions: tuple[int, ...]
+) -> None:
+    y_true, y_pred = of_kind(kind, 16, labels[1:] if kind != "classes" else ())
+    y_true, y_pred = y_true.reshape(labels), y_pred.reshape(predictions)
+    for weight in (None, RANDOM.random(20, dtype=np.float32)):
+        ours, theirs = pair(keras, name, {})
+        for metric in (ours, theirs):
+            metric.update_state(y_true, y_pred, sample_weight=weight)
+        agree(ours, theirs)
+
+
+# Predictions at the thresholds themselves, beyond [0, 1], and often the same.
+probabilities = st.one_of(
+    st.integers(0, 8).map(lambda eighth: eighth / 8), st.floats(-0.5, 1.5, width=32), st.integers(0, 199).map(lambda i: i / 199)
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(
+    samples=st.lists(st.tuples(st.integers(0, 1), probabilities, st.sampled_from([0.0, 0.5, 1.0, 2.0])), min_size=1, max_size=30),
+    arguments=st.fixed_dictionaries(
+        {
+            "curve": st.sampled_from(["ROC", "PR"]),
+            "summation_method": st.sampled_from(["interpolation", "minoring", "majoring"]),
+            "num_thresholds": st.sampled_from([2, 3, 9, 200]),
+        },
+        optional={"thresholds": st.sampled_from([[0.5], [0.125, 0.9, 0.25], [0.25, 0.5, 0.75]])},
+    ),
+)  # fmt: skip
+def test_areas_at_the_edges_of_the_thresholds(
+    keras: Any, samples: list[tuple[int, float, float]], arguments: dict[str, Any]
+) -> None:
+    y_true, y_pred, weights = (np.array(column, np.float32) for column in zip(*samples, strict=True))
+    ours, theirs = pair(keras, "AUC", arguments)
+    for weight in (None, weights):
+        for metric in (ours, theirs):
+            metric.update_state(y_true, y_pred, sample_weight=weight)
+        np.testing.assert_allclose(ours.result(), theirs.result(), rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_not_finite_counts_as_in_keras(keras: Any) -> None:
+    rows = np.array([[np.inf, 1, 0], [-np.inf, 1, 0], [3, 1, 2], [np.nan, 1, 0]], np.float32)
+    for name, arguments, labels in [
+        ("SparseTopKCategoricalAccuracy", {"k": 2}, np.array([0, 1, 2, 1])),
+        ("SparseTopKCategoricalAccuracy", {"k": 2}, np.array([1, 5, -1, 0])),
+        ("TopKCategoricalAccuracy", {"k": 1}, np.eye(3)[[0, 1, 0, 1]]),
+    ]:
+        ours, theirs = pair(keras, name, arguments)
+        assert ours(labels, rows) == float(theirs(labels, rows))
+    for name in ("Precision", "Recall", "BinaryAccuracy"):
+        ours, theirs = pair(keras, name, {})
+        assert ours(np.eye(3)[[0, 1, 0, 0]], rows) == float(theirs(np.eye(3)[[0, 1, 0, 0]], rows))
+
+
+@pytest.mark.parametrize(
+    ("values", "weights"),
+    [
+        ([1, 3, 5, 7], None),
+        ([1, 3, 5, 7], [1, 1, 0, 0]),
+        (3.0, None),
+        (3.0, 2.0),
+        ([1, 3, 5], 2.0),
+        (np.arange(6.0).reshape(2, 3), None),
+        (np.arange(6.0).reshape(2, 3), [1, 2]),
+        (np.arange(6.0).reshape(2, 3), [[1, 2, 3], [0, 0, 1]]),
+        (np.arange(6.0).reshape(2, 3), [[1], [2]]),
+        (np.arange(12.0).reshape(2, 3, 2), [[1, 2, 3], [0, 0, 1]]),
+        ([1, 3], [0, 0]),
+        ([], None),
+    ],
+)
+def test_the_mean_of_values(keras: Any, values: Any, weights: Any) -> None:
+    ours, theirs = pair(keras, "Mean", {})
+    for _ in range(2):
+        for metric in (ours, theirs):
+            metric.update_state(values, sample_weight=weights)
+        agree(ours, theirs)
+
+
+def test_the_functions_are_keras_s(keras: Any) -> None:
+    shared = [name for name in metrics.__all__ if name.islower() and name not in ("get", "resolve")]
+    assert len(shared) == 10
+    for name in shared:
+        kind = "classes" if name.startswith("sparse") else "floats" if name.startswith("mean") else "01" if name.startswith("binary") else "rows"  # fmt: skip
+        for shape in ((3,), (2, 3)):
+            y_true, y_pred = of_kind(kind, 16, shape)
+            mine = getattr(metrics, name)(y_true, y_pred)
+            its = np.asarray(getattr(keras.metrics, name)(y_true, y_pred))
+            assert (mine.shape, mine.dtype) == (its.shape, its.dtype)
+            np.testing.assert_allclose(mine, its, rtol=ROUNDING, atol=2e-7)
+
+
+# Words.
+
+
+@pytest.mark.parametrize(("name", "arguments"), [*[case[:2] for case in CASES], ("Mean", {})])
+def test_a_config_is_keras_s_and_each_reads_the_other_s(keras: Any, name: str, arguments: dict[str, Any]) -> None:
+    begin_names_again(keras)
+    ours, theirs = pair(keras, name, arguments)
+    mine, its = ours.get_config(), theirs.get_config()
+    if arguments.get("label_weights"):  # Keras gives a tensor, which no file can hold
+        its["label_weights"] = np.asarray(its["label_weights"]).tolist()
+    assert mine == its
+    assert list(mine) == list(its)
+    assert type(theirs).from_config(mine).get_config().keys() == its.keys()
+    assert type(ours).from_config(json.loads(json.dumps(its))).get_config() == mine
+    assert metrics.get(serialize(ours)).get_config() == mine
+    if not arguments.get("label_weights"):
+        assert metrics.get(json.loads(json.dumps(keras.saving.serialize_keras_object(theirs)))).get_config() == mine
+        assert keras.metrics.deserialize(serialize(ours)).get_config() == its
+
+
+def test_names_mean_what_they_mean_to_keras(keras: Any) -> None:
+    from keras.src.metrics import ALL_OBJECTS_DICT
+
+    for name, theirs in ALL_OBJECTS_DICT.items():
+        if theirs.__name__ in metrics.KNOWN:
+            assert type(metrics.get(name)).__name__ == theirs.__name__
+        elif theirs.__name__ not in ("Metric", "MeanMetricWrapper"):
+            with pytest.raises(ValueError, match="unknown metric"):
+                metrics.get(name)
+
+
+def test_whether_large_is_good_is_as_keras_has_it(keras: Any) -> None:
+    for name in metrics.KNOWN:
+        direction = getattr(getattr(keras.metrics, name)(), "_direction", None)
+        assert {True: "up", False: "down", None: None}[getattr(metrics, name).greater_is_better] == direction
+
+
+# Trainings.
+
+X = RANDOM.random((ROWS, 4, 4, 1), dtype=np.float32)
+LABELS = RANDOM.integers(0, 3, ROWS)
+
+
+def compiled(words: Any, loss: str, named: Any, weighted: Any, last: str | None) -> Any:
+    """A model with the same weights in both libraries. named, weighted : functions that make the metrics of a library's words."""
+    width = 1 if loss == "binary" else 3
+    model = words.models.Sequential(
+        [words.layers.Input((4, 4, 1)), words.layers.Flatten(), words.layers.Dense(width, activation=last)]
+    )
+    random = np.random.default_rng(3)
+    model.set_weights([random.normal(0, 0.5, weight.shape).astype(np.float32) for weight in model.get_weights()])
+    kinds = {
+        "sparse": lambda: words.losses.SparseCategoricalCrossentropy(from_logits=last is None),
+        "rows": lambda: words.losses.CategoricalCrossentropy(from_logits=last is None),
+        "binary": lambda: words.losses.BinaryCrossentropy(from_logits=last is None),
+        "columns": lambda: words.losses.BinaryCrossentropy(from_logits=last is None),
+        "squares": lambda: words.losses.MeanSquaredError(),
+    }
+    model.compile(
+        words.optimizers.SGD(0.3), kinds[loss](), metrics=named(words.metrics), weighted_metrics=weighted(words.metrics)
+    )
+    return model
+
+
+def labels_for(loss: str) -> Any:
+    return {
+        "sparse": LABELS,
+        "rows": np.eye(3, dtype=np.float32)[LABELS],
+        "binary": (LABELS > 0).astype(np.float32)[:, np.newaxis],
+        "columns": (RANDOM.random((ROWS, 3)) > 0.5).astype(np.float32),
+        "squares": RANDOM.random((ROWS, 3), dtype=np.float32),
+    }[loss]
+
+
+def nothing(words: Any) -> None:
+    return None
+
+
+TRAININGS: dict[str, tuple[str, str | None, Any, Any]] = {
+    "class numbers": (
+        "sparse",
+        "softmax",
+        lambda m: ["accuracy", "sparse_top_k_categorical_accuracy", m.SparseTopKCategoricalAccuracy(k=2, name="top_2"), m.SparseCategoricalCrossentropy(), "acc"],
+        nothing,
+    ),
+    "logits": ("sparse", None, lambda m: [m.SparseCategoricalCrossentropy(from_logits=True)], nothing),
+    "one-hot rows": (
+        "rows",
+        "softmax",
+        lambda m: ["auc", "Precision", m.Recall(thresholds=[0.3, 0.4]), "accuracy", "top_k_categorical_accuracy", "mse", "mae", m.AUC(curve="PR", name="pr"), m.CategoricalCrossentropy(label_smoothing=0.1)],
+        nothing,
+    ),
+    "two classes": (
+        "binary",
+        "sigmoid",
+        lambda m: ["accuracy", m.BinaryAccuracy(threshold=0.7, name="strict"), m.AUC(name="area"), "precision", "recall", "bce"],
+        nothing,
+    ),
+    "logits of two classes": ("binary", None, lambda m: ["acc", m.AUC(from_logits=True, name="a"), m.BinaryCrossentropy(from_logits=True)], nothing),
+    "many labels": ("columns", "sigmoid", lambda m: ["accuracy", m.BinaryAccuracy(), m.AUC(multi_label=True, name="a"), m.Recall(class_id=1, name="one")], nothing),
+    "squares": ("squares", None, lambda m: [m.RootMeanSquaredError(), "mean_absolute_error", "MSE"], nothing),
+    "weights": ("rows", "softmax", lambda m: ["accuracy", "mse"], lambda m: ["accuracy", m.AUC(name="area"), "mae", "mse"]),
+    "weights of class numbers": ("sparse", "softmax", nothing, lambda m: ["acc", m.SparseCategoricalCrossentropy(name="ce")]),
+    "functions": ("rows", "softmax", lambda m: [m.categorical_accuracy, m.mean_squared_error, largest], nothing),
+}  # fmt: skip
+
+
+def largest(y_true: Any, y_pred: Any) -> Any:
+    """A user's own function, in words that both libraries' arrays have."""
+    return y_pred[:, 0] * y_true[:, 0]
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_a_training_and_an_evaluation_report_what_keras_s_report(keras: Any, name: str) -> None:
+    loss, last, named, weighted = TRAININGS[name]
+    y = labels_for(loss)
+    weights = RANDOM.random(ROWS, dtype=np.float32) if name.startswith("weights") else None
+    begin_names_again(keras)
+    ours, theirs = compiled(OURS, loss, named, weighted, last), compiled(keras, loss, named, weighted, last)
+    histories = [
+        model.fit(
+            X, y, batch_size=7, epochs=3, shuffle=False, verbose=0, sample_weight=weights,
+            validation_data=(X[:9], y[:9]) if weights is None else (X[:9], y[:9], weights[:9]),
+        ).history
+        for model in (ours, theirs)
+    ]  # fmt: skip
+    assert list(histories[0]) == list(histories[1])
+    for key, its in histories[1].items():
+        np.testing.assert_allclose(histories[0][key], its, rtol=2e-5, atol=1e-6, err_msg=key)
+    for method in ("evaluate", "test_on_batch", "train_on_batch", "evaluate"):
+        more = {"verbose": 0, "batch_size": 11} if method == "evaluate" else {}
+        mine, its = (
+            getattr(model, method)(X, y, **more, sample_weight=weights, return_dict=True) for model in (ours, theirs)
+        )
+        assert list(mine) == list(its)
+        for key in its:
+            np.testing.assert_allclose(mine[key], its[key], rtol=2e-5, atol=1e-6, err_msg=f"{method} {key}")
+    mine, its = (model.evaluate(X, y, verbose=0) for model in (ours, theirs))
+    if "weighted_mse" not in histories[0]:  # Keras gives such a list's doubles in another order than their names
+        for a, b in zip(mine, its, strict=True):
+            np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
+# Files.
+
+
+@pytest.mark.parametrize("ending", [".h5", ".keras"])
+@pytest.mark.parametrize("name", ["class numbers", "two classes", "weights"])
+def test_files_carry_them_both_ways(keras: Any, name: str, ending: str, tmp_path: Path) -> None:
+    loss, last, named, weighted = TRAININGS[name]
+    y = labels_for(loss)
+    ours, theirs = compiled(OURS, loss, named, weighted, last), compiled(keras, loss, named, weighted, last)
+    for model, other in ((ours, keras.models), (theirs, models)):
+        model.evaluate(X, y, verbose=0)  # Keras makes its metrics only then
+        model.save(tmp_path / f"model{ending}")
+        loaded = other.load_model(tmp_path / f"model{ending}")
+        want = model.evaluate(X, y, verbose=0, return_dict=True)
+        got = loaded.evaluate(X, y, verbose=0, return_dict=True)
+        assert list(got) == list(want)
+        for key in want:
+            np.testing.assert_allclose(got[key], want[key], rtol=2e-5, atol=1e-6, err_msg=key)
+
+
+@pytest.mark.parametrize("ending", [".h5", ".keras"])
+@pytest.mark.parametrize("loss", ["sparse", "columns"])
+def test_files_carry_each_metric(keras: Any, loss: str, ending: str, tmp_path: Path) -> None:
+    cases = [
+        (name, {**arguments, "name": f"number_{number}"})
+        for number, (name, arguments, kind, _) in enumerate(CASES)
+        if (kind == "classes") == (loss == "sparse") and not arguments.get("from_sorted_ids")
+    ]
+
+    def named(words: Any) -> list[Any]:
+        return [getattr(words, name)(**arguments) for name, arguments in cases]
+
+    def readable(words: Any) -> list[Any]:  # Keras cannot write its tensor
+        return [metric for metric in named(words) if getattr(metric, "label_weights", None) is None]
+
+    file = tmp_path / f"model{ending}"
+    ours, theirs = compiled(OURS, loss, named, nothing, None), compiled(keras, loss, readable, nothing, None)
+    ours.save(file)
+    again = keras.models.load_model(file)
+    again.evaluate(X, labels_for(loss), verbose=0)
+    wanted = [metric.get_config() for metric in ours.metrics]
+    for its, config in zip(again._compile_metrics.metrics, wanted, strict=True):
+        if config.get("label_weights") is None:
+            assert its.get_config() == config
+    assert [metric.get_config() for metric in models.load_model(file).metrics] == wanted
+    theirs.save(file)
+    mine = [metric.get_config() for metric in models.load_model(file).metrics]
+    assert mine == [config for config in wanted if config.get("label_weights") is None]
+
+
+@pytest.mark.parametrize("ending", [".h5", ".keras"])
+def test_functions_of_keras_s_own_are_read_by_their_names(keras: Any, ending: str, tmp_path: Path) -> None:
+    theirs = compiled(keras, "rows", lambda m: [m.binary_accuracy, m.mean_squared_error], nothing, "softmax")
+    theirs.save(tmp_path / f"model{ending}")
+    loaded = models.load_model(tmp_path / f"model{ending}")
+    assert [type(metric) for metric in loaded.metrics] == [metrics.BinaryAccuracy, metrics.MeanSquaredError]
+    assert fastcnn.metrics.get(keras.metrics.binary_accuracy.__name__).name == "binary_accuracy"
