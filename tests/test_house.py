@@ -68,7 +68,7 @@ FLOORS = [
         "variables",
         "formats.atomic",
     },
-    {"_serialization", "config", "cuda", "ops", "progress", "stage"},
+    {"_serialization", "backend", "config", "cuda", "ops", "progress", "stage", "utils"},
     {
         "activations",
         "callbacks",

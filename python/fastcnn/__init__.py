@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fastcnn import (
         activations,
+        backend,
         callbacks,
         config,
         cuda,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         optimizers,
         regularizers,
         tutorial,
+        utils,
     )
     from fastcnn.config import get_device, get_threads, set_device, set_seed, set_threads
     from fastcnn.errors import DeviceError, FormatError
@@ -45,6 +47,7 @@ __all__ = [
     "Tensor",
     "__version__",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "cuda",
@@ -68,6 +71,7 @@ __all__ = [
     "set_seed",
     "set_threads",
     "tutorial",
+    "utils",
 ]
 
 _HOMES = {

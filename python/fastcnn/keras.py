@@ -4,6 +4,7 @@ import sys
 
 from fastcnn import (
     activations,
+    backend,
     callbacks,
     datasets,
     initializers,
@@ -13,14 +14,27 @@ from fastcnn import (
     models,
     optimizers,
     regularizers,
+    utils,
 )
-from fastcnn.layers import Input
+from fastcnn.initializers import Initializer
+from fastcnn.layers import Input, Layer
+from fastcnn.losses import Loss
+from fastcnn.metrics import Metric
 from fastcnn.models import Sequential
+from fastcnn.optimizers import Optimizer
+from fastcnn.regularizers import Regularizer
 
 __all__ = [
+    "Initializer",
     "Input",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "activations",
+    "backend",
     "callbacks",
     "datasets",
     "initializers",
@@ -30,11 +44,13 @@ __all__ = [
     "models",
     "optimizers",
     "regularizers",
+    "utils",
 ]
 
 # So that `from fastcnn.keras.layers import Conv2D` works as well, without a second copy of the module; the way in which `os` has `os.path`.
 for _module in (
     activations,
+    backend,
     callbacks,
     datasets,
     initializers,
@@ -44,6 +60,7 @@ for _module in (
     models,
     optimizers,
     regularizers,
+    utils,
 ):
     sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module
 sys.modules[f"{__name__}.optimizers.schedules"] = optimizers.schedules

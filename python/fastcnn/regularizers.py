@@ -14,7 +14,7 @@ import numpy.typing as npt
 from fastcnn._arguments import number, unknown
 from fastcnn._serialization import construct, deserialize
 
-__all__ = ["KNOWN", "L1", "L1L2", "L2", "Regularizer", "get"]
+__all__ = ["KNOWN", "L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2"]
 
 
 class Regularizer:
@@ -73,6 +73,8 @@ class L1L2(Regularizer):
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1, "l2": self.l2}
 
+
+l1, l2, l1_l2 = L1, L2, L1L2
 
 KNOWN: dict[str, type[Regularizer]] = {"L1": L1, "L2": L2, "L1L2": L1L2}
 

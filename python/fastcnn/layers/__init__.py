@@ -5,7 +5,7 @@ class for Keras's class name. Models are in `models.py`, the arithmetic in `ops/
 """
 
 from fastcnn.layers.base import Layer
-from fastcnn.layers.convolution import Conv2D
+from fastcnn.layers.convolution import Conv2D, Convolution2D
 from fastcnn.layers.core import Dense, Flatten, Input, InputLayer
 from fastcnn.layers.elementwise import Activation, Dropout, ReLU, Rescaling, Softmax, SpatialDropout2D
 from fastcnn.layers.pooling import (
@@ -23,6 +23,7 @@ __all__ = [
     "AveragePooling2D",
     "AvgPool2D",
     "Conv2D",
+    "Convolution2D",
     "Dense",
     "Dropout",
     "Flatten",

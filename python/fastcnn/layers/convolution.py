@@ -12,7 +12,7 @@ from fastcnn.layers.kernel import KernelLayer
 from fastcnn.layers.windows import check_window, output_size, padding_name
 from fastcnn.stage import Stage
 
-__all__ = ["Conv2D"]
+__all__ = ["Conv2D", "Convolution2D"]
 
 
 class Conv2D(KernelLayer):
@@ -101,3 +101,6 @@ class Conv2D(KernelLayer):
 
     def _kernel_shape(self, shape: Shape) -> Shape:
         return (*self.kernel_size, shape[-1], self.filters)
+
+
+Convolution2D = Conv2D
