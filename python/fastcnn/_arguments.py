@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["boolean", "float32_only", "number", "only", "pair", "positive_integer", "unknown", "unrecognized"]
+__all__ = [
+    "boolean",
+    "float32_only",
+    "not_overridden",
+    "number",
+    "only",
+    "pair",
+    "positive_integer",
+    "unknown",
+    "unrecognized",
+]
 
 _LONGEST_NAME = 200  # characters
 
@@ -28,6 +38,18 @@ def float32_only(owner: str, dtype: Any) -> None:
     )
     if not (name is None or name == "float32" or name is np.float32):
         raise ValueError(f"{owner}: dtype={name!r} is not supported; only 'float32' is")
+
+
+def not_overridden(owner: str, what: str, thing: Any, *hooks: str) -> None:
+    """Refuses an object whose class, from outside of this package, defines one of the `hooks`: the core would compute without it."""
+    for kind in type(thing).__mro__:
+        if kind.__module__.partition(".")[0] == "fastcnn":
+            return
+        for hook in hooks:
+            if hook in vars(kind):
+                raise ValueError(
+                    f"{owner}: {what} of your own is not supported, so {kind.__name__}.{hook} would never be called"
+                )
 
 
 def positive_integer(owner: str, argument: str, value: Any) -> int:

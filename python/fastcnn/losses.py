@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from fastcnn._arguments import boolean, float32_only, only, unknown
+from fastcnn._arguments import boolean, float32_only, not_overridden, only, unknown
 from fastcnn._naming import auto_name
 from fastcnn._serialization import construct, deserialize
 from fastcnn.stage import Stage
@@ -47,7 +47,7 @@ class Loss:
     undoes: ClassVar[str | None] = None
     from_logits = False
 
-    def __init__(self, reduction: str, name: str | None, dtype: Any) -> None:
+    def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Any = None) -> None:
         owner = type(self).__name__
         only(owner, "reduction", reduction, "sum_over_batch_size")
         float32_only(owner, dtype)
@@ -93,7 +93,7 @@ class _Crossentropy(Loss):
         owner = type(self).__name__
         only(owner, "axis", axis, -1)
         self.from_logits = boolean(owner, "from_logits", from_logits)
-        super().__init__(reduction, name, dtype)
+        super().__init__(name, reduction, dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "from_logits": self.from_logits}
@@ -201,7 +201,7 @@ class MeanSquaredError(Loss):
     def __init__(
         self, reduction: str = "sum_over_batch_size", name: str | None = "mean_squared_error", dtype: Any = None
     ) -> None:
-        super().__init__(reduction, name, dtype)
+        super().__init__(name, reduction, dtype)
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Losses:
         return mean_squared_error(y_true, y_pred)
@@ -275,20 +275,21 @@ _NAMES: dict[str, type[Loss]] = {
 def get(identifier: Any, owner: str = "losses.get") -> Loss:
     """The loss of that name ("sparse_categorical_crossentropy", "mse", or the class's), serialised dict, class, function, or itself.
 
-    ValueError for an unknown name (with the nearest known one) or anything else.
+    ValueError for an unknown name (with the nearest known one), a class of your own that overrides `call`, or anything else.
     """
     if isinstance(identifier, Loss):
+        not_overridden(owner, "a loss", identifier, "call", "__call__")
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Loss):
-        return identifier()  # type: ignore[call-arg]
+        return get(identifier(), owner)
     if isinstance(identifier, Mapping):
         return deserialize(owner, "loss", identifier, _NAMES)
     if isinstance(identifier, Hashable) and identifier in _FUNCTIONS:
-        return _FUNCTIONS[identifier]()  # type: ignore[call-arg]
+        return _FUNCTIONS[identifier]()
     if isinstance(identifier, str):
         if identifier not in _NAMES:
             raise ValueError(unknown(owner, "loss", identifier, _NAMES))
-        return _NAMES[identifier]()  # type: ignore[call-arg]
+        return _NAMES[identifier]()
     raise ValueError(f"{owner}: a loss must be a name, a Loss or its config, but is {identifier!r}")
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from fastcnn._arguments import number, unknown
+from fastcnn._arguments import not_overridden, number, unknown
 from fastcnn._serialization import construct, deserialize
 
 __all__ = ["KNOWN", "L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2"]
@@ -84,12 +84,15 @@ _NAMES: dict[str, type[Regularizer]] = {**KNOWN, "l1": L1, "l2": L2, "l1l2": L1L
 def get(identifier: Any, owner: str = "regularizers.get") -> Regularizer | None:
     """The regularizer of that name ("l1", "l2", "l1l2", or the class's), serialised dict, class, or itself; None for None.
 
-    ValueError for an unknown name (with the nearest known one) or anything else.
+    ValueError for an unknown name (with the nearest known one), a class of your own that overrides `__call__`, or anything else.
     """
-    if identifier is None or isinstance(identifier, Regularizer):
+    if identifier is None:
+        return None
+    if isinstance(identifier, Regularizer):
+        not_overridden(owner, "a regularizer", identifier, "__call__")
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Regularizer):
-        return identifier()  # type: ignore[call-arg]
+        return get(identifier(), owner)  # type: ignore[call-arg]
     if isinstance(identifier, Mapping):
         return deserialize(owner, "regularizer", identifier, _NAMES)
     if isinstance(identifier, str):

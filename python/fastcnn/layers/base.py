@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from fastcnn._arguments import boolean, float32_only, only, unrecognized
+from fastcnn._arguments import boolean, float32_only, not_overridden, only, unrecognized
 from fastcnn._naming import auto_name
 from fastcnn.stage import Stage
 from fastcnn.variables import Variable, VariableStore
@@ -63,6 +63,7 @@ class Layer:
         **unknown: Any,
     ) -> None:
         owner = type(self).__name__
+        not_overridden(owner, "a layer", self, "call", "__call__")
         unrecognized(owner, unknown, (*self._arguments, *_COMMON_ARGUMENTS))
         float32_only(owner, dtype)
         only(owner, "autocast", autocast, True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastcnn._arguments import unknown
+from fastcnn._arguments import not_overridden, unknown
 from fastcnn._serialization import deserialize
 from fastcnn.optimizers import schedules
 from fastcnn.optimizers.adam import Adam
@@ -25,9 +25,10 @@ _BY_LOWER = {name.lower(): kind for name, kind in KNOWN.items()}
 def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
     """The optimizer of that name (in any case, as in Keras), serialised dict, or itself. (Keras takes no class here, and neither do we.)
 
-    ValueError for an unknown name (with the nearest known one) or anything else.
+    ValueError for an unknown name (with the nearest known one), a class of your own that overrides a step, or anything else.
     """
     if isinstance(identifier, Optimizer):
+        not_overridden(owner, "an optimizer", identifier, "update_step", "apply", "apply_gradients")
         return identifier
     if isinstance(identifier, Mapping):
         return deserialize(owner, "optimizer", identifier, KNOWN)
