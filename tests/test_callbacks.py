@@ -263,10 +263,14 @@ def test_a_checkpoint_without_its_value_warns_and_saves(tmp_path: Path) -> None:
 
 
 def test_checkpoints_that_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"filepath is 'm.keras', but wanted is one that ends in .h5"):
-        callbacks.ModelCheckpoint("m.keras")
-    with pytest.raises(ValueError, match="save_weights_only=True is not supported yet"):
-        callbacks.ModelCheckpoint("m.weights.h5", save_weights_only=True)
+    with pytest.raises(
+        ValueError, match=r"filepath is 'm', but wanted is one that ends in .keras, .h5, .hdf5 or .safet"
+    ):
+        callbacks.ModelCheckpoint("m")
+    with pytest.raises(ValueError, match=r"filepath is 'm.h5', but wanted is one that ends in .weights.h5, for save_w"):
+        callbacks.ModelCheckpoint("m.h5", save_weights_only=True)
+    with pytest.raises(ValueError, match="save_freq=100 is not supported; only 'epoch' is"):
+        callbacks.ModelCheckpoint("m.h5", save_freq=100)  # type: ignore[arg-type]
     with pytest.raises(KeyError, match=r"names 'val_acc', but the logs have \['val_loss'\]"):
         fed(callbacks.ModelCheckpoint("{val_acc}.h5"), losses_of(1))
     with pytest.raises(ValueError, match="monitor 'other' is neither a loss nor a compiled metric"):
@@ -313,6 +317,21 @@ def test_early_stopping_without_its_value_warns_and_goes_on() -> None:
     message = "Early stopping conditioned on metric `val_loss` which is not available. Available metrics are: loss"
     with pytest.warns(UserWarning, match=re.escape(message)):
         assert not fed(callbacks.EarlyStopping(), [{"loss": 1.0}]).stop_training
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.hdf5", "m.safetensors", "m.weights.h5"])
+def test_a_checkpoint_of_every_kind_holds_the_weights(name: str, tmp_path: Path) -> None:
+    x, y = data(20)
+    model = compiled()
+    checkpoint = callbacks.ModelCheckpoint(tmp_path / name, save_weights_only=name.endswith(".weights.h5"))
+    model.fit(x, y, callbacks=[checkpoint], verbose=0)
+    if checkpoint.save_weights_only:
+        kept = compiled()
+        with pytest.warns(UserWarning, match="the optimizer '.*' stays as it is"):  # which has made no step yet
+            kept.load_weights(tmp_path / name)
+    else:
+        kept = models.load_model(tmp_path / name)
+    assert all(np.array_equal(a, b) for a, b in zip(kept.get_weights(), model.get_weights(), strict=True))
 
 
 def test_both_in_a_real_training(tmp_path: Path) -> None:

@@ -6,10 +6,13 @@ import os
 import warnings
 from pathlib import Path
 
+from fastcnn._arguments import boolean, only
 from fastcnn.callbacks.base import Logs
 from fastcnn.callbacks.monitor import Monitor
 
 __all__ = ["ModelCheckpoint"]
+
+_MODELS = (".keras", ".h5", ".hdf5", ".safetensors")  # those of `formats`, which is a floor above
 
 
 class ModelCheckpoint(Monitor):
@@ -17,18 +20,19 @@ class ModelCheckpoint(Monitor):
 
     Parameters
     ----------
-    filepath : where to save, ending in ".h5". May hold `{epoch}` (from 1) and names of the logs, with formats:
-        "{epoch:02d}-{val_loss:.2f}.h5". Missing folders are made.
+    filepath : where to save, ending as for `Sequential.save` (".keras", ".h5", ".hdf5" or ".safetensors"), or in ".weights.h5" if `save_weights_only`.
+        May hold `{epoch}` (from 1) and names of the logs, with formats: "{epoch:02d}-{val_loss:.2f}.keras". Missing folders are made.
     monitor : the value compared when `save_best_only`. Default "val_loss".
     verbose : 1 prints a line when something is saved or was no better. Default 0.
     save_best_only : save only when `monitor` improved. If it is missing in the logs: a warning, and the model is saved.
-    save_weights_only : not supported yet.
+    save_weights_only : save the weights and the optimizer's state, by `save_weights`. Default False: the whole model.
     mode : "min", "max" or "auto" (a loss or an error falls, an accuracy rises).
+    save_freq : only "epoch" is supported (Keras takes a number of batches too).
     initial_value_threshold : what the first value must beat. Default None: the first one is saved.
 
     The best value outlives a `fit`, so a second `fit` with the same instance goes on from it, as in Keras.
 
-    Raises ValueError where the ending is another or `save_weights_only` is set, KeyError where filepath names what the logs lack,
+    Raises ValueError where the ending is another, KeyError where filepath names what the logs lack,
     IsADirectoryError where filepath is a folder.
     """
 
@@ -40,7 +44,7 @@ class ModelCheckpoint(Monitor):
         save_best_only: bool = False,
         save_weights_only: bool = False,
         mode: str = "auto",
-        *,
+        save_freq: str = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode)
@@ -48,12 +52,13 @@ class ModelCheckpoint(Monitor):
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.best = initial_value_threshold
-        if save_weights_only:
-            raise ValueError(
-                "ModelCheckpoint: save_weights_only=True is not supported yet; leave it False to save the whole model as .h5"
-            )
-        if not self.filepath.endswith(".h5"):
-            raise ValueError(f"ModelCheckpoint: filepath is '{self.filepath}', but wanted is one that ends in .h5")
+        self.save_weights_only = boolean("ModelCheckpoint", "save_weights_only", save_weights_only)
+        only("ModelCheckpoint", "save_freq", save_freq, "epoch")
+        endings = (".weights.h5",) if save_weights_only else _MODELS
+        if not self.filepath.endswith(endings):
+            *others, last = endings
+            wanted = f"{', '.join(others)} or {last}" if others else f"{last}, for save_weights_only=True"
+            raise ValueError(f"ModelCheckpoint: filepath is '{self.filepath}', but wanted is one that ends in {wanted}")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
@@ -69,7 +74,7 @@ class ModelCheckpoint(Monitor):
         if os.path.isdir(path):
             raise IsADirectoryError(f"ModelCheckpoint: filepath '{path}' is a folder, but wanted is a file")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self.model.save(path)
+        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if self.verbose > 0:
             print(f"Epoch {epoch + 1}: finished saving model to {path}", flush=True)
 
