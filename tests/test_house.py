@@ -68,7 +68,7 @@ FLOORS = [
         "variables",
         "formats.atomic",
     },
-    {"_serialization", "backend", "config", "cuda", "ops", "progress", "stage", "utils"},
+    {"_serialization", "config", "cuda", "ops", "progress", "stage"},
     {
         "activations",
         "callbacks",
@@ -82,9 +82,10 @@ FLOORS = [
         "regularizers",
     },
     {"layers"},
-    {"arrays", "stack", "summary", "training"},
-    {"formats", "models"},
-    {"keras", "info"},
+    {"arrays", "batches", "compiled", "stack", "summary", "training"},
+    {"formats", "models", "utils"},
+    {"backend", "info"},
+    {"keras"},
     {"evaluation", "tutorial"},
     {"evaluate", "predict", "train"},
 ]
@@ -92,6 +93,7 @@ FLOORS = [
 # Only these modules import:
 ONLY_THESE_IMPORT = {
     "fastcnn._core": {
+        "batches",
         "config",
         "cuda",
         "description",
@@ -103,7 +105,6 @@ ONLY_THESE_IMPORT = {
         "ops.training",
         "plan",
         "tensor",
-        "training",
     },
     "h5py": {"formats.hdf5"},
     "tqdm": {"datasets._store", "progress"},

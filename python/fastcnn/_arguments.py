@@ -11,6 +11,7 @@ import numpy as np
 __all__ = [
     "boolean",
     "float32_only",
+    "natural",
     "not_overridden",
     "number",
     "only",
@@ -56,6 +57,13 @@ def positive_integer(owner: str, argument: str, value: Any) -> int:
     """An integer of at least 1 (numpy's too)."""
     if not _is_integer(value) or value < 1:
         raise ValueError(f"{owner}: {argument} must be an integer of at least 1, but is {value!r}")
+    return int(value)
+
+
+def natural(owner: str, argument: str, value: Any) -> int:
+    """An integer of at least 0 (numpy's too)."""
+    if not _is_integer(value) or value < 0:
+        raise ValueError(f"{owner}: {argument} must be an integer of at least 0, but is {value!r}")
     return int(value)
 
 

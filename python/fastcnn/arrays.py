@@ -199,8 +199,17 @@ def _refuse(array: Array, wrong: Any, start: str, wanted: str) -> None:
 
 def step_function(plan: Plan, x: Array) -> Plan | Gathering:
     """The plan itself if it can read `x` where it lies, else one that hands it each batch as a float32 copy."""
+    return plan if _is_readable(x) else Gathering(plan)
+
+
+def readable(x: Array) -> Array:
+    """`x` if a plan can read it where it lies, else a float32 copy."""
+    return x if _is_readable(x) else np.ascontiguousarray(x, dtype=np.float32)
+
+
+def _is_readable(x: Array) -> bool:
     dense = x[:1].flags.c_contiguous  # what lies between the images does not matter
-    return plan if dense and x.dtype in _DIRECT and x.flags.aligned else Gathering(plan)
+    return bool(dense and x.dtype in _DIRECT and x.flags.aligned)
 
 
 class Gathering:
@@ -220,9 +229,9 @@ class Gathering:
     def hold_order(self, rows: NDArray[np.int64]) -> None:
         """Nothing, since no data are held."""
 
-    def forward(self, x: Array) -> NDArray[np.float32]:
-        """As `Plan.forward`, for all of x."""
-        return self._plan.forward(np.ascontiguousarray(x, dtype=np.float32))
+    def forward(self, x: Array, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """As `Plan.forward`."""
+        return self._plan.forward(np.ascontiguousarray(x if rows is None else x[rows], dtype=np.float32))
 
     def evaluate_step(self, x: Array, y: Array, rows: NDArray[np.int64], weights: Array | None = None) -> None:
         """As `Plan.evaluate_step`."""

@@ -61,29 +61,31 @@ def values(logs: dict[str, Any]) -> str:
 
 
 class Progress:
-    """The display of one pass over the data: `title`, then what has been done of `images`, then one line.
+    """The display of one pass over the data: `title`, then how much of it has been done, then one line.
 
-    A loop compares the time with `next_drawing` at every step, and calls `draw` when it has come: about ten times a second.
+    steps : of the pass, or None where nobody knows; the bar then has no end. A loop compares the time with `next_drawing` at every step, and calls
+    `draw` when it has come: about ten times a second.
     """
 
-    def __init__(self, title: str, images: int, verbose: int) -> None:
+    def __init__(self, title: str, steps: int | None, verbose: int) -> None:
         self._title = title
-        self._images = images
+        self._steps = steps
         self._verbose = verbose
         self._bar: Any = None
         self._start = time.perf_counter()
         self.next_drawing = self._start + _BETWEEN_DRAWINGS if verbose == 1 and _is_terminal() else float("inf")
 
-    def draw(self, done: int, logs: dict[str, float]) -> None:
-        """Shows that `done` images are done, with the values so far, the rate and the time that is left."""
+    def draw(self, steps: int, images: int, logs: dict[str, float]) -> None:
+        """Shows that so many steps and images are done, with the values so far, the rate and the time that is left."""
         now = time.perf_counter()
         self.next_drawing = now + _BETWEEN_DRAWINGS
         if self._bar is None:
-            self._bar = _bar(self._title, self._images)
-        rate = done / (now - self._start)
-        state = f"{values(logs)} {rate:,.0f} images/s {_left((self._images - done) / rate)} left"
+            self._bar = _bar(self._title, self._steps)
+        state = f"{values(logs)} {images / (now - self._start):,.0f} images/s"
+        if self._steps is not None:
+            state += f" {_left((self._steps - steps) * (now - self._start) / steps)} left"
         self._bar.set_description_str(state.strip(), refresh=False)
-        self._bar.n = done
+        self._bar.n = steps
         self._bar.refresh()
 
     def close(self) -> None:
@@ -104,9 +106,9 @@ def _is_terminal() -> bool:
     return bool(getattr(sys.stdout, "isatty", lambda: False)())
 
 
-def _bar(title: str, images: int) -> Any:
+def _bar(title: str, steps: int | None) -> Any:
     from tqdm import tqdm
 
     kind = type("Bar", (tqdm,), {"monitor_interval": 0})  # no thread that wakes up beside the training's
-    layout = f"{title} {{percentage:3.0f}}%|{{bar}}| {{desc}}"
-    return kind(total=images, bar_format=layout, file=sys.stdout, leave=False, dynamic_ncols=True, mininterval=0)
+    layout = f"{title} {{percentage:3.0f}}%|{{bar}}| {{desc}}" if steps is not None else f"{title} {{n}} {{desc}}"
+    return kind(total=steps, bar_format=layout, file=sys.stdout, leave=False, dynamic_ncols=True, mininterval=0)

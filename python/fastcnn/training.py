@@ -1,6 +1,6 @@
 """The loops behind `Sequential.fit`, `evaluate` and `predict`: one call into the core a batch, and what Python does around it. Private.
 
-What goes in has been checked by `models.py` and `arrays.py`; callbacks are in `callbacks/`, what is printed in `progress.py`.
+Where the batches come from is in `batches.py`, callbacks are in `callbacks/`, what is printed in `progress.py`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import _core
-from fastcnn.arrays import Array, step_function
+from fastcnn.batches import Batch, Batches
 from fastcnn.callbacks import CallbackList
 from fastcnn.progress import Progress, values
 
@@ -26,24 +25,11 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-_SHUFFLE = (
-    2  # of Philox's (seed, step, purpose): the order of an epoch. 1 is that of the initial weights, see initializers.py
-)
-
-
-class Data(NamedTuple):
-    """Images, their labels and, if not all count the same, their weights, checked and converted."""
-
-    x: Array
-    y: Array
-    weights: Array | None = None
-
 
 class Validation(NamedTuple):
     """What is evaluated after an epoch, and after which: every `every`-th, or those whose numbers (from 1) are in `epochs`."""
 
-    data: Data
-    batch_size: int
+    batches: Batches
     every: int
     epochs: frozenset[int] | None
 
@@ -57,30 +43,33 @@ class Run(NamedTuple):
 
     model: Sequential
     plan: Plan
-    data: Data
+    optimizer: Optimizer
+    batches: Batches
     validation: Validation | None
-    batch_size: int
-    shuffle: bool
     callbacks: CallbackList
 
 
 def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
     """Trains from `initial_epoch` up to `epochs`; the History among the callbacks keeps what came of it."""
-    model, callbacks = run.model, run.callbacks
+    model, callbacks, batches = run.model, run.callbacks, run.batches
     model.stop_training = False
     callbacks.call("on_train_begin")
     logs: dict[str, Any] | None = None
     finite = Finite()
-    with step_function(run.plan, run.data.x).holding_data(*run.data):
+    with batches.holding(batches.step(run.plan)):
         for epoch in range(initial_epoch, epochs):
+            if not batches.begin(epoch, run.optimizer.iterations):
+                warnings.warn(
+                    f"fit: x has no more batches, so the training ends before epoch {epoch + 1}", stacklevel=3
+                )
+                break
             callbacks.call("on_epoch_begin", epoch)
-            progress = Progress(f"Epoch {epoch + 1}/{epochs}", len(run.data.x), verbose)
+            progress = Progress(f"Epoch {epoch + 1}/{epochs}", batches.steps, verbose)
             try:
                 logs = _train_epoch(run, epoch, progress, finite)
                 validation = run.validation
                 if validation is not None and validation.is_due(epoch):
-                    seen = evaluate(model, run.plan, validation.data, validation.batch_size, callbacks)
-                    logs.update({f"val_{name}": value for name, value in seen.items()})
+                    logs = {**logs, **_validate(run, validation.batches, epoch)}
                     logs = dict(sorted(logs.items()))  # all names in order, as in Keras: val_loss before weighted_mse
             finally:
                 progress.close()
@@ -91,6 +80,15 @@ def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
             if model.stop_training:
                 break
     callbacks.call("on_train_end", logs)
+
+
+def _validate(run: Run, batches: Batches, epoch: int) -> dict[str, Any]:
+    """What the epoch's logs have of the validation. Nothing, and a warning, where its batches have run out: so much training is not thrown away."""
+    if not batches.begin():
+        warnings.warn(f"fit: validation_data has no more batches, so epoch {epoch + 1} has no validation", stacklevel=4)
+        return {}
+    seen = evaluate(run.model, run.plan, batches, run.callbacks, "fit: validation_data", stacklevel=6)
+    return {f"val_{name}": value for name, value in seen.items()}
 
 
 class Finite:
@@ -119,50 +117,55 @@ def _model_at_rest(
 
 
 def _train_epoch(run: Run, epoch: int, progress: Progress, finite: Finite) -> dict[str, Any]:
-    """One pass over the data. Returns the epoch's loss and metrics."""
-    optimizer, callbacks = run.model.optimizer, run.callbacks
-    assert optimizer is not None
+    """One pass over the batches. Returns the epoch's loss and metrics."""
+    optimizer, callbacks = run.optimizer, run.callbacks
     before = optimizer.iterations
 
     def forget_steps() -> None:
         optimizer.iterations = before
 
     with _model_at_rest(run.plan, callbacks.train_batch_begin, callbacks.train_batch_end, when_lost=forget_steps):
-        return _train_steps(run, optimizer, epoch, progress, finite)
+        return _train_steps(run, epoch, progress, finite)
 
 
-def _train_steps(run: Run, optimizer: Optimizer, epoch: int, progress: Progress, finite: Finite) -> dict[str, Any]:
-    model, plan = run.model, run.plan
-    x, y, weights = run.data
-    step = step_function(plan, x)
+def _train_steps(run: Run, epoch: int, progress: Progress, finite: Finite) -> dict[str, Any]:
+    model, plan, optimizer, batches = run.model, run.plan, run.optimizer, run.batches
+    step = batches.step(plan)
     begin, end = run.callbacks.train_batch_begin, run.callbacks.train_batch_end
     asking = bool(end) or plan.device == "cpu"  # after each step, where somebody wants it or where it costs nothing
     now = time.perf_counter
-    order = _order(model, len(x), run.shuffle)
-    step.hold_order(order)
     begin_pass(model, plan)
-    done = 0
-    for batch, start in enumerate(range(0, len(x), run.batch_size)):
+    done = steps = 0
+    for steps, batch in enumerate(batches.epoch(step), 1):
         for hook in begin:
-            hook(batch)
-        rows = order[start : start + run.batch_size]
+            hook(steps - 1)
+        x, y, rows, weights = batch
         step.train_step(x, y, rows, weights, learning_rate=step_size(optimizer), step=optimizer.iterations + 1)
         optimizer.iterations += 1
-        measure(model, plan, run.data, rows)
+        measure(model, plan, batch)
         done += len(rows)
         drawing = now() >= progress.next_drawing
         if asking or drawing:
             totals = plan.totals()
             finite.look(totals, epoch)
             for hook in end:
-                hook(batch, model._logs(totals, done))
+                hook(steps - 1, model._logs(totals, done))
             if drawing:
-                progress.draw(done, model._logs(totals, done))
+                progress.draw(steps, done, model._logs(totals, done))
         if model.stop_training:
             break
+    else:
+        _tell_of_lack(batches, steps, f"fit: epoch {epoch + 1} has", stacklevel=6)
     totals = plan.totals()
     finite.look(totals, epoch)
     return model._logs(totals, done)
+
+
+def _tell_of_lack(batches: Batches, steps: int, who: str, stacklevel: int) -> None:
+    """Warns where there were fewer batches than the user has asked for."""
+    if batches.asked and batches.steps is not None and steps < batches.steps:
+        had = "1 step" if steps == 1 else f"{steps} steps"
+        warnings.warn(f"{who} {had} instead of {batches.steps}: there were no more batches", stacklevel=stacklevel)
 
 
 def begin_pass(model: Sequential, plan: Plan) -> None:
@@ -171,11 +174,11 @@ def begin_pass(model: Sequential, plan: Plan) -> None:
     model._measured.reset()
 
 
-def measure(model: Sequential, plan: Plan, data: Data, rows: NDArray[np.int64]) -> None:
-    """After a step on these rows: tells the metrics that the core does not count what the model said. Nothing where there are none."""
+def measure(model: Sequential, plan: Plan, batch: Batch) -> None:
+    """After a step on this batch: tells the metrics that the core does not count what the model said. Nothing where there are none."""
     if model._measured.watching:
-        weights = None if data.weights is None else data.weights[rows]
-        model._measured.update(data.y[rows], plan.outputs(), weights)
+        weights = None if batch.weights is None else batch.weights[batch.rows]
+        model._measured.update(batch.y[batch.rows], plan.outputs(), weights)
 
 
 def step_size(optimizer: Optimizer) -> float:
@@ -183,61 +186,54 @@ def step_size(optimizer: Optimizer) -> float:
     return optimizer.step_size
 
 
-def _order(model: Sequential, count: int, shuffle: bool) -> NDArray[np.int64]:
-    """The order of an epoch. It hangs on the steps done so far, so that a training in two parts shuffles as one in a single part does."""
-    if not shuffle:
-        return np.arange(count)
-    assert model.optimizer is not None
-    order: NDArray[np.int64] = _core.random_permutation(count, model.seed, model.optimizer.iterations, _SHUFFLE)
-    return order
-
-
 def evaluate(
     model: Sequential,
     plan: Plan,
-    data: Data,
-    batch_size: int,
+    batches: Batches,
     callbacks: CallbackList,
+    who: str,
     progress: Progress | None = None,
+    *,
+    stacklevel: int = 4,
 ) -> dict[str, float]:
-    """The loss and the metrics over the data, by name."""
-    x, y, weights = data
-    step = step_function(plan, x)
-    order = np.arange(len(x))
-    done = 0
+    """The loss and the metrics over the batches, which have begun, by name. who : has how many, in a warning, whose stacklevel it is."""
+    step = batches.step(plan)
+    done = steps = 0
     callbacks.call("on_test_begin")
     with _model_at_rest(plan, callbacks.test_batch_begin, callbacks.test_batch_end):
         begin_pass(model, plan)
-        for batch, start in enumerate(range(0, len(x), batch_size)):
+        for steps, batch in enumerate(batches.epoch(), 1):
             for hook in callbacks.test_batch_begin:
-                hook(batch)
-            rows = order[start : start + batch_size]
-            step.evaluate_step(x, y, rows, weights)
-            measure(model, plan, data, rows)
-            done += len(rows)
+                hook(steps - 1)
+            step.evaluate_step(*batch)
+            measure(model, plan, batch)
+            done += len(batch.rows)
             for hook in callbacks.test_batch_end:
-                hook(batch, model._logs(plan.totals(), done))
+                hook(steps - 1, model._logs(plan.totals(), done))
             if progress is not None and time.perf_counter() >= progress.next_drawing:
-                progress.draw(done, model._logs(plan.totals(), done))
+                progress.draw(steps, done, model._logs(plan.totals(), done))
         logs = model._logs(plan.totals(), done)
+    _tell_of_lack(batches, steps, f"{who} has", stacklevel)
     callbacks.call("on_test_end", logs)
     return logs
 
 
-def predict(plan: Plan, x: Array, batch_size: int, callbacks: CallbackList, progress: Progress) -> NDArray[np.float32]:
-    """The model's outputs, (N, *output_shape)."""
-    forward = step_function(plan, x).forward
-    outputs = np.empty((len(x), *plan.output_shape), np.float32)
+def predict(plan: Plan, batches: Batches, callbacks: CallbackList, progress: Progress) -> NDArray[np.float32]:
+    """The model's outputs for all images of the batches, which have begun, (N, *output_shape)."""
+    forward = batches.step(plan).forward
+    outputs: list[NDArray[np.float32]] = []
+    done = steps = 0
     callbacks.call("on_predict_begin")
     with _model_at_rest(plan, callbacks.predict_batch_begin, callbacks.predict_batch_end):
-        for batch, start in enumerate(range(0, len(x), batch_size)):
+        for steps, (x, _, rows, _) in enumerate(batches.epoch(), 1):
             for hook in callbacks.predict_batch_begin:
-                hook(batch)
-            part = slice(start, min(start + batch_size, len(x)))
-            outputs[part] = forward(x[part])
+                hook(steps - 1)
+            outputs.append(forward(x, rows))
+            done += len(rows)
             for hook in callbacks.predict_batch_end:
-                hook(batch, {"outputs": outputs[part]})
+                hook(steps - 1, {"outputs": outputs[-1]})
             if time.perf_counter() >= progress.next_drawing:
-                progress.draw(part.stop, {})
+                progress.draw(steps, done, {})
+    _tell_of_lack(batches, steps, "predict: x has", stacklevel=4)
     callbacks.call("on_predict_end")
-    return outputs
+    return np.concatenate(outputs) if outputs else np.empty((0, *plan.output_shape), np.float32)

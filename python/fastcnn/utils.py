@@ -1,4 +1,4 @@
-"""Small things that Keras keeps in `keras.utils`: one-hot labels, one seed for everything, names that begin again."""
+"""Small things that Keras keeps in `keras.utils`: batches of your own, one-hot labels, one seed for everything, names that begin again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from fastcnn import config
 from fastcnn._arguments import boolean, positive_integer
 from fastcnn._naming import reset_names
+from fastcnn.batches import PyDataset
 
-__all__ = ["clear_session", "set_random_seed", "to_categorical"]
+__all__ = ["PyDataset", "Sequence", "clear_session", "set_random_seed", "to_categorical"]
+
+Sequence = PyDataset  # Keras's older name of it
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.float64]:

@@ -119,7 +119,7 @@ def read_all(
                 pictures.append(None)
                 faults.append(Fault(path, error.strerror or str(error)))
             if time.perf_counter() >= progress.next_drawing:
-                progress.draw(len(pictures), {})
+                progress.draw(len(pictures), len(pictures), {})
         if line:
             progress.finish(f"{len(files) - len(faults):,} images")
     finally:
