@@ -323,7 +323,7 @@ def test_a_bad_batch_is_named_and_what_was_trained_stays(batch: Any, message: st
     assert same(model, before)
     assert model.optimizer is not None
     assert model.optimizer.iterations == 2
-    with pytest.raises(ValueError, match=re.escape("fit: validation_data's batch 0: ")):
+    with pytest.raises(ValueError, match=re.escape("fit: validation_data, batch 0: ")):
         model.fit(X, Y, validation_data=[batch, *parts()], verbose=0)
 
 

@@ -69,7 +69,7 @@ class PyDataset:
 class Given(NamedTuple):
     """What a user gave a method to go through, as it came.
 
-    where : the method. of : what comes before the arguments' names in errors. steps_name : the name of that argument.
+    where : the method. called : the argument that came, "x" or "validation_data". steps_name : that of its steps.
     """
 
     where: str
@@ -80,7 +80,12 @@ class Given(NamedTuple):
     batch_size: Any = None
     steps: Any = None
     steps_name: str = "steps"
-    of: str = ""
+    called: str = "x"
+
+    @property
+    def of(self) -> str:
+        """What comes before the names of images, labels and weights in errors."""
+        return "" if self.called == "x" else f"{self.called}'s "
 
     @property
     def are_batches(self) -> bool:
@@ -114,10 +119,8 @@ class Given(NamedTuple):
     def refuse_to_repeat(self, epochs: int) -> None:
         """ValueError where something that can be gone through once would have to be gone through again."""
         if self.are_batches and epochs > 1 and self.steps is None and isinstance(self.x, Iterator):
-            once = f"{self.where}: {self.of or 'x '}is an iterator, which can be gone through once, but there are {epochs} epochs"
-            raise ValueError(
-                f"{once.replace(chr(39) + 's is', ' is')}: give {self.steps_name}, or what begins anew, such as a PyDataset or a list"
-            )
+            once = f"{self.where}: {self.called} is an iterator, which can be gone through once, but there are {epochs} epochs"
+            raise ValueError(f"{once}: give {self.steps_name}, or what begins anew, such as a PyDataset or a list")
 
 
 class Data(NamedTuple):
@@ -251,7 +254,7 @@ class GivenBatches:
         self, given: Given, check: Callable[[Any, int], Data], seed: int | None = None, *, goes_on: bool = False
     ) -> None:
         self._source, self._check, self._goes_on = given.x, check, goes_on
-        self._name = f"{given.where}: {given.of.removesuffix(chr(39) + 's ') or 'x'}"
+        self._name = f"{given.where}: {given.called}"
         count = _length(given.x)
         self._limit = given.checked_steps()
         self._indexed = count is not None and hasattr(given.x, "__getitem__")

@@ -83,7 +83,7 @@ class Compiled(Stack):
         given.refuse_beside_batches()
 
         def check(entry: Any, number: int) -> Data:
-            of = f"{given.of or 'x, '}batch {number}: "
+            of = f"{given.called}, batch {number}: "
             x, y, weights = (*parts(entry, f"{given.where}: {of}it"), None, None)[:3]
             return self._data(given.where, of, x, y, weights, given.class_weight)
 

@@ -306,7 +306,7 @@ def _frequency(validation_freq: Any) -> tuple[int, frozenset[int] | None]:
 def _held(data: Any, batch_size: int | None, held_size: int | None, steps: int | None) -> Given:
     """What `validation_data` means: arrays in a tuple (or a list), or an iterable of batches. Arrays come in batches as the training's do, by default."""
     given = Given(
-        "fit", data, batch_size=held_size, steps=steps, steps_name="validation_steps", of="validation_data's "
+        "fit", data, batch_size=held_size, steps=steps, steps_name="validation_steps", called="validation_data"
     )
     if given.are_batches and not isinstance(data, tuple):
         return given
