@@ -37,7 +37,10 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        for argument, value in (("batch_size", batch_size), ("input_tensor", input_tensor)):
+        others = {
+            argument: kwargs.pop(argument, None) for argument in ("input_shape", "input_dim")
+        }  # it is `shape` here
+        for argument, value in {"batch_size": batch_size, "input_tensor": input_tensor, **others}.items():
             only("InputLayer", argument, value, None)
         for argument, flag in (("sparse", sparse), ("ragged", ragged), ("optional", optional)):
             only("InputLayer", argument, flag, False, None)
