@@ -189,6 +189,9 @@ _VALUES: dict[str, Any] = {
     "boundaries": [4],
     "values": [0.5, 0.25],
     "fn": np.add,
+    "workers": 2,
+    "use_multiprocessing": True,
+    "max_queue_size": 5,
 }  # fmt: skip
 
 _VALUES_OF: dict[tuple[str, str], dict[str, Any]] = {
