@@ -301,6 +301,18 @@ def test_metrics_do_not_stretch_shapes(keras: Any) -> None:
         fastcnn.metrics.MeanSquaredError()(np.ones((8, 1)), np.zeros((8, 3)))
 
 
+def test_variables_are_weights_by_another_name(keras: Any) -> None:
+    for words in both_words(keras):
+        model = words.Sequential([words.layers.Input((4,)), words.layers.Dense(3), words.layers.Dense(2)])
+        model.layers[0].trainable = False
+        for thing, counts in ((model, (4, 2, 2)), (model.layers[0], (2, 0, 2)), (model.layers[1], (2, 2, 0))):
+            for name, count in zip(
+                ("variables", "trainable_variables", "non_trainable_variables"), counts, strict=True
+            ):
+                assert [v.name for v in getattr(thing, name)] == [v.name for v in getattr(thing, name.replace("variables", "weights"))]  # fmt: skip
+                assert len(getattr(thing, name)) == count
+
+
 def test_shapes_of_layers_are_without_the_batch(keras: Any) -> None:
     shapes = [words.layers.Flatten().compute_output_shape(shape) for words, shape in zip(both_words(keras), [(2, 3), (None, 2, 3)], strict=True)]  # fmt: skip
     assert shapes == [(6,), (None, 6)]

@@ -152,6 +152,8 @@ class Stack:
         """The variables that it leaves."""
         return [variable for layer in self._layers for variable in layer.non_trainable_weights]
 
+    variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
+
     @property
     def trainable(self) -> bool:
         """Whether any layer learns. Setting it sets it for every layer."""

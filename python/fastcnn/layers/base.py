@@ -102,6 +102,13 @@ class Layer:
         return [variable for variable in self.weights if not variable.trainable]
 
     @property
+    def variables(self) -> list[Variable]:
+        """The weights, by Keras's other name. (Keras's dropouts have the state of their random numbers there; here there is none.)"""
+        return self.weights
+
+    trainable_variables, non_trainable_variables = trainable_weights, non_trainable_weights
+
+    @property
     def declared_input_shape(self) -> Shape | None:
         """The `input_shape` that was given to the constructor, for a model that begins with this layer; or None."""
         return self._declared_input_shape
