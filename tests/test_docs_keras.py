@@ -192,7 +192,7 @@ def unread(function: Any) -> set[str]:
     """The parameters of a function that its body never reads."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     assert isinstance(tree, ast.FunctionDef)
-    parameters = {each.arg for each in [*tree.args.args, *tree.args.kwonlyargs]} - {"self"}
+    parameters = {each.arg for each in [*tree.args.args, *tree.args.kwonlyargs]} - {"self", "cls"}
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     return parameters - read
 

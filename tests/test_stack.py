@@ -63,11 +63,11 @@ def test_layers_are_added_and_taken_off_and_the_others_keep_their_weights() -> N
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (3, "must be an instance of fastcnn.layers.Layer, but is 3"),
+        (3, "must be an instance of fastcnn.layers.Layer or a model, but is 3"),
         (layers.Input((4,)), "an Input comes first, and once"),
         (layers.Dense(2, name="mine"), "all layers must have different names, but 'mine' is taken"),
         (layers.Conv2D(2, 3), r"\(height, width, channels\)"),
-        (models.Sequential(), "a model inside a model is not supported yet"),
+        (models.Sequential(), "has no layers"),
     ],
 )
 def test_a_layer_that_does_not_fit_is_an_error_and_changes_nothing(layer: Any, message: str) -> None:

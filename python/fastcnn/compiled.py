@@ -10,10 +10,9 @@ from typing import Any
 
 from fastcnn import arrays, config, losses, optimizers
 from fastcnn.batches import ArrayBatches, Batches, Data, Given, GivenBatches, parts
-from fastcnn.layers import Layer
 from fastcnn.metrics import CompiledMetrics, Metric
 from fastcnn.plan import Plan, Totals
-from fastcnn.stack import Stack
+from fastcnn.stack import Part, Stack
 
 __all__: list[str] = []
 
@@ -21,7 +20,7 @@ __all__: list[str] = []
 class Compiled(Stack):
     """The optimizer, the loss and the metrics of a stack, and its plan, which is made anew when something of it has changed."""
 
-    def __init__(self, layers: Sequence[Layer] | None, name: str | None) -> None:
+    def __init__(self, layers: Sequence[Part] | None, name: str | None = None) -> None:
         self.optimizer: optimizers.Optimizer | None = None
         self.loss: losses.Loss | None = None
         self._measured = CompiledMetrics()
@@ -148,14 +147,14 @@ class Compiled(Stack):
         store = self.store
         frozen = (self.seed, tuple(self.optimizer.settings().items())) if train and self.optimizer is not None else None
         learns = tuple((variable.trainable, variable.regularizer) for variable in store.variables)
-        place = (store, config.get_device(), learns)
+        place = (store, config.get_device(), learns, tuple(self.leaves))
         moved = self._plan is None or self._planned[0][0] is not store or self._planned[0][1:] != place[1:]
         if self._plan is None or moved or (train and self._planned[1] != frozen):
             self._build(shape, where)  # a model that shares layers may have left them with its own shapes
             optimizer = self.optimizer if train else None
             if optimizer is not None:
                 optimizer.build(store)
-            self._plan = Plan(self._layers, shape, self.loss, optimizer, self.seed if train else 0)
+            self._plan = Plan(self.leaves, shape, self.loss, optimizer, self.seed if train else 0)
             self._planned = place, frozen
         return self._plan
 

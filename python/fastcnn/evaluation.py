@@ -21,7 +21,7 @@ from fastcnn._arguments import number, unknown
 from fastcnn.callbacks import Callback
 from fastcnn.datasets import folders, images, named
 from fastcnn.errors import FormatError
-from fastcnn.layers import Input, Layer, Rescaling, Softmax
+from fastcnn.layers import Input, Rescaling, Softmax
 from fastcnn.losses import BinaryCrossentropy, SparseCategoricalCrossentropy
 from fastcnn.models import Sequential, load_model
 from fastcnn.progress import verbosity
@@ -300,7 +300,7 @@ class _Judge:
         seen = (
             f"pixels from {offset:.6g} to {255 * scale + offset:.6g}" if self._scale != (1, 0) else "raw pixels 0..255"
         )
-        if isinstance(self._model.layers[0], Rescaling):
+        if isinstance(self._model.leaves[0], Rescaling):
             seen += ", which it scales itself"
         elif self._scale == (1, 0):
             seen += ", which it does not scale: if it was trained on others, scale is for that"
@@ -318,7 +318,7 @@ class _Judge:
         return f"loss: cross-entropy of its outputs, {'probabilities' if self._gives_probabilities() else 'logits'}; it was not compiled"
 
     def _gives_probabilities(self) -> bool:
-        last = self._model.layers[-1]
+        last = self._model.leaves[-1]
         activation = getattr(last, "activation", None)
         return isinstance(last, Softmax) or activation is activations.softmax or activation is activations.sigmoid
 
@@ -360,7 +360,7 @@ class _Judge:
         """The model itself where it can be asked as it is, else a copy: the caller's model is neither compiled nor given a layer."""
         if self._scale == (1, 0) and self._model.loss is not None:
             return self._model
-        layers: list[Layer] = copy.deepcopy(self._model).layers
+        layers: list[Any] = copy.deepcopy(self._model).layers
         if self._scale != (1, 0):
             taken = {layer.name for layer in layers}
             name = next(name for name in (f"scale_{i}" for i in range(len(taken) + 1)) if name not in taken)

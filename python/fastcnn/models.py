@@ -6,25 +6,29 @@ Files are `formats/`' business.
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import arrays, formats, training
 from fastcnn._arguments import natural, number, positive_integer
+from fastcnn._serialization import serialize
 from fastcnn.batches import Batch, Batches, Given
 from fastcnn.callbacks import Callback, CallbackList, History
 from fastcnn.compiled import Compiled
-from fastcnn.layers import Layer
+from fastcnn.formats import keras_config
+from fastcnn.formats.place import Place
 from fastcnn.plan import Plan
 from fastcnn.progress import Progress, values, verbosity
+from fastcnn.stack import Part
 from fastcnn.training import Run, Validation
 
-__all__ = ["Sequential", "load_model"]
+__all__ = ["Sequential", "clone_model", "load_model", "model_from_json"]
 
 Callbacks = Callback | Sequence[Any] | None
 Results = float | list[float] | dict[str, float]
@@ -35,7 +39,7 @@ class Sequential(Compiled):
 
     Parameters
     ----------
-    layers : the layers, in order; the first may be `Input(shape)`, or be given `input_shape=`. Without either, the model is built, that is
+    layers : the layers, in order, models among them too; the first may be `Input(shape)`, or be given `input_shape=`. Without either, the model is built, that is
         gets its weights, when it first sees data, or by `build`.
     name : None means "sequential", "sequential_1", ... as in Keras.
 
@@ -46,12 +50,26 @@ class Sequential(Compiled):
     `epochs_done`, the number of the last epoch that `fit` has finished: with `initial_epoch=model.epochs_done` it goes on from there.
     """
 
+    keras_module: ClassVar[str] = "keras"
     history: History
 
-    def __init__(self, layers: Sequence[Layer] | None = None, *, name: str | None = None) -> None:
+    def __init__(self, layers: Sequence[Part] | None = None, *, name: str | None = None) -> None:
         self.stop_training = False
         self.epochs_done = 0
         super().__init__(layers, name)
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers and their arguments, as Keras writes them; without weights, and without what `compile` said."""
+        return keras_config.model_config(self, serialize)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Sequential:
+        """A model of that `get_config`, or of Keras's, with weights of its own. ValueError, with the place, for what is not supported."""
+        return keras_config.model_of(Place("Sequential.from_config"), dict(config))
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The same as text, which `model_from_json` reads, Keras's too. indent : spaces a level, in lines; None for one line."""
+        return json.dumps(serialize(self), indent=indent)
 
     def save(self, filepath: str | os.PathLike[str]) -> None:
         """Writes the model, its weights and its optimizer's state into a file, whole or not at all.
@@ -294,6 +312,22 @@ def load_model(filepath: str | os.PathLike[str], *, compile: bool = True) -> Seq
     """
     model: Sequential = formats.chosen(filepath, "load_model").load(filepath, compile=compile)
     return model
+
+
+def model_from_json(json_string: str) -> Sequential:
+    """The model that `to_json`, or Keras's, has written, with weights of its own. ValueError for anything else."""
+    place = Place("model_from_json")
+    written = place.parsed(json_string)
+    if written.get("class_name") != "Sequential":
+        raise place.error(f"the model is a {written.get('class_name')!r}, but only a 'Sequential' can be read")
+    return keras_config.model_of(place, written.get("config"))
+
+
+def clone_model(model: Sequential) -> Sequential:
+    """A model of the same layers, by the same names, with weights of its own; not compiled. TypeError for what is no model."""
+    if not isinstance(model, Sequential):
+        raise TypeError(f"clone_model: model must be a Sequential, but is {model!r}")
+    return Sequential.from_config(model.get_config())
 
 
 def _frequency(validation_freq: Any) -> tuple[int, frozenset[int] | None]:

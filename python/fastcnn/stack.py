@@ -1,12 +1,12 @@
 """`Stack`: layers one upon another, with all their weights in one buffer. What `Sequential` is before it is trained; private.
 
-The table of `summary` is drawn in `summary.py`; compiling and training are in `models.py`.
+A stack may be a layer of another. What computes are the `leaves`, the layers proper, in their order. The table of `summary` is drawn in `summary.py`; compiling and training are in `models.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +20,20 @@ from fastcnn.variables import Variable, VariableStore
 __all__: list[str] = []
 
 
+Part: TypeAlias = "Layer | Stack"  # what a stack is made of
+
+
 class Stack:
     """The layers, their shapes and their weights. A model that has been changed is planned anew when it is next used."""
 
     optimizer: Optimizer | None = None
 
-    def __init__(self, layers: Sequence[Layer] | None, name: str | None) -> None:
+    def __init__(self, layers: Sequence[Part] | None, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(f"Sequential: name must be a string without '/', but is {name!r}")
         self.name = name or auto_name("Sequential")
         self._input: InputLayer | None = None
-        self._layers: list[Layer] = []
+        self._layers: list[Part] = []
         self._store = VariableStore([])
         self._class_names: tuple[str, ...] | None = None
         for layer in layers or ():
@@ -46,9 +49,29 @@ class Stack:
         self._move(VariableStore(self.weights))
 
     @property
-    def layers(self) -> list[Layer]:
-        """The layers, without the Input; a copy of the list."""
+    def layers(self) -> list[Any]:
+        """The layers, without the Input; a copy of the list. A model among them is one of them."""
         return list(self._layers)
+
+    @property
+    def leaves(self) -> list[Layer]:
+        """The layers, and in place of a model among them its own, to any depth."""
+        return [leaf for part in self._layers for leaf in (part.leaves if isinstance(part, Stack) else (part,))]
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Stack: ...
+
+    def __getitem__(self, index: int | slice) -> Any:
+        """`model[i]` is layer i; `model[:-1]` a new model of these layers, which it shares. (PyTorch's Sequential has this, Keras's has not.)"""
+        if not isinstance(index, slice):
+            return self._layers[index]
+        parts = self._layers[index]
+        if parts and (shape := _shapes(parts[0])[0]) is not None:
+            return type(self)([InputLayer(shape), *parts])
+        return type(self)(parts)
 
     @property
     def inputs(self) -> list[InputLayer]:
@@ -69,7 +92,7 @@ class Stack:
     def output_shape(self) -> tuple[int | None, ...]:
         """(None, ...): the shape of what comes out for a batch. AttributeError as long as it is unknown."""
         known = self._known("output shape")
-        shape = (self._layers[-1] if self._layers else known).output_shape
+        shape = _shapes(self._layers[-1])[1] if self._layers else known.output_shape
         assert shape is not None
         return (None, *shape)
 
@@ -92,7 +115,7 @@ class Stack:
             raise ValueError(f"class_names: {twice!r} is there twice")
         self._class_names = None if names is None else tuple(names)
 
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: Part) -> None:
         """Puts a layer, or first of all an `Input`, on top. ValueError where its shape does not fit or its name is taken; then nothing changes."""
         before = self._input, list(self._layers)
         try:
@@ -102,7 +125,7 @@ class Stack:
             self._input, self._layers = before
             raise
 
-    def pop(self) -> Layer:
+    def pop(self) -> Any:
         """Takes the last layer off and returns it; the others keep their weights. IndexError where there is none.
 
         As in Keras, a model that has been trained must be compiled again before it is trained on.
@@ -113,7 +136,7 @@ class Stack:
         self._settle("pop")
         return layer
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of that name, or of that index (from 0, without the Input). ValueError where there is none."""
         if (name is None) == (index is None):
             raise ValueError("get_layer: exactly one of name and index must be given")
@@ -131,10 +154,6 @@ class Stack:
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Makes the weights for batches of `input_shape`: (None, 32, 32, 3) for images of 32x32x3. Once built, only the same shape is allowed."""
         sample: Any = tuple(input_shape)[1:]
-        if self._input is not None and sample != self._input.input_shape:
-            raise ValueError(
-                f"build: the model '{self.name}' takes {self._input.batch_shape}, so it cannot be built for {tuple(input_shape)}"
-            )
         self._build(sample, "build")
 
     @property
@@ -226,11 +245,17 @@ class Stack:
         else:
             print_fn(text)
 
-    def _append(self, layer: Layer) -> None:
-        if isinstance(layer, Stack):
-            raise ValueError("Sequential: a model inside a model is not supported yet; add its layers one by one")
-        if not isinstance(layer, Layer):
-            raise ValueError(f"Sequential: a layer must be an instance of fastcnn.layers.Layer, but is {layer!r}")
+    def weight_names(self) -> Iterator[tuple[str, Variable]]:
+        """Each weight with its place, in the order of `weights`: "conv2d/kernel", or "base/conv2d/kernel" in a model "base" among the layers."""
+        for part in self._layers:
+            named = part.weight_names() if isinstance(part, Stack) else ((each.name, each) for each in part.weights)
+            yield from ((f"{part.name}/{name}", variable) for name, variable in named)
+
+    def _append(self, layer: Part) -> None:
+        if not isinstance(layer, (Layer, Stack)):
+            raise ValueError(
+                f"Sequential: a layer must be an instance of fastcnn.layers.Layer or a model, but is {layer!r}"
+            )
         if isinstance(layer, InputLayer):
             if self._input is not None or self._layers:
                 raise ValueError(
@@ -238,17 +263,28 @@ class Stack:
                 )
             self._input = layer
             return
-        if any(layer is other for other in self._layers):
+        if isinstance(layer, Stack) and any(part is self for part in (layer, *layer._stacks())):
+            raise ValueError(f"Sequential: the model '{self.name}' cannot be a layer of itself")
+        new, there = [layer, *_below(layer)], [other for part in self._layers for other in (part, *_below(part))]
+        twice = next((part for part in new if any(part is other for other in there)), None)
+        if twice is not None:
             raise ValueError(
-                f"Sequential: {layer!r} is in the model already; a layer that is used twice is not supported"
+                f"Sequential: {twice!r} is in the model already; a layer that is used twice is not supported"
             )
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(
                 f"Sequential: all layers must have different names, but {layer.name!r} is taken; give name= another"
             )
-        if not self._layers and self._input is None and layer.declared_input_shape is not None:
-            self._input = InputLayer(layer.declared_input_shape)
+        if not self._layers and self._input is None and (shape := _declared(layer)) is not None:
+            self._input = InputLayer(shape)
         self._layers.append(layer)
+
+    def _stacks(self) -> Iterator[Stack]:
+        """The models among the layers, to any depth."""
+        for part in self._layers:
+            if isinstance(part, Stack):
+                yield part
+                yield from part._stacks()
 
     def _settle(self, where: str) -> None:
         """Builds what can be built, and forgets what belonged to the layers as they were."""
@@ -259,15 +295,41 @@ class Stack:
     def _build(self, shape: tuple[int, ...], where: str) -> None:
         if not self._layers:
             raise ValueError(f"{where}: the model '{self.name}' has no layers")
+        if self._input is not None and self._input.input_shape != shape:
+            raise ValueError(
+                f"{where}: the model '{self.name}' takes {self._input.batch_shape}, so it cannot be built for {(None, *shape)}"
+            )
         source = self._input or InputLayer(shape)
-        for layer in self._layers:
-            if layer.input_shape != shape or not layer.built:
-                layer.build(shape)
-            assert layer.output_shape is not None
-            shape = layer.output_shape
+        for part in self._layers:
+            if isinstance(part, Stack):
+                part._build(shape, where)
+            elif part.input_shape != shape or not part.built:
+                part.build(shape)
+            output = _shapes(part)[1]
+            assert output is not None
+            shape = output
         self._input = source
 
     def _known(self, what: str) -> InputLayer:
         if self._input is None:
             raise AttributeError(f"Sequential model '{self.name}' has no defined {what} yet.")
         return self._input
+
+
+def _shapes(part: Part) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+    """The shapes of a sample before and after it, where they are known."""
+    if isinstance(part, Layer):
+        return part.input_shape, part.output_shape
+    before: Any = part._input.input_shape if part._input is not None else None
+    after: Any = part.output_shape[1:] if part.built else None
+    return before, after
+
+
+def _declared(part: Part) -> tuple[int, ...] | None:
+    """The shape of the samples that it was made for; None where it was not said."""
+    return part.declared_input_shape if isinstance(part, Layer) else _shapes(part)[0]
+
+
+def _below(part: Part) -> list[Part]:
+    """What is in it, to any depth."""
+    return [*part._stacks(), *part.leaves] if isinstance(part, Stack) else []

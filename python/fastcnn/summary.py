@@ -45,19 +45,25 @@ def table(model: Stack, line_length: int | None = None) -> str:
     return "\n".join(text) + "\n"
 
 
-def _fields(layer: Layer) -> tuple[str, str, str]:
-    shape = "?" if layer.output_shape is None else "(" + ", ".join(map(str, (None, *layer.output_shape))) + ")"
-    return (
-        f"{layer.name} ({type(layer).__name__})",
-        shape,
-        f"{layer.count_params():,}" if layer.built else "0 (unbuilt)",
-    )
+def _fields(layer: Layer | Stack) -> tuple[str, str, str]:
+    shape = "?"
+    if layer.built and layer.output_shape is not None:
+        batch = () if layer.output_shape[:1] == (None,) else (None,)  # that of a model has it already
+        shape = f"({', '.join(map(str, (*batch, *layer.output_shape)))})"
+    count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+    return f"{layer.name} ({type(layer).__name__})", shape, count
 
 
 def _counts(model: Stack) -> list[str]:
-    trainable = sum(variable.size for variable in model.weights)
-    lines = [f" Trainable params: {trainable:,} ({_bytes(4 * trainable)})", " Non-trainable params: 0 (0.00 B)"]
-    total, size = trainable, 4 * trainable
+    trainable, frozen = (
+        sum(variable.size for variable in variables)
+        for variables in (model.trainable_weights, model.non_trainable_weights)
+    )
+    lines = [
+        f" Trainable params: {trainable:,} ({_bytes(4 * trainable)})",
+        f" Non-trainable params: {frozen:,} ({_bytes(4 * frozen)})",
+    ]
+    total, size = trainable + frozen, 4 * (trainable + frozen)
     optimizer = model.optimizer
     if optimizer is not None and optimizer.built:
         # Keras counts the step number (8 bytes) and the learning rate (4, if it is no schedule) among the optimizer's parameters.

@@ -1,6 +1,6 @@
 """fastcnn's own checkpoint, one .safetensors: all that a training needs to go on bit for bit, which Keras's files have no place for.
 
-The arrays are the weights, "LAYER/kernel", and the optimizer's slots, "optimizer/momentum/LAYER/kernel". The header's entry "fastcnn" is JSON: the
+The arrays are the weights, "LAYER/kernel" ("MODEL/LAYER/kernel" of a model among the layers), and the optimizer's slots, "optimizer/momentum/LAYER/kernel". The header's entry "fastcnn" is JSON: the
 model and its training in Keras's words (`keras_config.py`), the seed, the steps and epochs done, the names of the classes, and what the writer of the
 checkpoint wants to keep beside them. Nothing in it is ever run. Source of the container: https://github.com/huggingface/safetensors
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,6 @@ from fastcnn.formats.place import LONGEST_JSON, Place, room
 
 if TYPE_CHECKING:
     from fastcnn.models import Sequential
-    from fastcnn.variables import Variable
 
 __all__ = ["load", "notes", "save"]
 
@@ -50,9 +49,11 @@ def save(model: Sequential, path: str | os.PathLike[str], notes: Mapping[str, An
         "class_names": model.class_names,
         "notes": dict(notes or {}),
     }
-    arrays = {name: variable.value for name, variable in _named(model)}
+    arrays = {name: variable.value for name, variable in model.weight_names()}
     for slot, flat in slots.items():
-        arrays.update({f"optimizer/{slot}/{name}": store.view(flat, variable) for name, variable in _named(model)})
+        arrays.update(
+            {f"optimizer/{slot}/{name}": store.view(flat, variable) for name, variable in model.weight_names()}
+        )
     copies = {name: np.array(array, order="C") for name, array in arrays.items()}
     write(path, packed(copies, metadata={_KEY: json.dumps(header)}))
 
@@ -67,7 +68,7 @@ def load(path: str | os.PathLike[str], compile: bool = True) -> Sequential:
     model = keras_config.read_model(place.at("model"), header.get("model"), room(os.path.getsize(path)))
     if not model.built:
         raise place.error("the model is not built", "model")
-    _take(place, arrays, {name: variable.value for name, variable in _named(model)})
+    _take(place, arrays, {name: variable.value for name, variable in model.weight_names()})
     with place.explained("seed"):
         model.seed = _natural(header.get("seed"), 2**64)
     with place.explained("epochs_done"):
@@ -125,7 +126,7 @@ def _read_optimizer(place: Place, model: Sequential, header: Mapping[str, Any], 
     wanted = {
         f"optimizer/{slot}/{name}": model.store.view(flat, variable)
         for slot, flat in optimizer.slots.items()
-        for name, variable in _named(model)
+        for name, variable in model.weight_names()
     }
     if any(name.startswith("optimizer/") for name in arrays):  # before the first step there are none
         _take(place, arrays, wanted)
@@ -142,12 +143,6 @@ def _take(place: Place, arrays: Mapping[str, Any], wanted: Mapping[str, Any]) ->
             raise Place(place.file).error(f"is {array.dtype} {array.shape}, but {wants}", name)
     for name, to in wanted.items():
         to[...] = arrays[name]
-
-
-def _named(model: Sequential) -> Iterator[tuple[str, Variable]]:
-    for layer in model.layers:
-        for variable in layer.weights:
-            yield f"{layer.name}/{variable.name}", variable
 
 
 def _natural(value: Any, below: int) -> int:

@@ -21,6 +21,7 @@ from fastcnn.formats.place import Place
 if TYPE_CHECKING:
     from fastcnn.layers import Layer
     from fastcnn.models import Sequential
+    from fastcnn.stack import Stack
     from fastcnn.variables import Variable
 
 __all__ = [
@@ -30,7 +31,9 @@ __all__ = [
     "compile_config",
     "compile_model",
     "layer_arrays",
+    "legacy_order",
     "model_config",
+    "model_of",
     "optimizer_arrays",
     "optimizer_counts",
     "read_model",
@@ -40,13 +43,14 @@ __all__ = [
 KERAS_VERSION = "3.15.1"  # whose files these are
 
 _MOST_LAYERS = 5000
+_DEEPEST = 20  # models in models
 
 Entry = Callable[[Any], dict[str, Any]]
 Found = tuple[Node, Sequence[str]]
 LayerArrays = list[tuple["Variable", Any]]
 
 
-def model_config(model: Sequential, entry: Entry) -> dict[str, Any]:
+def model_config(model: Stack, entry: Entry) -> dict[str, Any]:
     """The config of a Sequential, with its layers as `entry` writes each."""
     from fastcnn.layers.base import FLOAT32_POLICY
 
@@ -90,10 +94,11 @@ def optimizer_arrays(model: Sequential) -> dict[str, Any]:
     if optimizer.schedule is None:
         state[f"{optimizer.name}/learning_rate"] = np.float32(optimizer.learning_rate)
     slots = optimizer.slots if optimizer._store is store else {}  # else the layers were changed after the training
-    for layer in model.layers:
-        for variable in layer.trainable_weights:
+    for path, variable in model.weight_names():
+        if variable.trainable:
+            place = f"{model.name}/{path}".replace("/", "_")
             for name, slot in slots.items():
-                state[f"{optimizer.name}/{model.name}_{layer.name}_{variable.name}_{name}"] = store.view(slot, variable)
+                state[f"{optimizer.name}/{place}_{name}"] = store.view(slot, variable)
     return state
 
 
@@ -102,62 +107,100 @@ def read_model(place: Place, config: Any, room: int) -> Sequential:
 
     room : the bytes that all weights together may take. More is a FormatError, and is not allocated.
     """
+    with place.explained(), initializers.zeros_within(room):
+        return model_of(place, config)
+
+
+def model_of(place: Place, config: Any) -> Sequential:
+    """The model of that config, its weights drawn anew."""
+    return _sequential(place, config, _Limits())
+
+
+class _Limits:
+    """How much a config may hold, whatever it is made of: `layers` in all, and models in models down to `depth`."""
+
+    def __init__(self) -> None:
+        self.layers, self.depth = _MOST_LAYERS, _DEEPEST
+
+
+def _sequential(place: Place, config: Any, limits: _Limits) -> Sequential:
     from fastcnn.models import Sequential
 
     if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
         raise place.error("has no list of layers")
-    if len(config["layers"]) > _MOST_LAYERS:
-        raise place.error(f"has {len(config['layers']):,} layers, but at most {_MOST_LAYERS:,} are read")
-    layers = [_layer(place, index, entry) for index, entry in enumerate(config["layers"])]
-    with place.explained(), initializers.zeros_within(room):
+    limits.layers -= len(config["layers"])
+    if limits.layers < 0:
+        raise place.error(f"has {_MOST_LAYERS - limits.layers:,} layers, but at most {_MOST_LAYERS:,} are read")
+    layers = [_layer(place.at(f"layer {index}"), entry, limits) for index, entry in enumerate(config["layers"])]
+    with place.explained():
         float32_only("Sequential", config.get("dtype"))
         model = Sequential(layers, name=config.get("name"))
         shape = config.get("build_input_shape")
         if shape is not None and not model.built:
             model.build(shape)
+        if config.get("trainable") is False:  # Keras's model has a switch of its own, above the layers'
+            model.trainable = False
     return model
 
 
-def _layer(place: Place, index: int, entry: Any) -> Layer:
+def _layer(here: Place, entry: Any, limits: _Limits) -> Layer | Sequential:
     from fastcnn import layers
+    from fastcnn.models import Sequential
 
-    here = place.at(f"layer {index}")
     if not isinstance(entry, dict) or not isinstance(entry.get("config"), dict):
         raise here.error("is no layer: it must have a class_name and a config")
     config = entry["config"]
     if entry.get("class_name") == "Lambda":
         raise here.error(f"Lambda {config.get('name')!r} holds code, and code from a file is never run")
+    known: dict[str, type[Layer | Sequential]] = {**layers.KNOWN, "Sequential": Sequential}
     try:
-        kind = known_class(here.where(), "layer", entry, layers.KNOWN)
+        kind = known_class(here.where(), "layer", entry, known)
     except ValueError as error:
         raise FormatError(str(error)) from None
+    if kind is Sequential:
+        return _inner(here, config, limits)
     if kind is layers.InputLayer and isinstance(config.get("batch_shape"), list):
         config = {**config, "batch_shape": [None, *config["batch_shape"][1:]]}  # a fixed batch: ours may have any size
     with here.explained():
         return kind.from_config(config)
 
 
+def _inner(here: Place, config: Any, limits: _Limits) -> Sequential:
+    if limits.depth == 0:
+        raise here.error(f"is a model in a model, and so on, more than {_DEEPEST} deep")
+    limits.depth -= 1
+    model = _sequential(here, config, limits)
+    limits.depth += 1
+    return model
+
+
 def layer_arrays(
-    layers: Sequence[Layer], find: Callable[[int, Layer], Found], left_out: list[str] | None = None
+    layers: Sequence[Layer | Sequential], find: Callable[[int, Any], Found], left_out: list[str] | None = None
 ) -> LayerArrays:
     """The variables of these layers with the arrays that a file has for them; nothing is assigned yet, so a bad file changes nothing.
 
-    find : gives, for a layer and its index, the group of its arrays and their names in order. left_out : where given, a layer for which the file
+    find : gives, for a layer (or a model among them) and its index, the group of its arrays and their names in order. left_out : where given, a layer for which the file
         has no arrays, or others, is left out, and why is added here. Otherwise that is a FormatError.
     """
     found: LayerArrays = []
     for index, layer in enumerate(layers):
         try:
             group, names = find(index, layer)
-            if len(names) != len(layer.weights):
-                raise group.error(f"holds {len(names)} weights, but layer {layer.name!r} has {len(layer.weights)}")
-            pairs = zip(layer.weights, names, strict=True)
+            weights = legacy_order(layer)
+            if len(names) != len(weights):
+                raise group.error(f"holds {len(names)} weights, but layer {layer.name!r} has {len(weights)}")
+            pairs = zip(weights, names, strict=True)
             found += [(variable, group.array(name, variable.shape, "f")) for variable, name in pairs]
         except FormatError as error:
             if left_out is None:
                 raise
             left_out.append(f"layer {layer.name!r} keeps its weights: {error}")
     return found
+
+
+def legacy_order(layer: Layer | Sequential) -> list[Variable]:
+    """The weights of a layer in the order of a .h5: those that learn come first, which differs from their own order in models alone."""
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
 def assign(arrays: LayerArrays) -> None:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from fastcnn.formats import class_names, hdf5, keras2, keras_config
 from fastcnn.formats.atomic import write
 from fastcnn.formats.place import room
+from fastcnn.stack import Stack
 
 if TYPE_CHECKING:
     import h5py
 
-    from fastcnn.layers import Layer
     from fastcnn.models import Sequential
 
 __all__ = ["load", "load_weights", "save"]
@@ -79,8 +79,7 @@ def load_weights(model: Sequential, path: str | os.PathLike[str], *, skip_mismat
 def _fill(file: h5py.File, model: Sequential) -> None:
     file.attrs["keras_version"] = keras_config.KERAS_VERSION
     file.attrs["backend"] = _BACKEND
-    config = {"class_name": "Sequential", "config": keras_config.model_config(model, _entry)}
-    file.attrs["model_config"] = json.dumps(config).encode()
+    file.attrs["model_config"] = json.dumps(_entry(model)).encode()
     if (names := class_names.written(model)) is not None:
         file.attrs[class_names.KEY] = names.encode()
     _write_weights(file.create_group("model_weights"), model)
@@ -91,15 +90,17 @@ def _fill(file: h5py.File, model: Sequential) -> None:
 
 
 def _entry(thing: Any) -> dict[str, Any]:
-    return {"class_name": type(thing).__name__, "config": thing.get_config()}
+    config = keras_config.model_config(thing, _entry) if isinstance(thing, Stack) else thing.get_config()
+    return {"class_name": type(thing).__name__, "config": config}
 
 
 def _write_weights(group: h5py.Group, model: Sequential) -> None:
     _write_names(group, "layer_names", [layer.name for layer in model.layers])
     group.attrs["backend"] = _BACKEND.encode()
     group.attrs["keras_version"] = keras_config.KERAS_VERSION.encode()
+    paths = {id(variable): f"{model.name}/{path}" for path, variable in model.weight_names()}
     for layer in sorted(model.layers, key=lambda layer: layer.name):
-        arrays = {f"{model.name}/{layer.name}/{variable.name}": variable.value for variable in layer.weights}
+        arrays = {paths[id(variable)]: variable.value for variable in keras_config.legacy_order(layer)}
         _write_arrays(group.create_group(layer.name), arrays)
     _write_arrays(group.create_group("top_level_model_weights"), {})
 
@@ -144,7 +145,7 @@ def _layer_arrays(group: hdf5.Node, model: Sequential, left_out: list[str] | Non
     if len(saved) != len(layers):
         raise group.error(f"holds the weights of {len(saved)} layers, but the model has {len(layers)} with weights")
 
-    def find(index: int, _: Layer) -> tuple[hdf5.Node, list[str]]:
+    def find(index: int, _: Any) -> tuple[hdf5.Node, list[str]]:
         name, names = saved[index]
         return group.group(name), names
 

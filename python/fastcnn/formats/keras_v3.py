@@ -18,6 +18,7 @@ from fastcnn._serialization import serialize
 from fastcnn.formats import archive, class_names, hdf5, keras_config, keras_weights
 from fastcnn.formats.atomic import replaced
 from fastcnn.formats.place import LONGEST_JSON, room
+from fastcnn.stack import Stack
 
 if TYPE_CHECKING:
     from fastcnn.models import Sequential
@@ -39,7 +40,7 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     metadata = {"keras_version": keras_config.KERAS_VERSION, "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S")}
     if (names := class_names.written(model)) is not None:
         metadata[class_names.KEY] = names
-    config = json.dumps(_model_entry(model))
+    config = json.dumps({**_model_entry(model), "compile_config": _compile_config(model)})
     weights = keras_weights.image(model)
     with replaced(path, make_folders=True) as temporary, zipfile.ZipFile(temporary, "w") as file:
         file.writestr(zipfile.ZipInfo(_METADATA), json.dumps(metadata))
@@ -82,24 +83,24 @@ def load_weights(model: Sequential, path: str | os.PathLike[str], *, skip_mismat
         return keras_weights.read(arrays, model, skip_mismatch=skip_mismatch)
 
 
-def _model_entry(model: Sequential) -> dict[str, Any]:
-    entry = {
-        "module": "keras",
-        "class_name": "Sequential",
-        "config": keras_config.model_config(model, _entry),
-        "registered_name": None,
-    }
+def _model_entry(model: Any) -> dict[str, Any]:
+    """A model's, or that of a model among the layers, without what it was compiled with."""
+    entry = {**serialize(model), "config": keras_config.model_config(model, _entry)}
     if model.built:
         entry["build_config"] = {"input_shape": model.input_shape}
-    compiled = {} if model.optimizer is None else {"optimizer": serialize(model.optimizer)}
-    return {
-        **entry,
-        "compile_config": {**compiled, **keras_config.compile_config(model, serialize)} if compiled else {},
-    }
+    return entry
+
+
+def _compile_config(model: Sequential) -> dict[str, Any]:
+    if model.optimizer is None:
+        return {}
+    return {"optimizer": serialize(model.optimizer), **keras_config.compile_config(model, serialize)}
 
 
 def _entry(layer: Any) -> dict[str, Any]:
     """A layer's; that it is built is told where it has weights, which is where Keras needs it."""
+    if isinstance(layer, Stack):
+        return _model_entry(layer)
     entry = serialize(layer)
     if layer.weights:
         entry["build_config"] = {"input_shape": (None, *layer.input_shape)}

@@ -1,7 +1,8 @@
 """Keras 3's .weights.h5: a model's weights and, once it is compiled, its optimizer's state. The same lies within a .keras, as model.weights.h5.
 
 The arrays of a layer lie in layers/NAME/vars as 0, 1, ...; NAME is its class in snake case, numbered where it comes again (conv2d, conv2d_1), so
-that a file fits every model of the same layers in the same order, whatever their names. The optimizer's lie in optimizer/vars, in the order of
+that a file fits every model of the same layers in the same order, whatever their names; those of a model among the layers lie below it, in
+layers/sequential/layers/NAME/vars. The optimizer's lie in optimizer/vars, in the order of
 `keras_config.optimizer_arrays`.
 """
 
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fastcnn._naming import snake_case
 from fastcnn.formats import hdf5, keras_config
 from fastcnn.formats.atomic import write
+from fastcnn.stack import Stack
 
 if TYPE_CHECKING:
     import h5py
@@ -66,13 +68,13 @@ def read(file: hdf5.Node, model: Sequential, *, skip_mismatch: bool = False) -> 
 
 def read_weights(file: hdf5.Node, model: Sequential, left_out: list[str] | None = None) -> keras_config.LayerArrays:
     """The model's variables with their arrays in the file; see `keras_config.layer_arrays`."""
-    paths = {layer.name: path for path, layer in _paths(model.layers)}
+    paths = {id(layer): path for path, layer in _paths(model)}
 
     def find(_: int, layer: Layer) -> keras_config.Found:
-        group = file.group(paths[layer.name])
+        group = file.group(paths[id(layer)])
         return group, _numbers(group.count())
 
-    return keras_config.layer_arrays([layer for layer in model.layers if layer.weights], find, left_out)
+    return keras_config.layer_arrays([layer for layer in model.leaves if layer.weights], find, left_out)
 
 
 def read_optimizer(file: hdf5.Node, model: Sequential) -> None:
@@ -82,8 +84,9 @@ def read_optimizer(file: hdf5.Node, model: Sequential) -> None:
 
 
 def _fill(file: h5py.File, model: Sequential) -> None:
-    for path, layer in _paths(model.layers):
-        _write_arrays(file, path, layer.name, [variable.value for variable in layer.weights])
+    for path, layer in _paths(model):
+        own = [] if isinstance(layer, Stack) else layer.weights
+        _write_arrays(file, path, layer.name, [variable.value for variable in own])
     if model.optimizer is not None:
         arrays = keras_config.optimizer_arrays(model).values()
         _write_arrays(file, "optimizer/vars", model.optimizer.name, arrays)
@@ -97,11 +100,15 @@ def _write_arrays(file: h5py.File, path: str, name: str, arrays: Iterable[Any]) 
         group.create_dataset(str(index), data=array)
 
 
-def _paths(layers: Iterable[Layer]) -> Iterable[tuple[str, Layer]]:
+def _paths(model: Stack, above: str = "") -> Iterable[tuple[str, Layer | Stack]]:
+    """Each layer with the group of its arrays; a model among the layers too, and then its own."""
     seen: Counter[str] = Counter()
-    for layer in layers:
+    for layer in model.layers:
         stem = snake_case(type(layer).__name__)
-        yield f"layers/{stem}_{seen[stem]}/vars" if seen[stem] else f"layers/{stem}/vars", layer
+        place = f"{above}layers/{stem}_{seen[stem]}" if seen[stem] else f"{above}layers/{stem}"
+        yield f"{place}/vars", layer
+        if isinstance(layer, Stack):
+            yield from _paths(layer, f"{place}/")
         seen[stem] += 1
 
 
