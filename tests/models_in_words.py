@@ -27,6 +27,7 @@ MODELS: dict[str, Callable[[Any], list[Any]]] = {
         layers.Rescaling(1 / 127.5, offset=-1.0),
         layers.Conv2D(8, (4, 2), strides=(1, 2), padding="same", use_bias=False, kernel_initializer="he_normal"),
         layers.ReLU(),
+        layers.SpatialDropout2D(0.125),
         layers.MaxPooling2D(3, strides=2, padding="same"),
         layers.Dropout(0.25),
         layers.AveragePooling2D((2, 3), strides=(2, 1), padding="same"),

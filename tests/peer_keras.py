@@ -1,4 +1,4 @@
-"""How the tests come by a real Keras 3 on TensorFlow; where there is none, they are skipped, and say so."""
+"""How the tests come by a real Keras 3 on TensorFlow, and how near to it we must be; where there is none, they are skipped, and say so."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import os
 import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 
-__all__ = ["QUIET", "keras_or_skip"]
+__all__ = ["ALLOWED", "QUIET", "assert_near", "begin_names_again", "keras_or_skip"]
+
+ALLOWED = 1e-5  # of the largest value, as the issue states it
 
 # What TensorFlow and Keras warn of is theirs: a test that works with them does not fail by it.
 QUIET = [pytest.mark.peer, pytest.mark.filterwarnings("ignore:::(keras|tensorflow|absl|google|h5py|numpy)")]
@@ -27,3 +30,18 @@ def keras_or_skip() -> Any:
     assert keras.backend.backend() == "tensorflow"
     keras.config.disable_interactive_logging()
     return keras
+
+
+def assert_near(ours: Any, theirs: Any, what: object = "") -> None:
+    """Values of Keras's shape, each off by at most `ALLOWED` of its largest one. what : said where they are not."""
+    mine, its = np.asarray(ours), np.asarray(theirs)
+    assert mine.shape == its.shape, what
+    np.testing.assert_allclose(mine, its, rtol=0, atol=ALLOWED * np.abs(its).max(initial=0), err_msg=str(what))
+
+
+def begin_names_again(keras: Any) -> None:
+    """Both libraries number names from the beginning, as in a new process."""
+    from fastcnn._naming import reset_names
+
+    keras.backend.clear_session()
+    reset_names()

@@ -10,36 +10,17 @@ import fastcnn
 import h5py
 import numpy as np
 import pytest
-from fastcnn import layers, losses, models, optimizers
-from models_in_words import INPUT_SHAPE, MODELS, OPTIMIZERS, images, labels
+from fastcnn import losses, models
+from models_in_words import MODELS, OPTIMIZERS, images, labels
+from peer_files import assert_agrees, assert_part_of, build, train
 from peer_keras import QUIET, keras_or_skip
 
 pytestmark = QUIET
-
-ALLOWED = 1e-4  # of the logits, as issue 3 states it
 
 
 @pytest.fixture(scope="module")
 def keras() -> Any:
     return keras_or_skip()
-
-
-def build(words: Any, name: str, optimizer: str | None) -> Any:
-    """The model of that name in fastcnn's or Keras's words (`words` has layers, models and so on)."""
-    model = words.models.Sequential([words.layers.Input(INPUT_SHAPE), *MODELS[name](words.layers)])
-    if optimizer is not None:
-        loss = words.losses.SparseCategoricalCrossentropy(from_logits="softmax" not in name)
-        model.compile(OPTIMIZERS[optimizer](words.optimizers), loss, metrics=["accuracy"])
-    return model
-
-
-class Ours:
-    layers, losses, models, optimizers = layers, losses, models, optimizers
-
-
-def train(model: Any) -> None:
-    for seed in range(3):
-        model.train_on_batch(images(seed=seed), labels(seed=seed))
 
 
 def load_with_optimizer(keras: Any, path: Path) -> Any:
@@ -61,25 +42,6 @@ def load_with_optimizer(keras: Any, path: Path) -> Any:
     return model
 
 
-def assert_agrees(ours: Any, theirs: Any) -> None:
-    """The same weights, the same optimizer state, and outputs that agree."""
-    for mine, its in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, its)
-    difference = np.abs(ours.predict(images(), verbose=0) - theirs.predict(images(), verbose=0)).max()
-    assert difference < ALLOWED
-    if ours.optimizer is None:
-        return
-    iteration, learning_rate, *arrays = (variable.numpy() for variable in theirs.optimizer.variables)
-    assert ours.optimizer.iterations == iteration
-    assert np.float32(ours.optimizer.learning_rate) == learning_rate
-    store = ours.store
-    slots = [store.view(slot, variable) for variable in ours.weights for slot in ours.optimizer.slots.values()]
-    for mine, its in zip(slots, arrays, strict=True):
-        np.testing.assert_array_equal(mine, its)
-    config = theirs.optimizer.get_config()
-    assert {name: config[name] for name in ours.optimizer.get_config()} == ours.optimizer.get_config()
-
-
 @pytest.mark.parametrize("trained", [False, True], ids=["untrained", "trained"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", MODELS)
@@ -87,7 +49,7 @@ def test_keras_loads_our_file_and_goes_on_training(
     keras: Any, tmp_path: Path, name: str, optimizer: str, trained: bool
 ) -> None:
     fastcnn.set_seed(3)
-    ours = build(Ours, name, optimizer)
+    ours = build(fastcnn, name, optimizer)
     if trained:
         train(ours)
     ours.save(tmp_path / "model.h5")
@@ -107,7 +69,7 @@ def test_keras_loads_our_file_and_goes_on_training(
 
 @pytest.mark.parametrize("name", MODELS)
 def test_keras_loads_our_model_that_was_not_compiled(keras: Any, tmp_path: Path, name: str) -> None:
-    ours = build(Ours, name, None)
+    ours = build(fastcnn, name, None)
     ours.save(tmp_path / "model.h5")
     assert_agrees(ours, keras.models.load_model(tmp_path / "model.h5"))
 
@@ -204,16 +166,3 @@ def contents(file: h5py.File) -> dict[str, Any]:
     note("", file)
     file.visititems(note)
     return found
-
-
-def assert_part_of(ours: Any, theirs: Any, place: str) -> None:
-    if isinstance(ours, dict):
-        assert set(ours) <= set(theirs), place
-        for key, value in ours.items():
-            assert_part_of(value, theirs[key], f"{place}/{key}")
-    elif isinstance(ours, list):
-        assert len(ours) == len(theirs), place
-        for index, (value, other) in enumerate(zip(ours, theirs, strict=True)):
-            assert_part_of(value, other, f"{place}/{index}")
-    else:
-        assert ours == theirs, place
