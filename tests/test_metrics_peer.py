@@ -1,21 +1,20 @@
-"""Every metric beside a real Keras: values over options, shapes and weights, configs, names; in a training, and in files."""
+"""Every metric beside a real Keras: values over options, shapes and weights, names; in a training, and in files. Configs: test_keras_table_peer.py."""
 
 from __future__ import annotations
 
-import json
 import types
 from pathlib import Path
 from typing import Any
 
 import fastcnn
+import keras_table
 import numpy as np
 import pytest
 from fastcnn import layers, losses, metrics, models, optimizers
-from fastcnn._naming import reset_names
-from fastcnn._serialization import serialize
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peer_keras import QUIET, keras_or_skip
+from keras_table import TABLE, Entry, known_as
+from peer_keras import QUIET, begin_names_again, keras_or_skip
 
 pytestmark = QUIET
 
@@ -31,7 +30,7 @@ def keras() -> Any:
 
 
 def of_kind(kind: str, batch: int, shape: tuple[int, ...] = ()) -> tuple[Any, Any]:
-    """Labels and predictions of a kind, (4 + batch, ...) samples; "a": any floats; "01": of two kinds; "rows", "classes": of K classes."""
+    """Labels and predictions of a kind, (4 + batch, ...) samples; keras_table.py lists the kinds."""
     random = np.random.default_rng(batch)
     rows = (4 + batch, *shape)
     if kind == "equal":
@@ -46,75 +45,14 @@ def of_kind(kind: str, batch: int, shape: tuple[int, ...] = ()) -> tuple[Any, An
     return (np.eye(CLASSES, dtype=np.float32)[classes] if kind == "rows" else classes), probabilities
 
 
-# A metric, its arguments, the kind of its data, and the shapes that a sample may have.
-ANY: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 3))
-WIDE: tuple[tuple[int, ...], ...] = ((), (2,), (2, 3))
-CASES: list[tuple[str, dict[str, Any], str, tuple[tuple[int, ...], ...]]] = [
-    ("Accuracy", {}, "equal", ANY),
-    ("BinaryAccuracy", {}, "01", ANY),
-    ("BinaryAccuracy", {"threshold": 0.25, "name": "mine"}, "01", ANY),
-    ("CategoricalAccuracy", {}, "rows", WIDE),
-    ("SparseCategoricalAccuracy", {}, "classes", WIDE),
-    ("TopKCategoricalAccuracy", {}, "rows", WIDE),
-    ("TopKCategoricalAccuracy", {"k": 2}, "rows", WIDE),
-    ("SparseTopKCategoricalAccuracy", {}, "classes", WIDE),
-    ("SparseTopKCategoricalAccuracy", {"k": 1}, "classes", WIDE),
-    ("SparseTopKCategoricalAccuracy", {"k": 9}, "classes", WIDE),
-    ("SparseTopKCategoricalAccuracy", {"k": 2, "from_sorted_ids": True}, "classes", ((),)),
-    ("Precision", {}, "01", ANY),
-    ("Precision", {"thresholds": 0.3}, "01", ANY),
-    ("Precision", {"thresholds": [0.9, 0.2, 0.4]}, "01", ANY),
-    ("Precision", {"thresholds": [0.0, 0.5, 1.0]}, "01", ANY),
-    ("Precision", {"top_k": 2}, "rows", WIDE),
-    ("Precision", {"top_k": 3, "thresholds": 0.1}, "rows", WIDE),
-    ("Precision", {"class_id": 2}, "rows", WIDE),
-    ("Precision", {"class_id": 0, "top_k": 2}, "rows", WIDE),
-    ("Recall", {}, "01", ANY),
-    ("Recall", {"thresholds": [0.7, 0.1]}, "01", ANY),
-    ("Recall", {"thresholds": [0.0, 0.25, 0.5, 0.75, 1.0]}, "01", ANY),
-    ("Recall", {"top_k": 1}, "rows", WIDE),
-    ("Recall", {"class_id": 1, "thresholds": 0.2}, "rows", WIDE),
-    ("AUC", {}, "01", ANY),
-    ("AUC", {"num_thresholds": 2}, "01", ANY),
-    ("AUC", {"num_thresholds": 3, "summation_method": "minoring"}, "01", ANY),
-    ("AUC", {"summation_method": "Majoring", "name": "mine"}, "01", ANY),
-    ("AUC", {"curve": "PR"}, "01", ANY),
-    ("AUC", {"curve": "pr", "summation_method": "majoring", "num_thresholds": 20}, "01", ANY),
-    ("AUC", {"curve": "PR", "summation_method": "minoring"}, "01", ANY),
-    ("AUC", {"curve": "PRGAIN"}, "01", ANY),
-    ("AUC", {"thresholds": [0.8, 0.3, 0.35]}, "01", ANY),
-    ("AUC", {"thresholds": [0.25, 0.5, 0.75], "curve": "PR"}, "01", ANY),
-    ("AUC", {"from_logits": True}, "01", ANY),
-    ("AUC", {"multi_label": True}, "01", ((3,), (1,))),
-    ("AUC", {"multi_label": True, "curve": "PR", "num_labels": 3}, "01", ((3,),)),
-    ("AUC", {"multi_label": True, "thresholds": [0.1, 0.8], "label_weights": [1.0, 0.0, 3.0]}, "01", ((3,),)),
-    ("AUC", {"multi_label": True, "label_weights": [1.0, 0.5, 3.0], "curve": "PR"}, "01", ((3,),)),
-    ("AUC", {"label_weights": [1.0, 0.5, 3.0]}, "01", ((3,),)),
-    ("AUC", {"label_weights": [1.0, 0.5, 3.0], "thresholds": [0.6]}, "01", ((3,),)),
-    ("MeanSquaredError", {}, "floats", ANY),
-    ("MeanAbsoluteError", {"name": "mine"}, "floats", ANY),
-    ("RootMeanSquaredError", {}, "floats", ANY),
-    ("BinaryCrossentropy", {}, "01", ANY),
-    ("BinaryCrossentropy", {"label_smoothing": 0.2}, "01", ANY),
-    ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "01", ANY),
-    ("CategoricalCrossentropy", {}, "rows", WIDE),
-    ("CategoricalCrossentropy", {"label_smoothing": 0.2}, "rows", WIDE),
-    ("CategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "rows", WIDE),
-    ("CategoricalCrossentropy", {"axis": 1}, "rows", WIDE),
-    ("SparseCategoricalCrossentropy", {}, "classes", WIDE),
-    ("SparseCategoricalCrossentropy", {"from_logits": True}, "classes", WIDE),
-    ("SparseCategoricalCrossentropy", {"ignore_class": 3}, "classes", WIDE),
-]
-IDS = [f"{name}-{arguments}" for name, arguments, _, _ in CASES]
-
-
-def begin_names_again(keras: Any) -> None:
-    reset_names()
-    keras.backend.clear_session()
+# Mean has a test of its own.
+ENTRIES = [entry for entry in TABLE["metrics"] if entry.data != "values"]
+CASES = [(entry.name, entry.arguments, entry.data, entry.shapes) for entry in ENTRIES]
+IDS = [known_as(entry) for entry in ENTRIES]
 
 
 def pair(keras: Any, name: str, arguments: dict[str, Any]) -> tuple[Any, Any]:
-    return getattr(metrics, name)(**arguments), getattr(keras.metrics, name)(**arguments)
+    return keras_table.pair(keras, "metrics", Entry(name, arguments))
 
 
 def agree(ours: Any, theirs: Any) -> None:
@@ -283,23 +221,6 @@ def test_the_functions_are_keras_s(keras: Any) -> None:
 
 
 # Words.
-
-
-@pytest.mark.parametrize(("name", "arguments"), [*[case[:2] for case in CASES], ("Mean", {})])
-def test_a_config_is_keras_s_and_each_reads_the_other_s(keras: Any, name: str, arguments: dict[str, Any]) -> None:
-    begin_names_again(keras)
-    ours, theirs = pair(keras, name, arguments)
-    mine, its = ours.get_config(), theirs.get_config()
-    if arguments.get("label_weights"):  # Keras gives a tensor, which no file can hold
-        its["label_weights"] = np.asarray(its["label_weights"]).tolist()
-    assert mine == its
-    assert list(mine) == list(its)
-    assert type(theirs).from_config(mine).get_config().keys() == its.keys()
-    assert type(ours).from_config(json.loads(json.dumps(its))).get_config() == mine
-    assert metrics.get(serialize(ours)).get_config() == mine
-    if not arguments.get("label_weights"):
-        assert metrics.get(json.loads(json.dumps(keras.saving.serialize_keras_object(theirs)))).get_config() == mine
-        assert keras.metrics.deserialize(serialize(ours)).get_config() == its
 
 
 def test_names_mean_what_they_mean_to_keras(keras: Any) -> None:

@@ -76,6 +76,7 @@ def test_names_and_configs_are_ways_to_an_optimizer() -> None:
     assert type(again) is optimizers.SGD
     assert again.get_config() == mine.get_config()
     assert again.settings() == {"momentum": 0.9, "nesterov": True}
+    assert type(optimizers.get({"class_name": "sgd", "config": {}})) is optimizers.SGD  # as Keras takes it
 
 
 @pytest.mark.parametrize(

@@ -152,27 +152,6 @@ def test_a_training_with_frozen_layers(optimizer: str, frozen: tuple[int, ...], 
     assert_same_training(keras, CLASSES, lambda words: model(words, *CASES["sparse"][:2], optimizer), change)
 
 
-SHAPES = [((6, 3), (6, 3)), ((6, 1), (6,)), ((4, 2, 3), (4, 2, 3)), ((5,), (5,))]
-
-
-@pytest.mark.parametrize("name", ["MeanSquaredError", "BinaryCrossentropy"])
-@pytest.mark.parametrize(("shape", "of_y"), SHAPES)
-@pytest.mark.parametrize("weighted", [False, True])
-def test_losses_called_on_arrays(
-    name: str, shape: tuple[int, ...], of_y: tuple[int, ...], weighted: bool, keras: Any
-) -> None:
-    random = np.random.default_rng(5)
-    y, p = random.random(of_y).astype(np.float32), random.random(shape).astype(np.float32)
-    more = {"sample_weight": random.random(shape[0]).astype(np.float32)} if weighted and len(shape) == 2 else {}
-    mine, its = (getattr(words.losses, name)() for words in (OURS, keras))
-    assert mine(y, p, **more) == pytest.approx(float(its(y, p, **more)), rel=1e-6)
-    assert mine.get_config() == its.get_config()
-    if len(shape) > 1 and of_y == shape:
-        functions = {"MeanSquaredError": "mean_squared_error", "BinaryCrossentropy": "binary_crossentropy"}
-        mine, its = (getattr(words.losses, functions[name])(y, p) for words in (OURS, keras))
-        np.testing.assert_allclose(mine, np.asarray(its), rtol=1e-6)
-
-
 @pytest.mark.parametrize("identifier", ["l1", "l2", "l1l2", "L1", "L2", "L1L2"])
 def test_regularizers_by_name(identifier: str, keras: Any) -> None:
     mine, its = regularizers.get(identifier), keras.regularizers.get(identifier)

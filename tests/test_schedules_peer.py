@@ -1,20 +1,18 @@
-"""A real Keras 3 as the peer of the schedules: their values over steps and options, configs, files, and the course of a training."""
+"""A real Keras 3 as the peer of the schedules: their values over steps and options, files, and the course of a training. Configs: test_keras_table_peer.py."""
 
 from __future__ import annotations
 
-import inspect
 import json
 import types
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fastcnn import callbacks, layers, losses, models, optimizers
-from fastcnn._naming import reset_names
 from fastcnn.optimizers import schedules
-from peer_keras import QUIET, keras_or_skip
+from keras_table import of
+from peer_keras import QUIET, begin_names_again, keras_or_skip
 from small import CLASSES, SHAPE, data
 
 pytestmark = QUIET
@@ -23,41 +21,6 @@ OURS = types.SimpleNamespace(layers=layers, losses=losses, models=models, optimi
 X, Y = data()
 PIXELS = X.astype(np.float32) / 255
 STEPS = [*range(60), 100, 333, 1000, 12345, 10**6]
-
-
-def table() -> list[tuple[str, dict[str, Any]]]:
-    """Every schedule with its options in every combination."""
-    rates, steps, both = (0.1, 0.0003), (1, 7, 32, 12.5), (False, True)
-    decay = [
-        {"initial_learning_rate": rate, "decay_steps": count, "decay_rate": decay, "staircase": staircase}
-        for rate, count, decay, staircase in product(rates, steps, (0.96, 0.5, 0.0), both)
-    ]
-    polynomial = [
-        {"initial_learning_rate": rate, "decay_steps": count, "end_learning_rate": end, "power": power, "cycle": cycle}
-        for rate, count, end, power, cycle in product(rates, steps, (1e-4, 0.0), (1.0, 0.5, 2), both)
-    ]
-    warmups = ({}, {"warmup_target": 0.2, "warmup_steps": 10}, {"warmup_target": 0.2}, {"warmup_steps": 5})
-    cosine = [
-        {"initial_learning_rate": rate, "decay_steps": count, "alpha": alpha, **warmup}
-        for rate, count, alpha, warmup in product(rates, steps, (0.0, 0.1), warmups)
-    ]
-    restarts = [
-        {"initial_learning_rate": rate, "first_decay_steps": count, "t_mul": growth, "m_mul": height, "alpha": alpha}
-        for rate, count, growth, height, alpha in product(rates, steps, (2.0, 1.0, 1.5), (1.0, 0.9), (0.0, 0.1))
-    ]
-    constant = [
-        {"boundaries": [10, 100], "values": [0.1, 0.01, 0.001]},
-        {"boundaries": [5], "values": [0.5, 1.0], "name": "mine"},
-        {"boundaries": [3, 3, 7.5], "values": [0.1, 0.2, 0.3, 0.4]},
-    ]
-    return [
-        *(("ExponentialDecay", arguments) for arguments in decay),
-        *(("InverseTimeDecay", arguments) for arguments in decay),
-        *(("PolynomialDecay", arguments) for arguments in polynomial),
-        *(("CosineDecay", arguments) for arguments in cosine),
-        *(("CosineDecayRestarts", arguments) for arguments in restarts),
-        *(("PiecewiseConstantDecay", arguments) for arguments in constant),
-    ]
 
 
 # Relative to the highest rate. What is made of +, -, *, / and rounding down is Keras's to the bit; powers, cosines and logarithms are numpy's.
@@ -78,7 +41,7 @@ def keras() -> Any:
 
 @pytest.mark.parametrize("name", list(ALLOWED))
 def test_the_rates_are_keras_s_at_every_step_with_every_option(keras: Any, name: str) -> None:
-    cases = [arguments for kind, arguments in table() if kind == name]
+    cases = [entry.arguments for entry in of("optimizers.schedules", name)]
     assert cases
     for arguments in cases:
         ours, theirs = getattr(schedules, name)(**arguments), getattr(keras.optimizers.schedules, name)(**arguments)
@@ -88,29 +51,6 @@ def test_the_rates_are_keras_s_at_every_step_with_every_option(keras: Any, name:
         wanted = np.array([theirs(keras.ops.convert_to_tensor(step, "int64")) for step in steps], np.float32)
         allowed = ALLOWED[name] * wanted.max()
         np.testing.assert_allclose([ours(step) for step in steps], wanted, rtol=0, atol=allowed, err_msg=str(arguments))
-
-
-@pytest.mark.parametrize("name", list(ALLOWED))
-def test_configs_are_keras_s_and_each_reads_the_other_s(keras: Any, name: str) -> None:
-    for arguments in [arguments for kind, arguments in table() if kind == name][:30]:
-        ours, theirs = getattr(schedules, name)(**arguments), getattr(keras.optimizers.schedules, name)(**arguments)
-        written = keras.optimizers.schedules.serialize(theirs)
-        assert schedules.serialize(ours) == written
-        assert list(ours.get_config()) == list(theirs.get_config())
-        assert schedules.deserialize(json.loads(json.dumps(written))).get_config() == ours.get_config()
-        again = keras.optimizers.schedules.deserialize(json.loads(json.dumps(schedules.serialize(ours))))
-        assert type(again) is type(theirs)
-        assert again.get_config() == theirs.get_config()
-
-
-@pytest.mark.parametrize("name", ["LearningRateSchedule", *ALLOWED])
-def test_arguments_their_order_and_their_defaults_are_keras_s(keras: Any, name: str) -> None:
-    kinds = getattr(schedules, name), getattr(keras.optimizers.schedules, name)
-    ours, theirs = (
-        [(argument.name, argument.default) for argument in inspect.signature(kind).parameters.values()]
-        for kind in kinds
-    )
-    assert ours == theirs
 
 
 def test_both_refuse_what_has_no_sense(keras: Any) -> None:
@@ -137,8 +77,7 @@ def test_own_schedules_are_written_as_keras_writes_them(keras: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["Adam", "SGD"])
 def test_an_optimizer_treats_its_schedule_as_keras_s_does(keras: Any, kind: str) -> None:
-    keras.backend.clear_session()
-    reset_names()
+    begin_names_again(keras)
     configs = []
     for words in (optimizers, keras.optimizers):
         optimizer = getattr(words, kind)(0.5)

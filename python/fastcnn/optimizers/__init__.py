@@ -31,7 +31,7 @@ def get(identifier: Any, owner: str = "optimizers.get") -> Optimizer:
         not_overridden(owner, "an optimizer", identifier, "update_step", "apply", "apply_gradients")
         return identifier
     if isinstance(identifier, Mapping):
-        return deserialize(owner, "optimizer", identifier, KNOWN)
+        return deserialize(owner, "optimizer", identifier, {**KNOWN, **_BY_LOWER})
     if isinstance(identifier, str):
         if identifier.lower() not in _BY_LOWER:
             raise ValueError(unknown(owner, "optimizer", identifier, _BY_LOWER))
