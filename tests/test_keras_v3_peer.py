@@ -193,7 +193,10 @@ def test_keras_model_with_a_lambda_an_unknown_layer_or_a_class_of_its_own_is_ref
             stack([Mine(3)]),
             "config.json/layer 1: layer 'Mine' comes from .*, and only Keras's own|unknown layer 'Mine'",
         ),
-        (stack([stack([keras.layers.Dense(2)])]), "config.json/layer 1: unknown layer 'Sequential'"),
+        (
+            stack([stack([keras.layers.Lambda(lambda x: x, name="mine")])]),
+            "config.json/layer 1/layer 1: Lambda 'mine' holds code",
+        ),
         (MyModel([keras.layers.Dense(2)]), "config.json: the model is a 'MyModel'"),
         (functional, "config.json: the model is a 'Functional'"),
     ):
