@@ -10,7 +10,7 @@ import sys
 import fastcnn
 import numpy as np
 import pytest
-from fastcnn import _core, config
+from fastcnn import _core, config, layers, models
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +104,28 @@ def test_every_name_of_the_package_is_there_and_no_other() -> None:
         assert name in dir(fastcnn)
     with pytest.raises(AttributeError, match="module 'fastcnn' has no attribute 'layer'"):
         fastcnn.layer  # noqa: B018
+
+
+def test_winograds_algorithm_is_allowed_until_it_is_not() -> None:
+    assert config.get_winograd() is True
+    config.set_winograd(False)
+    try:
+        assert config.get_winograd() is False
+    finally:
+        config.set_winograd(True)
+    with pytest.raises(TypeError, match="set_winograd: allowed must be True or False, but is 1"):
+        config.set_winograd(1)  # type: ignore[arg-type]
+
+
+def test_a_model_goes_by_what_is_allowed_now() -> None:
+    x = np.random.default_rng(0).random((4, 14, 14, 32), np.float32)
+    model = models.Sequential([layers.Input(x.shape[1:]), layers.Conv2D(64, 3)])
+    first = model.predict_on_batch(x)
+    config.set_winograd(False)
+    try:
+        direct = model.predict_on_batch(x)
+    finally:
+        config.set_winograd(True)
+    assert not np.array_equal(first, direct)
+    np.testing.assert_allclose(first, direct, atol=1e-5)
+    np.testing.assert_array_equal(model.predict_on_batch(x), first)

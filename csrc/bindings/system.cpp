@@ -12,6 +12,7 @@
 #include "core/isa.h"
 #include "core/philox.h"
 #include "core/pool.h"
+#include "ops/conv2d.h"
 
 namespace fastcnn::bindings {
 namespace {
@@ -101,6 +102,8 @@ void add_system(py::module_& module) {
   module.def("device", current_device, "The device of operations on arrays: \"cpu\", \"cuda:0\".");
   module.def("set_device", set_device, py::arg("name"), "Lets operations on arrays run on \"cpu\", \"cuda:0\", or what \"auto\" finds.");
   module.def("why_not_cuda", why_not_cuda, py::arg("index"), "Why that GPU cannot be used; empty if it can.");
+  module.def("winograd_allowed", winograd_allowed, "Whether convolutions may go by Winograd's algorithm.");
+  module.def("allow_winograd", allow_winograd, py::arg("allowed"), "Whether the convolutions from now on may.");
   module.def("threads", pool::threads, "The number of threads that operations use.");
   module.def("set_threads", pool::set_threads, py::arg("count"), py::call_guard<py::gil_scoped_release>());
   module.def("random_uniform", random_uniform, py::arg("count"), py::arg("seed"), py::arg("step"), py::arg("purpose"),

@@ -1,5 +1,7 @@
 // conv2d_relu_max_pool2d forward (ops/conv2d_relu_max_pool2d.h).
 //
+// 3x3 filters with 2x2 windows may go by Winograd's tiles, each a window (winograd.h). Otherwise:
+//
 // A task is a band of pooled rows of one image: the convolution's rows that they look at go into the worker's scratch memory (some 30 KB:
 // the L1 or L2 cache), tile by tile as in conv2d, and are pooled from there. What no pooling window looks at, a ragged last row or column,
 // is not computed.
@@ -7,6 +9,7 @@
 
 #include "cpu/pool.h"
 #include "cpu/sliding.h"
+#include "cpu/winograd.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
@@ -52,30 +55,51 @@ void convolve(const SlidingProduct& image, const Window& win, int64_t C, const R
 
 bool whole(const Span& span, int64_t window) { return span.first == 0 && span.end == window; }
 
-// The largest of a window, cut at 0, and its place: `from` points to the window's element (0, 0).
+// The largest of a window so far, and its place; the first of equals, and the first NaN.
+struct Winner {
+  Vec best;
+  IntVec place;
+};
+
+FASTCNN_INLINE Winner winner_of_one(Vec v, int64_t place) { return {v, IntVec{} + static_cast<int32_t>(place)}; }
+
+FASTCNN_INLINE void challenge(Winner& winner, Vec v, int64_t place) {
+  const IntVec wins = ~(v <= winner.best) & (winner.best == winner.best);  // larger, or the first NaN
+  winner.best = select(wins, v, winner.best);
+  winner.place = wins ? IntVec{} + static_cast<int32_t>(place) : winner.place;
+}
+
+// What passes the ReLU, and its place.
+FASTCNN_INLINE void store_winner(const Winner& winner, int64_t count, float* y, uint8_t* index) {
+  const IntVec passes = winner.best > Vec{};
+  store_lanes(y, select(winner.best <= Vec{}, Vec{}, winner.best), count);
+  store_small(index, passes ? winner.place : IntVec{} + Conv2dReluMaxPool2d::cut, count);
+}
+
+// `from` points to the window's element (0, 0).
 FASTCNN_INLINE void pool_window(const float* from, int64_t row, int64_t column, const Span& rows, const Span& columns, int64_t S,
                                 int64_t count, float* y, uint8_t* index) {
-  Vec best = load_lanes(from + rows.first * row + columns.first * column, count);
-  IntVec winner = IntVec{} + static_cast<int32_t>(rows.first * S + columns.first);
+  Winner winner = winner_of_one(load_lanes(from + rows.first * row + columns.first * column, count), rows.first * S + columns.first);
 #pragma GCC unroll 2
   for (int64_t r = rows.first; r < rows.end; ++r) {
 #pragma GCC unroll 2
-    for (int64_t s = columns.first; s < columns.end; ++s) {
-      const Vec v = load_lanes(from + r * row + s * column, count);
-      const IntVec wins = ~(v <= best) & (best == best);  // larger, or the first NaN
-      best = select(wins, v, best);
-      winner = wins ? IntVec{} + static_cast<int32_t>(r * S + s) : winner;
-    }
+    for (int64_t s = columns.first; s < columns.end; ++s) challenge(winner, load_lanes(from + r * row + s * column, count), r * S + s);
   }
-  const IntVec passes = best > Vec{};
-  winner = passes ? winner : IntVec{} + Conv2dReluMaxPool2d::cut;
-  store_lanes(y, select(best <= Vec{}, Vec{}, best), count);
-  store_small(index, winner, count);
+  store_winner(winner, count, y, index);
+}
+
+// Whether the convolution may go by tiles that are the pooling's windows.
+bool goes_by_tiles(const Conv2dReluMaxPool2d& op) {
+  const Window& pool = op.pool;
+  const bool windows = pool.R == 2 && pool.S == 2 && pool.stride_h == 2 && pool.stride_w == 2;
+  const bool inside = pool.top == 0 && pool.left == 0 && 2 * pool.P <= pool.H && 2 * pool.Q <= pool.W;
+  return windows && inside && winograd::pays(op.conv, {pool.P, pool.Q});
 }
 
 }  // namespace
 
 int64_t conv2d_relu_max_pool2d_fprop_scratch(const Conv2dReluMaxPool2d& op, int workers) {
+  if (goes_by_tiles(op)) return winograd::scratch(op.conv, workers);
   const Window& win = op.conv.window;
   return axis_scratch(win.P) + axis_scratch(win.Q) + panels_bytes(win.R * win.S * op.conv.C, op.conv.K) +
          workers * Carver::bytes_of<float>(scratch_rows(op) * win.Q * op.conv.K);
@@ -85,6 +109,17 @@ void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x,
                                   void* scratch, const Parallel& parallel) {
   const Conv2d& conv = op.conv;
   const Window &win = conv.window, &pool = op.pool;
+  if (goes_by_tiles(op)) {
+    winograd::fprop(conv, {pool.P, pool.Q}, x, w, b, scratch, parallel,
+                    [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&four)[4]) {
+                      Winner winner = winner_of_one(four[0], 0);
+#pragma GCC unroll 3
+                      for (int place = 1; place < 4; ++place) challenge(winner, four[place], place);
+                      const int64_t output = ((tile.n * pool.P + tile.row) * pool.Q + tile.column) * conv.K + k;
+                      store_winner(winner, count, y + output, index + output);
+                    });
+    return;
+  }
   Carver carver(scratch);
   const Axis rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
   const Axis columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);

@@ -165,6 +165,21 @@ FASTCNN_INLINE void store_small(uint16_t* to, IntVec v, int64_t count) {
 
 FASTCNN_INLINE Vec select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
 
+// Whether any lane of a mask, as a comparison gives it, is set.
+FASTCNN_INLINE bool any(IntVec mask) {
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask)) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0;
+#elif defined(__x86_64__)
+  return _mm_movemask_ps(reinterpret_cast<__m128>(mask)) != 0;
+#else
+  int32_t set = 0;
+  for (int lane = 0; lane < lanes; ++lane) set |= mask[lane];
+  return set != 0;
+#endif
+}
+
 FASTCNN_INLINE Vec square_root(Vec v) {
 #if defined(__AVX512F__)
   return reinterpret_cast<Vec>(_mm512_sqrt_ps(reinterpret_cast<__m512>(v)));

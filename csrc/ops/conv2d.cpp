@@ -1,10 +1,20 @@
 #include "ops/conv2d.h"
 
+#include <atomic>
+
 #include "core/context.h"
 #include "core/errors.h"
 #include "ops/convolution_stage.h"
 
 namespace fastcnn {
+namespace {
+
+std::atomic<bool> allowed{true};
+
+}  // namespace
+
+bool winograd_allowed() { return allowed; }
+void allow_winograd(bool is_allowed) { allowed = is_allowed; }
 
 Conv2d conv2d(const Shape& x, const Shape& w, const Shape* b, std::array<int64_t, 2> stride, const Padding& padding) {
   if (x.rank() != 4) reject("conv2d", "x must have shape (N, H, W, C), but has shape ", x.str());
@@ -13,7 +23,7 @@ Conv2d conv2d(const Shape& x, const Shape& w, const Shape* b, std::array<int64_t
   if (w[2] < 1 || w[3] < 1) reject("conv2d", "w must have at least one input and one output channel, but has shape ", w.str());
   if (b != nullptr && *b != Shape{w[3]})
     reject("conv2d", "b must have shape (", w[3], ",) to go with w ", w.str(), ", but has shape ", b->str());
-  return {x[0], x[3], w[3], resolve_window("conv2d", "filter", x[1], x[2], {w[0], w[1]}, stride, padding)};
+  return {x[0], x[3], w[3], resolve_window("conv2d", "filter", x[1], x[2], {w[0], w[1]}, stride, padding), winograd_allowed()};
 }
 
 void conv2d_fprop(Context& context, const Conv2d& conv, const float* x, const float* w, const float* b, float* y) {

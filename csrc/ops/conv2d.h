@@ -11,6 +11,9 @@
 //
 // Allowed error against float64, relative to the tensor's largest value: 5e-6. (Sums are of up to R*S*C terms, or N*P*Q cut into slabs
 // of about 2,048, in float32 with fused multiply-add where there is one.)
+//
+// On the CPU, fprop with 3x3 filters and stride 1 goes by Winograd's F(2x2, 3x3) where that pays (cpu/winograd.h): less than half of the
+// products. Its error is within the same bound, and for usual numbers below the direct sum's; what is not finite comes out as from that.
 #pragma once
 
 #include "core/dispatch.h"
@@ -22,7 +25,12 @@ namespace fastcnn {
 struct Conv2d {
   int64_t N, C, K;
   Window window;
+  bool winograd;  // whether fprop may go by Winograd's algorithm
 };
+
+// Whether the convolutions from now on may. True at first.
+bool winograd_allowed();
+void allow_winograd(bool allowed);
 
 // Checks the shapes and gives the convolution's sizes. b may be null.
 Conv2d conv2d(const Shape& x, const Shape& w, const Shape* b, std::array<int64_t, 2> stride, const Padding& padding);

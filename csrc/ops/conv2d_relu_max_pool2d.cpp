@@ -96,6 +96,7 @@ class Conv2dReluMaxPool2dStage : public Operation {
   Conv2dReluMaxPool2d batch_of(int64_t n) const {
     Conv2dReluMaxPool2d op = op_;
     op.conv.N = n;
+    op.conv.winograd = winograd_allowed();
     return op;
   }
 

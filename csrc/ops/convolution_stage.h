@@ -10,6 +10,7 @@ class ConvolutionStage : public Operation {
  protected:
   Conv2d batch_of(int64_t n) const {
     Conv2d conv = conv_;
+    conv.winograd = winograd_allowed();
     conv.N = n;
     return conv;
   }

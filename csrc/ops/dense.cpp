@@ -13,7 +13,7 @@ Conv2d dense(const char* operation, const Shape& x, const Shape& w, const Shape*
   if (w[0] < 1 || w[1] < 1) reject(operation, "w must have at least one input and one output, but has shape ", w.str());
   if (b != nullptr && *b != Shape{w[1]})
     reject(operation, "b must have shape (", w[1], ",) to go with w ", w.str(), ", but has shape ", b->str());
-  return {x[0], w[0], w[1], {1, 1, 1, 1, 1, 1, 0, 0, 1, 1}};
+  return {x[0], w[0], w[1], {1, 1, 1, 1, 1, 1, 0, 0, 1, 1}, false};
 }
 
 namespace {

@@ -1,4 +1,4 @@
-"""Settings of the whole process: the threads, the seed and the device. Precision joins them with the GPU."""
+"""Settings of the whole process: the threads, the seed, the device and Winograd's algorithm. Precision joins them with the GPU."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ import os
 import numpy as np
 
 from fastcnn import _core
-from fastcnn._arguments import positive_integer
+from fastcnn._arguments import boolean, positive_integer
 from fastcnn.errors import DeviceError
 
-__all__ = ["draw_seed", "get_device", "get_threads", "set_device", "set_seed", "set_threads"]
+__all__ = [
+    "draw_seed",
+    "get_device",
+    "get_threads",
+    "get_winograd",
+    "set_device",
+    "set_seed",
+    "set_threads",
+    "set_winograd",
+]
 
 _seed: int | None = None
 _drawn = 0
@@ -47,6 +56,20 @@ def draw_seed() -> int:
         return int.from_bytes(os.urandom(8), "little") >> 1
     _drawn += 1
     return _mix(_seed + _drawn * 0x9E3779B97F4A7C15) >> 1
+
+
+def set_winograd(allowed: bool) -> None:
+    """Whether convolutions on the CPU may go by Winograd's algorithm: forward, with 3x3 filters and stride 1, where it pays. True at first.
+
+    It is about half as long as the direct sum, and for usual numbers no less exact: the errors that `csrc/ops/conv2d.h` states hold for both.
+    Models that exist go by it from the next thing that they compute. TypeError for anything but True and False.
+    """
+    _core.allow_winograd(boolean("set_winograd", "allowed", allowed))
+
+
+def get_winograd() -> bool:
+    """Whether they may."""
+    return bool(_core.winograd_allowed())
 
 
 def set_device(device: str) -> None:

@@ -1,0 +1,134 @@
+"""Convolutions that go by Winograd's algorithm on the CPU: as exact as the direct sum, alone and with their pooling, and only where they may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import cases
+import numpy as np
+import pytest
+import reference
+from checks import assert_close
+from fastcnn import config, ops
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import seeds, whole_numbers
+
+sizes = st.integers(6, 19)
+many = st.integers(16, 70)  # channels: more than a vector, more than a panel, and what is left
+pads = st.sampled_from(["valid", "same", ((1, 0), (0, 1)), ((3, 2), (0, 3))])
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    yield
+    config.set_winograd(True)
+
+
+def arrays(seed: int, n: int, h: int, w: int, c: int, k: int) -> tuple[Any, Any, Any]:
+    """Normal numbers, with filters as an initializer draws them."""
+    random = np.random.default_rng(seed)
+    x, filters, b = random.normal(size=(n, h, w, c)), random.normal(size=(3, 3, c, k)), random.normal(size=k)
+    return x.astype(np.float32), (filters / np.sqrt(9 * c)).astype(np.float32), b.astype(np.float32)
+
+
+def images(height: int, width: int) -> int:
+    """So many that there are tiles enough for Winograd's algorithm."""
+    return -(-32 // max(1, (height // 2 - 1) * (width // 2 - 1))) + 1
+
+
+def both_ways(operation: Any, *operands: Any, **settings: Any) -> tuple[Any, Any]:
+    """By Winograd's algorithm, and directly."""
+    config.set_winograd(True)
+    winograd = operation(*operands, **settings)
+    config.set_winograd(False)
+    direct = operation(*operands, **settings)
+    config.set_winograd(True)
+    return winograd, direct
+
+
+@given(sizes, sizes, many, many, pads, seeds)
+def test_agrees_with_float64(h: int, w: int, c: int, k: int, padding: Any, seed: int) -> None:
+    x, filters, b = arrays(seed, images(h, w), h, w, c, k)
+    want = reference.conv2d(x, filters, b, padding=padding)
+    assert_close(ops.conv2d(x, filters, b, padding=padding), want, cases.SUM)
+    assert_close(ops.conv2d(x, filters, padding=padding), want - b, cases.SUM)
+
+
+@given(sizes, sizes, many, many, pads, seeds)
+def test_with_pooling_it_equals_the_three_operations(h: int, w: int, c: int, k: int, padding: Any, seed: int) -> None:
+    """To the bit: whole numbers, whose halves and quarters are exact too."""
+    n = images(h, w)
+    x, filters, b = whole_numbers(seed, n, h, w, c), whole_numbers(seed + 1, 3, 3, c, k), whole_numbers(seed + 2, k)
+    y, index = ops.conv2d_relu_max_pool2d(x, filters, b, padding=padding)
+    config.set_winograd(False)
+    want, place = ops.max_pool2d(ops.relu(ops.conv2d(x, filters, b, padding=padding)))
+    config.set_winograd(True)
+    np.testing.assert_array_equal(y, want)
+    np.testing.assert_array_equal(index, np.where(want > 0, place, 255))
+
+
+def test_it_is_used_unless_it_may_not(backend: str) -> None:
+    x, filters, b = arrays(0, 4, 14, 14, 32, 64)
+    for operation in (ops.conv2d, ops.conv2d_relu_max_pool2d):
+        winograd, direct = (np.asarray(result[0]) for result in both_ways(operation, x, filters, b))
+        assert np.array_equal(winograd, direct) == backend.startswith("cuda")
+        assert_close(winograd, direct.astype(np.float64), cases.SUM)
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings"),
+    [
+        ((1, 9, 9, 32, 64), {}),  # too few tiles
+        ((9, 9, 9, 15, 64), {}),  # too few channels
+        ((9, 9, 9, 64, 15), {}),
+        ((9, 9, 9, 32, 64), {"stride": 2}),
+        ((9, 9, 9, 32, 64), {"stride": (1, 2)}),
+    ],
+)
+def test_it_is_not_used_where_it_does_not_pay(shape: Any, settings: Any) -> None:
+    winograd, direct = both_ways(ops.conv2d, *arrays(0, *shape), **settings)
+    np.testing.assert_array_equal(winograd, direct)
+
+
+@pytest.mark.parametrize("lowest", [-1.0, 0.0, 1000.0])
+def test_its_error_is_not_larger_than_the_direct_sums(lowest: float) -> None:
+    """The root of the mean square, over many values; of numbers around 0, of pixels, and of numbers far from 0."""
+    random = np.random.default_rng(1)
+    x = (lowest + random.random((16, 15, 15, 32)) * 2).astype(np.float32)
+    _, filters, b = arrays(2, 1, 3, 3, 32, 64)
+    want = reference.conv2d(x, filters, b)
+    winograd, direct = (np.sqrt(np.mean((y - want) ** 2)) for y in both_ways(ops.conv2d, x, filters, b))
+    assert winograd <= 1.5 * direct
+    assert winograd > 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [(0, 0, 0, 3), (2, 5, 6, 31), (4, 13, 13, 0)])
+@np.errstate(invalid="ignore")
+def test_what_is_not_finite_stays_where_it_is(value: float, place: Any) -> None:
+    x, filters, b = arrays(3, 5, 14, 14, 32, 40)
+    x[place] = value
+    want = reference.conv2d(x, filters, b, padding="same")
+    assert 0 < np.isfinite(want).sum() < want.size
+    assert_close(ops.conv2d(x, filters, b, padding="same"), want, cases.SUM)
+    winograd, direct = both_ways(ops.conv2d_relu_max_pool2d, x, filters, b, padding="same")
+    np.testing.assert_array_equal(np.isfinite(winograd[0]), np.isfinite(direct[0]))
+    np.testing.assert_array_equal(np.isnan(winograd[0]), np.isnan(direct[0]))
+
+
+def test_a_weight_that_is_not_finite_is_not_lost() -> None:
+    x, filters, b = arrays(4, 5, 14, 14, 32, 40)
+    filters[1, 1, 5, 7] = np.nan
+    y = ops.conv2d(x, filters, b)
+    assert np.isnan(y[..., 7]).all()
+    assert np.isfinite(np.delete(y, 7, axis=-1)).all()
+
+
+def test_numbers_too_large_for_its_sums_are_summed_up_directly() -> None:
+    x, filters, _ = arrays(5, 5, 14, 14, 16, 16)
+    x[...] = 2e38
+    filters[...] = 0
+    filters[1, 1, 0] = 1
+    np.testing.assert_array_equal(ops.conv2d(x, filters), np.full((5, 12, 12, 16), np.float32(2e38)))
