@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from checks import assert_close
 from fastcnn import layers, losses, ops, optimizers
+from fastcnn.description import describe
 from fastcnn.plan import Plan
 from fastcnn.stage import Stage
 from fastcnn.variables import VariableStore
@@ -67,6 +68,15 @@ MODELS: dict[str, Callable[[], list[layers.Layer]]] = {
         layers.SpatialDropout2D(0.4, seed=5),
         layers.Flatten(),
         layers.Dense(8, activation="sigmoid"),
+        layers.Dense(CLASSES),
+    ],
+    "rows and columns that nobody reads": lambda: [
+        layers.Conv2D(6, (2, 3), activation="relu"),
+        layers.MaxPooling2D((2, 1)),
+        layers.Conv2D(5, 2, strides=(1, 2)),
+        layers.ReLU(),
+        layers.AveragePooling2D((3, 2)),
+        layers.Flatten(),
         layers.Dense(CLASSES),
     ],
     "softmax behind a softmax": lambda: [layers.Flatten(), layers.Softmax(), layers.Softmax(), layers.Dense(CLASSES)],
@@ -179,6 +189,40 @@ def test_a_plan_gives_what_its_stages_give_one_by_one(name: str, backend: str) -
     plan.reset_totals()
     plan.evaluate_step(x, classes, rows)
     assert plan.totals().loss == pytest.approx(ops.softmax_cross_entropy(inference, classes[rows])[0].sum(), rel=1e-5)
+
+
+def computed(stack: list[layers.Layer], image: tuple[int, int, int]) -> list[Any]:
+    """How many rows and columns each convolution of a plan computes, where these are not all."""
+    shape: tuple[int, ...] = image
+    for layer in stack:
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    store = VariableStore([variable for layer in stack for variable in layer.weights])
+    described = describe([stage for layer in stack for stage in layer.stages()], image, store, None)
+    return [stage["attributes"].get("outputs") for stage in described["stages"] if "conv2d" in stage["operation"]]
+
+
+def test_what_nobody_reads_is_not_computed() -> None:
+    tutorial = [
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.MaxPooling2D(2),  # 15x15, of which the next pooling lets 14x14 count
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(4, 3),
+        layers.Flatten(),
+        layers.Dense(2),
+    ]
+    assert computed(tutorial, (32, 32, 3)) == [[14, 14], None, None]
+    strides = [layers.Conv2D(4, 2), layers.ReLU(), layers.Conv2D(4, 2, strides=3)]
+    assert computed(strides, (9, 10, 3)) == [[8, 8], None]
+    assert computed([layers.Conv2D(4, 3, padding="same"), layers.AveragePooling2D(4)], (11, 8, 3)) == [[8, 8]]
+    for between in (layers.Dropout(0.5), layers.SpatialDropout2D(0.5), layers.Softmax()):  # these count their values
+        assert computed([layers.Conv2D(4, 3, padding="same"), between, layers.AveragePooling2D(4)], (11, 8, 3)) == [
+            None
+        ]
+    assert computed([layers.Conv2D(4, 3), layers.MaxPooling2D(2, padding="same"), layers.Flatten()], (9, 9, 3)) == [
+        None
+    ]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])

@@ -49,10 +49,11 @@ namespace {
 class Conv2dStage : public ConvolutionStage {
  public:
   explicit Conv2dStage(const Attributes& attributes)
-      : stride_(pair("conv2d", attributes, "stride")), padding_(padding_of("conv2d", attributes)) {}
+      : attributes_(attributes), stride_(pair("conv2d", attributes, "stride")), padding_(padding_of("conv2d", attributes)) {}
 
   Shape bind(const Shape& sample, const std::vector<Shape>& parameters) override {
     conv_ = conv2d(with_batch(sample, 0), parameters.at(0), parameters.size() > 1 ? &parameters[1] : nullptr, stride_, padding_);
+    cut_outputs("conv2d", attributes_, conv_.window);
     return {conv_.window.P, conv_.window.Q, conv_.K};
   }
 
@@ -63,6 +64,7 @@ class Conv2dStage : public ConvolutionStage {
   void backward(Context& context, const StageArguments& stage) const override { convolution_backward(context, stage, stage.dy); }
 
  private:
+  Attributes attributes_;
   std::array<int64_t, 2> stride_;
   Padding padding_;
 };

@@ -62,11 +62,12 @@ void conv2d_relu_max_pool2d_wgrad(Context& context, const Conv2dReluMaxPool2d& o
 
 namespace {
 
-// Attributes: conv2d's stride and padding, max_pool2d's as pool_window, pool_stride and pool_padding.
+// Attributes: conv2d's stride and padding, max_pool2d's as pool_window, pool_stride and pool_padding; outputs.
 class Conv2dReluMaxPool2dStage : public Operation {
  public:
   explicit Conv2dReluMaxPool2dStage(const Attributes& attributes)
-      : stride_(pair("conv2d", attributes, "stride")),
+      : attributes_(attributes),
+        stride_(pair("conv2d", attributes, "stride")),
         pool_window_(pair("max_pool2d", attributes, "pool_window")),
         pool_stride_(pair("max_pool2d", attributes, "pool_stride")),
         padding_(padding_of("conv2d", attributes, "padding")),
@@ -76,6 +77,7 @@ class Conv2dReluMaxPool2dStage : public Operation {
     const Shape* b = parameters.size() > 1 ? &parameters[1] : nullptr;
     const Conv2d conv = conv2d(with_batch(sample, 0), parameters.at(0), b, stride_, padding_);
     op_ = conv2d_relu_max_pool2d(conv, pool_window_, pool_stride_, pool_padding_);
+    cut_outputs("max_pool2d", attributes_, op_.pool);
     return {op_.pool.P, op_.pool.Q, conv.K};
   }
 
@@ -100,6 +102,7 @@ class Conv2dReluMaxPool2dStage : public Operation {
     return op;
   }
 
+  Attributes attributes_;
   std::array<int64_t, 2> stride_, pool_window_, pool_stride_;
   Padding padding_, pool_padding_;
   Conv2dReluMaxPool2d op_{};

@@ -70,4 +70,13 @@ Padding padding_of(const char* operation, const Attributes& attributes, const ch
   return {Padding::Kind::explicit_, {amounts[0], amounts[1], amounts[2], amounts[3]}};
 }
 
+void cut_outputs(const char* operation, const Attributes& attributes, Window& window) {
+  if (!attributes.has("outputs")) return;
+  const auto [rows, columns] = pair(operation, attributes, "outputs");
+  if (rows < 1 || columns < 1 || rows > window.P || columns > window.Q)
+    reject(operation, "outputs must be within ", Shape{window.P, window.Q}.str(), ", but are ", Shape{rows, columns}.str());
+  window.P = rows;
+  window.Q = columns;
+}
+
 }  // namespace fastcnn

@@ -37,4 +37,8 @@ std::array<int64_t, 2> pair(const char* operation, const Attributes& attributes,
 Padding padding_of(const char* operation, const Attributes& attributes, const char* name = "padding");
 Padding parse_padding(const char* operation, const char* name);
 
+// And "outputs" (2 integers), where it is there: only so many rows and columns of outputs, the first, are read by anybody. The rest of a
+// window's are cut.
+void cut_outputs(const char* operation, const Attributes& attributes, Window& window);
+
 }  // namespace fastcnn

@@ -10,6 +10,7 @@ The rewritings, all exact:
 - Softmax (or sigmoid) at the end disappears into the loss, as in Keras, which goes back to the logits as well; outside training it stays.
 - Dense and softmax become dense_softmax.
 - Flatten is nothing: the data lie in this order already.
+- A convolution's last rows and columns that nothing behind it reads (a pooling dropped them, or a stride passes over them) are not computed.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ _NEED_THEIR_RESULT = {
     "softmax": set(),
     "dense_softmax": set(),
 }  # but these may: they keep what is needed
+
+_CAN_BE_CUT = {"conv2d", "conv2d_relu_max_pool2d"}
+_SAME_PLACES = {"relu", "sigmoid", "rescale"}  # stages that read each value where they write it; dropouts count them
 
 _LARGEST_FUSED_WINDOW = 255  # pixels of a pooling window: the index of conv2d_relu_max_pool2d is one byte
 
@@ -100,7 +104,8 @@ def describe(
     """The description of these stages, for `_core.Plan`: samples of `input_shape`, variables in `store`, and the loss behind them if there is one."""
     gather, rest = _take_rescaling(stages)
     rest, last = _split_activation(_pool_before_relu(rest), loss)
-    planned = _with_shapes([gather, *_fuse_pooling(_fuse_softmax(rest))], input_shape)
+    fused = [gather, *_fuse_pooling(_fuse_softmax(rest))]
+    planned = _with_shapes(_cut_unread(fused, _with_shapes(fused, input_shape)), input_shape)
     output_shape = planned[-1].output_shape
     head = _with_shapes([last] if last else [], output_shape)
     losses = _with_shapes([loss.stage(after_activation=last is None)] if loss else [], output_shape)
@@ -180,6 +185,40 @@ def _fuse_pooling(stages: list[Stage]) -> list[Stage]:
             pool = {f"pool_{name}": value for name, value in pooling.attributes.items()}
             fused[-3:] = [Stage("conv2d_relu_max_pool2d", convolution.attributes | pool, convolution.variables)]
     return fused
+
+
+def _cut_unread(stages: list[Stage], planned: list[_Planned]) -> list[Stage]:
+    """The stages, of which each convolution computes no more rows and columns than the next stage reads. planned : these, with their shapes."""
+    read = planned[-1].output_shape  # of the outputs of each stage in turn, from the last
+    cut = list(stages)
+    order = [i for i, stage in enumerate(stages) if stage.operation != "flatten"]
+    for i, stage in zip(reversed(order), reversed(planned), strict=True):
+        keeps_places = stage.operation in _SAME_PLACES and len(read) == len(stage.output_shape)
+        if stage.operation in _CAN_BE_CUT and len(read) == 3 and read != stage.output_shape:
+            cut[i] = stages[i]._replace(attributes=stages[i].attributes | {"outputs": read[:2]})
+        elif not keeps_places:
+            read = stage.output_shape  # what lies behind a Flatten too
+        read = _inputs_read(stage, read)
+    return cut
+
+
+def _inputs_read(stage: _Planned, outputs: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the inputs that a stage reads for its first outputs of that shape."""
+    if stage.operation in _SAME_PLACES:
+        return outputs
+    attributes, sizes = stage.stage.attributes, outputs[:2]
+    windows: list[tuple[str, Any]] = {
+        "conv2d": [("", None)],
+        "conv2d_relu_max_pool2d": [("pool_", attributes.get("pool_window")), ("", None)],
+        "max_pool2d": [("", attributes.get("window"))],
+        "average_pool2d": [("", attributes.get("window"))],
+    }.get(stage.operation, [])
+    for prefix, window in windows:
+        if attributes[f"{prefix}padding"] != "valid":
+            return stage.input_shape
+        size = window or stage.stage.variables[0].shape[:2]
+        sizes = tuple((n - 1) * step + r for n, step, r in zip(sizes, attributes[f"{prefix}stride"], size, strict=True))
+    return (*sizes, *stage.input_shape[2:]) if windows else stage.input_shape
 
 
 def _split_activation(stages: list[Stage], loss: Loss | None) -> tuple[list[Stage], Stage | None]:
