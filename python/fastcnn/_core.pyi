@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Plan', 'Tensor', 'adam', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'binary_cross_entropy', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'from_dlpack', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'mean_squared_error', 'output_shape', 'penalty', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'sigmoid', 'sigmoid_backward', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'spatial_dropout', 'stream', 'synchronize', 'threads', 'why_not_cuda']
+__all__: list[str] = ['Plan', 'Tensor', 'adam', 'allow_winograd', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'binary_cross_entropy', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'from_dlpack', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'mean_squared_error', 'output_shape', 'penalty', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'sigmoid', 'sigmoid_backward', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'spatial_dropout', 'stream', 'synchronize', 'threads', 'why_not_cuda', 'winograd_allowed']
 class Tensor:
     """
     An array in a device's memory, dense, in C order (tensor.py has the public one).
@@ -68,6 +68,10 @@ class Plan:
         ...
 def adam(parameters: numpy.typing.NDArray[numpy.float32] | Tensor, gradients: numpy.typing.NDArray[numpy.float32] | Tensor, momentum: numpy.typing.NDArray[numpy.float32] | Tensor, velocity: numpy.typing.NDArray[numpy.float32] | Tensor, step: typing.SupportsInt | typing.SupportsIndex, learning_rate: typing.SupportsFloat | typing.SupportsIndex, beta_1: typing.SupportsFloat | typing.SupportsIndex, beta_2: typing.SupportsFloat | typing.SupportsIndex, epsilon: typing.SupportsFloat | typing.SupportsIndex) -> None:
     ...
+def allow_winograd(allowed: bool) -> None:
+    """
+    Whether the convolutions from now on may.
+    """
 def available_isas() -> list[str]:
     """
     The instruction sets that are built in and that this processor runs, lowest first.
@@ -181,4 +185,8 @@ def threads() -> int:
 def why_not_cuda(index: typing.SupportsInt | typing.SupportsIndex) -> str:
     """
     Why that GPU cannot be used; empty if it can.
+    """
+def winograd_allowed() -> bool:
+    """
+    Whether convolutions may go by Winograd's algorithm.
     """
