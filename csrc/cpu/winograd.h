@@ -26,10 +26,12 @@ struct Grid {
 };
 
 // Whether so many tiles are worth it: the transforms of the patches and of the filters must cost less than the products that are saved.
+// With few channels they do not, where much of the tiles lies beyond the image.
 FASTCNN_INLINE bool pays(const Conv2d& conv, const Grid& grid) {
   const Window& win = conv.window;
-  return conv.winograd && win.R == 3 && win.S == 3 && win.stride_h == 1 && win.stride_w == 1 && conv.C >= 16 && conv.K >= 16 &&
-         conv.N * grid.rows * grid.columns >= 32;
+  const int64_t fewest = min(conv.C, conv.K), tiles = grid.rows * grid.columns, beyond = 4 * tiles - win.P * win.Q;
+  return conv.winograd && win.R == 3 && win.S == 3 && win.stride_h == 1 && win.stride_w == 1 && conv.N * tiles >= 32 &&
+         (fewest >= 24 || (fewest >= 16 && 8 * beyond <= 4 * tiles));
 }
 
 // Floats from point to point. Never a multiple of 4 KB: then all points of a tile would want the same few lines of the cache.

@@ -82,6 +82,7 @@ def test_it_is_used_unless_it_may_not(backend: str) -> None:
     [
         ((1, 9, 9, 32, 64), {}),  # too few tiles
         ((9, 9, 9, 15, 64), {}),  # too few channels
+        ((9, 9, 9, 16, 16), {}),  # of the tiles, 16 in an image, too much lies beyond its 7x7 outputs
         ((9, 9, 9, 64, 15), {}),
         ((9, 9, 9, 32, 64), {"stride": 2}),
         ((9, 9, 9, 32, 64), {"stride": (1, 2)}),
