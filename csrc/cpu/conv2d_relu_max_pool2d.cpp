@@ -1,6 +1,7 @@
 // conv2d_relu_max_pool2d forward (ops/conv2d_relu_max_pool2d.h).
 //
-// 3x3 filters with 2x2 windows may go by Winograd's tiles, each a window (winograd.h). Otherwise:
+// With the usual pooling, 2x2 pixels a window, 3x3 filters may go by Winograd's tiles, each a window (winograd.h), and others by tiles of
+// whole windows, which are pooled in registers. Otherwise:
 //
 // A task is a band of pooled rows of one image: the convolution's rows that they look at go into the worker's scratch memory (some 30 KB:
 // the L1 or L2 cache), tile by tile as in conv2d, and are pooled from there. What no pooling window looks at, a ragged last row or column,
@@ -15,6 +16,7 @@ namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
 
 constexpr int64_t band_floats = 8192;
+constexpr int64_t task_work = 500'000;  // multiply-adds of a task that goes by windows: about 4 microseconds
 
 // The convolution's rows, or columns, that pooled ones [first, end) look at.
 struct Range {
@@ -88,12 +90,86 @@ FASTCNN_INLINE void pool_window(const float* from, int64_t row, int64_t column, 
   store_winner(winner, count, y, index);
 }
 
-// Whether the convolution may go by tiles that are the pooling's windows.
-bool goes_by_tiles(const Conv2dReluMaxPool2d& op) {
-  const Window& pool = op.pool;
+// Whether the pooling is the usual one: each 2x2 pixels of the convolution are a window, and all of it lies inside.
+bool is_usual(const Window& pool) {
   const bool windows = pool.R == 2 && pool.S == 2 && pool.stride_h == 2 && pool.stride_w == 2;
-  const bool inside = pool.top == 0 && pool.left == 0 && 2 * pool.P <= pool.H && 2 * pool.Q <= pool.W;
-  return windows && inside && winograd::pays(op.conv, {pool.P, pool.Q});
+  return windows && pool.top == 0 && pool.left == 0 && 2 * pool.P <= pool.H && 2 * pool.Q <= pool.W;
+}
+
+// Whether the convolution goes by Winograd's tiles, each a window.
+bool goes_by_tiles(const Conv2dReluMaxPool2d& op) { return is_usual(op.pool) && winograd::pays(op.conv, {op.pool.P, op.pool.Q}); }
+
+// Whether it goes by whole windows, whose four pixels are pooled in registers: where there are registers for enough of them, and where all
+// its taps lie in the image.
+bool goes_by_windows(const Conv2dReluMaxPool2d& op) {
+  const Window& win = op.conv.window;
+  const bool unpadded =
+      win.top == 0 && win.left == 0 && (win.P - 1) * win.stride_h + win.R <= win.H && (win.Q - 1) * win.stride_w + win.S <= win.W;
+  return tile_rows >= 8 && is_usual(op.pool) && unpadded;
+}
+
+constexpr int tile_windows = tile_rows / 4 > 0 ? tile_rows / 4 : 1;
+
+// Some windows, side by side in y and index, `step` apart. in: their pixels, four by four.
+template <int Windows, int V>
+void pool_tile(const TileProduct& product, const float* const* in, int64_t step, float* y, uint8_t* index) {
+  Vec sums[4 * Windows][V];
+  sum_products(product, in, sums);
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    const Vec bias = bias_of(product, v);
+    const int64_t count = min(product.columns - v * lanes, lanes);
+#pragma GCC unroll 4
+    for (int i = 0; i < Windows; ++i) {
+      Winner winner = winner_of_one(sums[4 * i][v] + bias, 0);
+#pragma GCC unroll 4
+      for (int place = 1; place < 4; ++place) challenge(winner, sums[4 * i + place][v] + bias, place);
+      store_winner(winner, count, y + i * step + v * lanes, index + i * step + v * lanes);
+    }
+  }
+}
+
+using PoolTile = void (*)(const TileProduct&, const float* const*, int64_t, float*, uint8_t*);
+
+template <int Windows = tile_windows>
+PoolTile pool_tile_function(int64_t windows, int64_t vectors) {
+  if constexpr (Windows > 1) {
+    if (windows < Windows) return pool_tile_function<Windows - 1>(windows, vectors);
+  }
+  return vectors == 1 ? pool_tile<Windows, 1> : pool_tile<Windows, 2>;
+}
+
+// All windows [first, end) of all images, over weights in panels.
+void fprop_windows(const Conv2dReluMaxPool2d& op, const float* x, const float* panels, const float* b, int64_t first, int64_t end, float* y,
+                   uint8_t* index) {
+  const Conv2d& conv = op.conv;
+  const Window& win = conv.window;
+  const int64_t K = conv.K, rows = win.R * win.S * conv.C, across = win.stride_w * conv.C, down = win.stride_h * win.W * conv.C;
+  for (int64_t block = 0; block < blocks_of(K); ++block) {
+    const int64_t width = panel_width(K, block), first_k = block * tile_columns;
+    const TileProduct product{win.R,
+                              win.S * conv.C,
+                              win.W * conv.C,
+                              panels + first_k * rows,
+                              win.S * conv.C * width,
+                              width,
+                              b == nullptr ? nullptr : b + first_k,
+                              min(K - first_k, tile_columns)};
+    winograd::Tile window({op.pool.P, op.pool.Q}, first);
+    for (int64_t at = first; at < end;) {
+      const int64_t windows = min(tile_windows, end - at);
+      const float* in[4 * tile_windows];
+      for (int64_t i = 0; i < windows; ++i, window.advance({op.pool.P, op.pool.Q})) {
+        const float* corner = x + window.n * win.H * win.W * conv.C + 2 * window.row * down + 2 * window.column * across;
+        in[4 * i] = corner;
+        in[4 * i + 1] = corner + across;
+        in[4 * i + 2] = corner + down;
+        in[4 * i + 3] = corner + down + across;
+      }
+      pool_tile_function(windows, width / lanes)(product, in, K, y + at * K + first_k, index + at * K + first_k);
+      at += windows;
+    }
+  }
 }
 
 }  // namespace
@@ -126,6 +202,12 @@ void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x,
   const int64_t taps = win.R * win.S * conv.C, image_floats = win.H * win.W * conv.C;
   float* const panels = carver.take<float>(taps * round_up(conv.K, lanes));
   pack_rows(w, 0, taps, taps, conv.K, panels);
+  if (goes_by_windows(op)) {
+    const int64_t windows = conv.N * pool.P * pool.Q, work = 4 * taps * conv.K, a_task = round_up(ceil_div(task_work, work), tile_windows);
+    parallel_for(parallel, ceil_div(windows, a_task),
+                 [&](int64_t task, int) { fprop_windows(op, x, panels, b, task * a_task, min((task + 1) * a_task, windows), y, index); });
+    return;
+  }
   const int64_t worker_floats = Carver::bytes_of<float>(scratch_rows(op) * win.Q * conv.K) / static_cast<int64_t>(sizeof(float));
   float* const worker_rows = carver.take<float>(parallel.workers * worker_floats);
 

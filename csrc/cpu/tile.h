@@ -29,9 +29,9 @@ struct TileProduct {
   int64_t columns;           // to be stored, in (0, V * lanes]
 };
 
+// The sums of T rows and V vectors, without the bias.
 template <int T, int V>
-static __attribute__((noinline)) void multiply_tile(const TileProduct& product, const float* const* in, float* const* out) {
-  Vec sums[T][V];
+FASTCNN_INLINE void sum_products(const TileProduct& product, const float* const* in, Vec (&sums)[T][V]) {
 #pragma GCC unroll 16
   for (int i = 0; i < T; ++i)
 #pragma GCC unroll 16
@@ -54,12 +54,22 @@ static __attribute__((noinline)) void multiply_tile(const TileProduct& product, 
       }
     }
   }
+}
+
+// The bias of the vector that begins at column v * lanes.
+FASTCNN_INLINE Vec bias_of(const TileProduct& product, int v) {
+  if (product.bias == nullptr) return Vec{};
+  return load_lanes(product.bias + v * lanes, min(product.columns - v * lanes, lanes));
+}
+
+template <int T, int V>
+static __attribute__((noinline)) void multiply_tile(const TileProduct& product, const float* const* in, float* const* out) {
+  Vec sums[T][V];
+  sum_products(product, in, sums);
 #pragma GCC unroll 16
   for (int v = 0; v < V; ++v) {
     const int64_t left = product.columns - v * lanes;
-    const Vec bias = product.bias == nullptr ? Vec{}
-                     : left < lanes          ? load_first(product.bias + v * lanes, left)
-                                             : load(product.bias + v * lanes);
+    const Vec bias = bias_of(product, v);
 #pragma GCC unroll 16
     for (int i = 0; i < T; ++i) {
       if (left < lanes) {
