@@ -133,7 +133,7 @@ def test_weights_of_batches_and_of_classes() -> None:
     plain = history(compiled(), X, Y, SIZE, class_weight=of_class, shuffle=False)
     assert history(compiled(), parts(), class_weight=of_class, shuffle=False) == plain
     with pytest.raises(ValueError, match="fit: x, batch 0: class_weight and sample_weight cannot be given together"):
-        compiled().fit(parts(X, Y, weights), class_weight=of_class)
+        compiled().fit(parts(X, Y, weights), class_weight=of_class, shuffle=False)
 
 
 def test_metrics_see_each_batch() -> None:
@@ -327,6 +327,11 @@ def test_a_bad_batch_is_named_and_what_was_trained_stays(batch: Any, message: st
         model.fit(X, Y, validation_data=[batch, *parts()], verbose=0)
 
 
+def test_a_bad_batch_is_named_by_its_index_where_batches_are_shuffled() -> None:
+    with pytest.raises(ValueError, match=re.escape("fit: x, batch 2: x has shape (4, 7, 8, 1)")):
+        compiled().fit(Dataset(broken(2, (X[:4, :7], Y[:4]))), verbose=0)
+
+
 @pytest.mark.parametrize("batch", ["no", {"x": X[:4]}, X[:4], None])
 def test_a_batch_that_is_no_pair(batch: Any) -> None:
     with pytest.raises((ValueError, TypeError), match=re.escape("fit: x, batch 2: ")):
@@ -335,7 +340,7 @@ def test_a_batch_that_is_no_pair(batch: Any) -> None:
 
 def test_labels_left_out_are_missed_by_name() -> None:
     with pytest.raises(TypeError, match=re.escape("fit: x, batch 0: y is a NoneType")):
-        compiled().fit([(x,) for x, _ in parts()], verbose=0)
+        compiled().fit([(x,) for x, _ in parts()], shuffle=False, verbose=0)
 
 
 @pytest.mark.parametrize(

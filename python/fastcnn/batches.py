@@ -245,7 +245,7 @@ class ArrayBatches:
 class GivenBatches:
     """Batches that an iterable gives: a generator, a PyDataset, a list, another framework's loader.
 
-    check : makes Data of an entry and its number, which counts from 0 in each pass, or raises. seed : things with a length and an index are gone
+    check : makes Data of an entry and its number, or raises. The number is the index, where there is one, else it counts from 0 in each pass. seed : things with a length and an index are gone
     through in an order of each pass's own, drawn with it; None for their order. goes_on : whether an epoch of fewer steps than a pass has goes on
     where the one before it ended, as in training. Otherwise each begins anew, but of an iterator, which cannot.
     """
@@ -261,8 +261,7 @@ class GivenBatches:
         self._order = _Order(count or 0, 1, self._limit, seed)
         self.asked = self._limit is not None
         self.steps: int | None = self._limit or count
-        self._entries: Iterator[Any] | None = None
-        self._number = 0
+        self._entries: Iterator[tuple[int, Any]] | None = None
         self._next: Data | None = None  # what has been looked at already
         self._has_begun = False
 
@@ -308,18 +307,16 @@ class GivenBatches:
         raise ValueError("fit: validation_split is of arrays, but x is an iterable of batches: use validation_data")
 
     def _start(self, epoch: int, iterations: int) -> None:
-        self._number = 0
         if self._indexed:
             order, starts = self._order.of(epoch, iterations)
-            self._entries = (self._source[int(order[start])] for start in starts)
+            self._entries = ((int(order[start]), self._source[int(order[start])]) for start in starts)
         else:
-            self._entries = iter(self._source)
+            self._entries = enumerate(self._source)
 
     def _take(self) -> Data | None:
         assert self._entries is not None
-        for entry in self._entries:
-            data = self._check(entry, self._number)
-            self._number += 1
+        for number, entry in self._entries:
+            data = self._check(entry, number)
             return data._replace(x=readable(data.x))
         return None
 
