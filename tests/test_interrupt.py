@@ -89,3 +89,25 @@ def test_evaluate_and_predict_stop_too(method: str) -> None:
     arguments = (x, y) if method == "evaluate" else (x,)
     assert interrupted(lambda: getattr(model, method)(*arguments, batch_size=500, verbose=0)) < WITHIN
     assert model.predict(x[:3], verbose=0).shape == (3, 10)
+
+
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+def test_an_interruption_while_a_file_is_written_or_read_is_not_lost(ending: str, tmp_path: Path) -> None:
+    """h5py cleans up where Python drops exceptions: of so many interruptions, some would be lost."""
+    path = tmp_path / f"model.{ending}"
+    model, _, _ = model_and_data(1)
+    model.save(path)
+
+    def again_and_again(action: Callable[[], object]) -> None:
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            action()
+
+    for action in (lambda: model.save(path), lambda: models.load_model(path)):
+        for i in range(40):
+            timer = threading.Timer(0.002 + 0.0007 * i, os.kill, (os.getpid(), signal.SIGINT))
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                again_and_again(action)
+            timer.join()
+        assert models.load_model(path).built

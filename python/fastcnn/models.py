@@ -21,7 +21,7 @@ from fastcnn._serialization import serialize
 from fastcnn.batches import Batch, Batches, Given
 from fastcnn.callbacks import Callback, CallbackList, History
 from fastcnn.compiled import Compiled
-from fastcnn.formats import keras_config
+from fastcnn.formats import interrupts, keras_config
 from fastcnn.formats.place import Place
 from fastcnn.plan import Plan
 from fastcnn.progress import Progress, values, verbosity
@@ -77,7 +77,8 @@ class Sequential(Compiled):
         filepath : ends in .keras, or in .h5 for Keras's legacy format, which Keras reads too; or in .safetensors for a checkpoint, from which a
             training goes on bit for bit. ValueError otherwise. Folders that are missing are made.
         """
-        formats.chosen(filepath, "save").save(self, filepath)
+        with interrupts.deferred():
+            formats.chosen(filepath, "save").save(self, filepath)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Writes the weights and, of a compiled model, the optimizer's state into a file that Keras reads, whole or not at all.
@@ -91,7 +92,8 @@ class Sequential(Compiled):
             raise FileExistsError(
                 f"save_weights: there is a file {os.fspath(filepath)!r} already, and overwrite is False"
             )
-        writer.save_weights(self, filepath)
+        with interrupts.deferred():
+            writer.save_weights(self, filepath)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Reads the weights of a model with the same layers in the same order; their names do not matter.
@@ -105,7 +107,9 @@ class Sequential(Compiled):
         """
         self._built("load_weights")
         reader = formats.chosen(filepath, "load_weights")
-        for left_out in reader.load_weights(self, filepath, skip_mismatch=skip_mismatch):
+        with interrupts.deferred():
+            all_left_out = reader.load_weights(self, filepath, skip_mismatch=skip_mismatch)
+        for left_out in all_left_out:
             warnings.warn(f"load_weights: {left_out}", stacklevel=2)
 
     # Training.
@@ -310,7 +314,8 @@ def load_model(filepath: str | os.PathLike[str], *, compile: bool = True) -> Seq
 
     Raises FileNotFoundError where there is no file, FormatError where it is something else.
     """
-    model: Sequential = formats.chosen(filepath, "load_model").load(filepath, compile=compile)
+    with interrupts.deferred():
+        model: Sequential = formats.chosen(filepath, "load_model").load(filepath, compile=compile)
     return model
 
 

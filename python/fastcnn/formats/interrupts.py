@@ -1,0 +1,32 @@
+"""`deferred`: Ctrl-C waits for the end of a block. h5py cleans up in weak references' callbacks, where Python drops every exception, and so the interruption."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["deferred"]
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """What SIGINT would do within the block, it does at its end. Only the main thread gets signals; in others this does nothing."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    came: list[Any] = []
+
+    def keep(*arguments: Any) -> None:
+        came.append(arguments)
+
+    signal.signal(signal.SIGINT, keep)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            before(*came[-1])
