@@ -31,7 +31,7 @@ IMAGES = [
     (X.astype(np.complex64), TypeError, "x has dtype complex64"),
     (np.full(X.shape, "a"), TypeError, "x has dtype <U1"),
     ("images", TypeError, "x is a str, but wanted is an array"),
-    (None, TypeError, "x is a NoneType, but wanted is an array"),
+    (None, TypeError, "x is None, but wanted is an array"),
     (np.float32(1), ValueError, "x is a single number"),
     (X[:, :7], ValueError, "x has shape (75, 7, 8, 1), but the model takes (N, 8, 8, 1)"),
     (X.repeat(3, axis=3), ValueError, "x has shape (75, 8, 8, 3), but the model takes (N, 8, 8, 1)"),
@@ -59,7 +59,7 @@ LABELS = [
     (Y.reshape(75, 1, 1), ValueError, "y has shape (75, 1, 1), but wanted is one class number an image"),
     (Y.astype(object), TypeError, "y has dtype object, but wanted are numbers: class numbers"),
     (Y.astype(str), TypeError, "y has dtype <U21, but wanted are numbers"),
-    (None, TypeError, "y is a NoneType, but wanted is an array"),
+    (None, TypeError, "y is None, but wanted is an array"),
 ]
 
 

@@ -63,6 +63,7 @@ FLOORS = [
         "_command",
         "_operands",
         "_text",
+        "_warnings",
         "errors",
         "tensor",
         "variables",
@@ -87,7 +88,7 @@ FLOORS = [
     {"backend", "info"},
     {"keras"},
     {"evaluation", "tutorial"},
-    {"evaluate", "predict", "train"},
+    {"__main__", "evaluate", "predict", "train"},
 ]
 
 # Only these modules import:

@@ -132,8 +132,8 @@ def test_names_as_in_tensorflow() -> None:
         (lambda: schedules.PiecewiseConstantDecay([], [1]), ValueError, "PiecewiseConstantDecay: boundaries must have at least one entry and values one more, but they have 0 and 1"),
         (lambda: schedules.PiecewiseConstantDecay([2, 1], [1, 2, 3]), ValueError, "PiecewiseConstantDecay: boundaries must not fall, but are [2, 1]"),
         (lambda: schedules.PiecewiseConstantDecay([1], [1, "b"]), TypeError, "PiecewiseConstantDecay: values[1] must be a number, but is 'b'"),  # type: ignore[list-item]
-        (lambda: schedules.CosineDecay.from_config({"decay_step": 3}), ValueError, "CosineDecay: unknown argument 'decay_step'; did you mean 'decay_steps'?"),
-        (lambda: schedules.deserialize({"class_name": "CosineDecays", "config": {}}), ValueError, "schedules.deserialize: unknown schedule 'CosineDecays'; did you mean 'CosineDecay'?"),
+        (lambda: schedules.CosineDecay.from_config({"decay_step": 3}), ValueError, "CosineDecay: unknown argument 'decay_step'; did you mean 'decay_steps'? known: 'alpha', 'decay_steps', 'initial_learning_rate', 'name', 'warmup_steps', 'warmup_target'"),
+        (lambda: schedules.deserialize({"class_name": "CosineDecays", "config": {}}), ValueError, "schedules.deserialize: unknown schedule 'CosineDecays'; did you mean 'CosineDecay'? known: 'CosineDecay', 'CosineDecayRestarts', 'ExponentialDecay', 'InverseTimeDecay', 'PiecewiseConstantDecay', 'PolynomialDecay'"),
         (lambda: schedules.deserialize("CosineDecay"), ValueError, "schedules.deserialize: a schedule must be a dict, but is 'CosineDecay'"),  # type: ignore[arg-type]
     ],
 )  # fmt: skip

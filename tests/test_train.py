@@ -128,7 +128,7 @@ def test_two_runs_that_begin_in_the_same_second_get_two_folders(
     [
         (["--epoch", "3"], 2, "there is no option --epoch; did you mean --epochs?"),
         (["--batchsize=3"], 2, "there is no option --batchsize; did you mean --batch-size?"),
-        (["zebra"], 2, "there is no option zebra"),
+        (["zebra"], 2, "'zebra' follows no option; --dataset names a data set"),
         (["--dataset", "cifar"], 2, "invalid choice: 'cifar'"),
         (["--epochs", "0"], 2, "argument --epochs: must be an integer of at least 1, but is '0'"),
         (["--batch-size", "many"], 2, "argument --batch-size: must be an integer of at least 1, but is 'many'"),
@@ -226,7 +226,7 @@ def test_ctrl_c_keeps_the_model_as_it_is(tmp_path: Path) -> None:
     finished = 2 + out.count("Epoch ")
     assert process.returncode == 130
     said = re.fullmatch(
-        r"fastcnn\.train: stopped in epoch (\d+) of 500; kept in run: model\.h5 \(as after step ([\d,]+)\), history\.csv \((\d+) finished epochs\), args\.json\n"
+        r"fastcnn\.train: stopped in epoch (\d+) of 500; kept in run: model\.h5 \(as after step ([\d,]+)\), history\.csv and checkpoint\.safetensors \((\d+) finished epochs\), args\.json\n"
         r"to go on: python -m fastcnn\.train --resume run\n",
         err,
     )

@@ -97,7 +97,9 @@ def __getattr__(name: str) -> Any:
     elif name in __all__:
         value = import_module(f"fastcnn.{name}")
     else:
-        raise AttributeError(f"module 'fastcnn' has no attribute {name!r}")
+        from fastcnn._arguments import absent
+
+        raise absent("fastcnn", name, __all__)
     globals()[name] = value
     return value
 

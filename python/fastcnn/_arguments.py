@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "absent",
     "boolean",
     "float32_only",
     "natural",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 _LONGEST_NAME = 200  # characters
+_FEW = 12  # known names that are listed even where one is near: it may be another that is wanted, which there is not
 
 
 def only(owner: str, argument: str, value: Any, *supported: Any) -> None:
@@ -97,20 +99,30 @@ def boolean(owner: str, argument: str, value: Any) -> bool:
 
 
 def unknown(owner: str, what: str, name: Any, known: Iterable[str]) -> str:
-    """The sentence that says that `name` is no known `what`, with the nearest name that is."""
+    """The sentence that says that `name` is no known `what`, with the nearest name that is and, where they are few, all."""
     import difflib
 
-    names = {key.lower(): key for key in sorted(known, reverse=True)}
+    names = {key.lower(): key for key in sorted(known)}
     came = repr(name)
     if len(came) > _LONGEST_NAME:  # from a file, perhaps; looking for what is near it would take long
         return f"{owner}: unknown {what} {came[:_LONGEST_NAME]}..."
     near = difflib.get_close_matches(str(name).lower(), names, n=1)
-    hint = (
-        f"did you mean {names[near[0]]!r}?"
-        if near
-        else "known: " + ", ".join(sorted(repr(key) for key in names.values()))
-    )
-    return f"{owner}: unknown {what} {came}; {hint}"
+    hints = [f"did you mean {names[near[0]]!r}?"] if near else []
+    if not near or len(names) <= _FEW:
+        hints.append("known: " + ", ".join(sorted(repr(key) for key in names.values())))
+    return f"{owner}: unknown {what} {came}; {' '.join(hints)}"
+
+
+def absent(module: str, name: str, known: Iterable[str]) -> AttributeError:
+    """The error for a name that a module with Keras's names lacks, with the nearest that it has."""
+    import difflib
+
+    names = {
+        key.lower(): key for key in known if key.lower() == name.lower() or key[:1].isupper() == name[:1].isupper()
+    }
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.8)
+    hint = f"; did you mean {names[near[0]]!r}?" if near else ""
+    return AttributeError(f"module {module!r} has no {name!r}{hint} (what of Keras is there: docs/keras.md)", name=name)
 
 
 def unrecognized(owner: str, given: Mapping[str, Any], known: Iterable[str]) -> None:

@@ -49,10 +49,16 @@ class Parser(argparse.ArgumentParser):
                 self._refuse(name)  # before argparse misses what was misspelt
         options, unknown = self.parse_known_intermixed_args(given)  # so that options may stand between files
         if unknown:
-            self._refuse(unknown[0].partition("=")[0])
+            self._refuse(unknown[0].partition("=")[0] if unknown[0].startswith("-") else unknown[0])
         return options
 
     def _refuse(self, name: str) -> NoReturn:
+        if not name.startswith("-"):
+            options = {"--dataset": "names a data set", "--out": "names the run folder"}
+            hints = [
+                f"; {option} {meaning}" for option, meaning in options.items() if option in self._option_string_actions
+            ]
+            self.error(f"{name!r} follows no option" + "".join(hints))
         near = difflib.get_close_matches(name, self._option_string_actions, n=1)
         self.error(f"there is no option {name}" + (f"; did you mean {near[0]}?" if near else ""))
 
@@ -188,7 +194,7 @@ def run(command: str, work: Callable[[], None]) -> int:
         return 1
     except OSError as error:
         named = error.strerror and error.filename is not None
-        _say(command, f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error))
+        _say(command, f"{os.fsdecode(error.filename)}: {error.strerror}" if named else error.strerror or str(error))
         return 1
     return 0
 

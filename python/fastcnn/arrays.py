@@ -29,6 +29,8 @@ def as_array(value: object, where: str, name: str) -> Array:
     """`value` as a numpy array, without a copy where it is an array on the CPU already (numpy's, or anything that speaks DLPack)."""
     if isinstance(value, np.ndarray):
         return value
+    if value is None:
+        raise TypeError(f"{where}: {name} is None, but wanted is an array")
     if hasattr(value, "__dlpack__"):
         try:
             tensor = core_of(value)

@@ -16,11 +16,11 @@ The rewritings, all exact:
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fastcnn import _core
+from fastcnn._warnings import warn
 from fastcnn.stage import Stage
 from fastcnn.variables import VariableStore
 
@@ -109,6 +109,7 @@ def describe(
     output_shape = planned[-1].output_shape
     head = _with_shapes([last] if last else [], output_shape)
     losses = _with_shapes([loss.stage(after_activation=last is None)] if loss else [], output_shape)
+    _warn_of_constants([*planned, *head])
 
     activations, gradients = _Buffers(), _Buffers()
     _assign_activations(planned, activations)
@@ -226,12 +227,16 @@ def _split_activation(stages: list[Stage], loss: Loss | None) -> tuple[list[Stag
     if loss is None or not stages or stages[-1].operation != loss.undoes:
         return stages, None
     if loss.from_logits:
-        warnings.warn(
-            f"{loss.name}: from_logits=True, but the last layer is a {loss.undoes}; the loss takes the logits before it, as in Keras",
-            UserWarning,
-            stacklevel=2,
+        warn(
+            f"{loss.name}: from_logits=True, but the last layer is a {loss.undoes}; the loss takes the logits before it, as in Keras"
         )
     return stages[:-1], stages[-1]
+
+
+def _warn_of_constants(planned: list[_Planned]) -> None:
+    """Warns, as Keras does, of a softmax over one value: it is 1 whatever is learnt."""
+    if any(stage.operation in ("softmax", "dense_softmax") and stage.output_shape[-1] == 1 for stage in planned):
+        warn("a softmax over a single output is always 1; for two classes use Dense(1, activation='sigmoid')")
 
 
 def _fuse_softmax(stages: list[Stage]) -> list[Stage]:

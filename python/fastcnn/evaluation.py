@@ -303,7 +303,7 @@ class _Judge:
         if isinstance(self._model.leaves[0], Rescaling):
             seen += ", which it scales itself"
         elif self._scale == (1, 0):
-            seen += ", which it does not scale: if it was trained on others, scale is for that"
+            seen += ", which it does not scale (if it was trained on 0..1: scale 1/255)"
         shape = _sizes(self._input_shape)
         return [f"{self._called}: {self._classes} classes, images of {shape}, {seen}", *self._notes]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import arrays, formats, training
-from fastcnn._arguments import natural, number, positive_integer
+from fastcnn._arguments import natural, number, only, positive_integer
 from fastcnn._serialization import serialize
+from fastcnn._warnings import warn
 from fastcnn.batches import Batch, Batches, Given
 from fastcnn.callbacks import Callback, CallbackList, History
 from fastcnn.compiled import Compiled
@@ -25,7 +26,7 @@ from fastcnn.formats import interrupts, keras_config
 from fastcnn.formats.place import Place
 from fastcnn.plan import Plan
 from fastcnn.progress import Progress, values, verbosity
-from fastcnn.stack import Part
+from fastcnn.stack import Part, Stack
 from fastcnn.training import Run, Validation
 
 __all__ = ["Sequential", "clone_model", "load_model", "model_from_json"]
@@ -110,7 +111,7 @@ class Sequential(Compiled):
         with interrupts.deferred():
             all_left_out = reader.load_weights(self, filepath, skip_mismatch=skip_mismatch)
         for left_out in all_left_out:
-            warnings.warn(f"load_weights: {left_out}", stacklevel=2)
+            warn(f"load_weights: {left_out}")
 
     # Training.
 
@@ -251,8 +252,9 @@ class Sequential(Compiled):
             progress.close()
         return outputs
 
-    def __call__(self, x: Any) -> NDArray[np.float32]:
-        """The outputs for a batch, computed at once: `predict_on_batch`."""
+    def __call__(self, x: Any, training: bool | None = None) -> NDArray[np.float32]:
+        """The outputs for a batch, computed at once, as in inference: `predict_on_batch`. training : True is a ValueError."""
+        only("Sequential", "training", training, False, None)
         return self.predict_on_batch(x)
 
     def predict_on_batch(self, x: Any) -> NDArray[np.float32]:
@@ -303,6 +305,15 @@ class Sequential(Compiled):
             raise ValueError(
                 f"{where}: the model '{self.name}' has no weights before it is built: give it an Input, or call build(input_shape)"
             )
+
+
+for _base in (
+    Stack,
+    Compiled,
+):  # whose methods speak as Sequential's in Python's own errors: what a user writes is a Sequential
+    for _function in vars(_base).values():
+        if isinstance(_function, types.FunctionType):
+            _function.__qualname__ = f"{Sequential.__name__}.{_function.__name__}"
 
 
 def load_model(filepath: str | os.PathLike[str], *, compile: bool = True) -> Sequential:

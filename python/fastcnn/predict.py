@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -77,9 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         if found.left_out and write:
             print(f"fastcnn.predict: left out: {_text.printable(folders.listed(found.left_out))}", file=sys.stderr)
+        paths = [each.path for each in found.predictions if each.error]
         if wrong := [f"{each.path}: {each.error}" for each in found.predictions if each.error]:
             count = f"{len(wrong):,} of {len(found.predictions):,} images cannot be read: "
-            raise FormatError(_text.printable(count + "; ".join(wrong)))
+            hint = (
+                " (--data takes a folder with one folder of images a class)" if any(map(os.path.isdir, paths)) else ""
+            )
+            raise FormatError(_text.printable(count + "; ".join(wrong)) + hint)
 
     return run("predict", work)
 

@@ -6,7 +6,6 @@ Where the batches come from is in `batches.py`, callbacks are in `callbacks/`, w
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcnn._warnings import warn
 from fastcnn.batches import Batch, Batches
 from fastcnn.callbacks import CallbackList
 from fastcnn.progress import Progress, values
@@ -59,9 +59,7 @@ def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
     with batches.holding(batches.step(run.plan)):
         for epoch in range(initial_epoch, epochs):
             if not batches.begin(epoch, run.optimizer.iterations):
-                warnings.warn(
-                    f"fit: x has no more batches, so the training ends before epoch {epoch + 1}", stacklevel=3
-                )
+                warn(f"fit: x has no more batches, so the training ends before epoch {epoch + 1}")
                 break
             callbacks.call("on_epoch_begin", epoch)
             progress = Progress(f"Epoch {epoch + 1}/{epochs}", batches.steps, verbose)
@@ -85,9 +83,9 @@ def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
 def _validate(run: Run, batches: Batches, epoch: int) -> dict[str, Any]:
     """What the epoch's logs have of the validation. Nothing, and a warning, where its batches have run out: so much training is not thrown away."""
     if not batches.begin():
-        warnings.warn(f"fit: validation_data has no more batches, so epoch {epoch + 1} has no validation", stacklevel=4)
+        warn(f"fit: validation_data has no more batches, so epoch {epoch + 1} has no validation")
         return {}
-    seen = evaluate(run.model, run.plan, batches, run.callbacks, "fit: validation_data", stacklevel=6)
+    seen = evaluate(run.model, run.plan, batches, run.callbacks, "fit: validation_data")
     return {f"val_{name}": value for name, value in seen.items()}
 
 
@@ -101,11 +99,10 @@ class Finite:
         if self._warned or not totals.not_finite:
             return
         self._warned = True
-        warnings.warn(
-            f"fit: the loss is {totals.loss} in epoch {epoch + 1}, step {totals.not_finite}; a smaller learning rate may help "
-            "(this is said once)",
+        warn(
+            f"fit: the loss is {totals.loss} in epoch {epoch + 1}, step {totals.not_finite}; a smaller learning rate may help, or x holds "
+            "NaN or infinity (this is said once)",
             RuntimeWarning,
-            stacklevel=6,
         )
 
 
@@ -155,17 +152,17 @@ def _train_steps(run: Run, epoch: int, progress: Progress, finite: Finite) -> di
         if model.stop_training:
             break
     else:
-        _tell_of_lack(batches, steps, f"fit: epoch {epoch + 1} has", stacklevel=6)
+        _tell_of_lack(batches, steps, f"fit: epoch {epoch + 1} has")
     totals = plan.totals()
     finite.look(totals, epoch)
     return model._logs(totals, done)
 
 
-def _tell_of_lack(batches: Batches, steps: int, who: str, stacklevel: int) -> None:
+def _tell_of_lack(batches: Batches, steps: int, who: str) -> None:
     """Warns where there were fewer batches than the user has asked for."""
     if batches.asked and batches.steps is not None and steps < batches.steps:
         had = "1 step" if steps == 1 else f"{steps} steps"
-        warnings.warn(f"{who} {had} instead of {batches.steps}: there were no more batches", stacklevel=stacklevel)
+        warn(f"{who} {had} instead of {batches.steps}: there were no more batches")
 
 
 def begin_pass(model: Sequential, plan: Plan) -> None:
@@ -193,10 +190,8 @@ def evaluate(
     callbacks: CallbackList,
     who: str,
     progress: Progress | None = None,
-    *,
-    stacklevel: int = 4,
 ) -> dict[str, float]:
-    """The loss and the metrics over the batches, which have begun, by name. who : has how many, in a warning, whose stacklevel it is."""
+    """The loss and the metrics over the batches, which have begun, by name. who : has how many, in a warning."""
     step = batches.step(plan)
     done = steps = 0
     callbacks.call("on_test_begin")
@@ -213,7 +208,7 @@ def evaluate(
             if progress is not None and time.perf_counter() >= progress.next_drawing:
                 progress.draw(steps, done, model._logs(plan.totals(), done))
         logs = model._logs(plan.totals(), done)
-    _tell_of_lack(batches, steps, f"{who} has", stacklevel)
+    _tell_of_lack(batches, steps, f"{who} has")
     callbacks.call("on_test_end", logs)
     return logs
 
@@ -234,6 +229,6 @@ def predict(plan: Plan, batches: Batches, callbacks: CallbackList, progress: Pro
                 hook(steps - 1, {"outputs": outputs[-1]})
             if time.perf_counter() >= progress.next_drawing:
                 progress.draw(steps, done, {})
-    _tell_of_lack(batches, steps, "predict: x has", stacklevel=4)
+    _tell_of_lack(batches, steps, "predict: x has")
     callbacks.call("on_predict_end")
     return np.concatenate(outputs) if outputs else np.empty((0, *plan.output_shape), np.float32)

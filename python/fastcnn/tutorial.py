@@ -310,5 +310,5 @@ def _kept(model: Sequential, folder: Path, epochs: int, keeper: _Keeper) -> str:
     keeper.write_history()
     epoch = f"in epoch {finished + 1} of {epochs}" if finished < epochs else "after the last epoch"
     lines = "1 finished epoch" if finished == 1 else f"{finished} finished epochs"
-    kept = f"{_MODEL} (as after step {steps:,}), {_HISTORY} ({lines}), {_ARGUMENTS}"
+    kept = f"{_MODEL} (as after step {steps:,}), {_HISTORY} and {_CHECKPOINT} ({lines}), {_ARGUMENTS}"
     return f"stopped {epoch}; kept in {folder}: {kept}{go_on}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from fastcnn._warnings import warn
 from fastcnn.callbacks.base import Logs
 from fastcnn.callbacks.monitor import Monitor
 
@@ -63,9 +63,8 @@ class EarlyStopping(Monitor):
         self._greater_is_better()  # as in Keras, a monitor that cannot be judged is an error even where its value is missing
         value = logs.get(self.monitor)
         if value is None:
-            warnings.warn(
-                f"Early stopping conditioned on metric `{self.monitor}` which is not available. Available metrics are: {','.join(logs)}",
-                stacklevel=2,
+            warn(
+                f"Early stopping conditioned on metric `{self.monitor}` which is not available. Available metrics are: {','.join(logs)}"
             )
         if value is None or epoch < self.start_from_epoch:
             return

@@ -7,12 +7,12 @@ optimizer, see `optimizers/schedules.py`, and these callbacks cannot set it.
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastcnn._warnings import warn
 from fastcnn.callbacks.base import Callback, Logs
 from fastcnn.callbacks.monitor import Monitor
 
@@ -124,10 +124,9 @@ class ReduceLROnPlateau(Monitor):
         logs[LEARNING_RATE] = _optimizer(self).step_size
         value = logs.get(self.monitor)
         if value is None:
-            warnings.warn(
+            warn(
                 f"Learning rate reduction is conditioned on metric `{self.monitor}` which is not available. "
-                f"Available metrics are: {','.join(logs)}.",
-                stacklevel=2,
+                f"Available metrics are: {','.join(logs)}."
             )
             return
         if self.in_cooldown():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 from fastcnn._arguments import boolean, only
+from fastcnn._warnings import warn
 from fastcnn.callbacks.base import Logs
 from fastcnn.callbacks.monitor import Monitor
 
@@ -85,7 +85,7 @@ class ModelCheckpoint(Monitor):
             return True
         value = logs.get(self.monitor)
         if value is None:
-            warnings.warn(f"Can save best model only with {self.monitor} available.", stacklevel=2)
+            warn(f"Can save best model only with {self.monitor} available.")
             return True
         best = "None" if self.best is None else f"{self.best:.5f}"
         if not self._is_improvement(value, self.best):

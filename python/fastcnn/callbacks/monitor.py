@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-
+from fastcnn._warnings import warn
 from fastcnn.callbacks.base import Callback
 
 __all__ = ["Monitor"]
@@ -15,7 +14,7 @@ class Monitor(Callback):
     def __init__(self, monitor: str, mode: str) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            warnings.warn(f"{type(self).__name__} mode '{mode}' is unknown, fallback to auto mode.", stacklevel=3)
+            warn(f"{type(self).__name__} mode '{mode}' is unknown, fallback to auto mode.")
             mode = "auto"
         self.monitor = monitor
         self.mode = mode

@@ -110,10 +110,10 @@ def _locate(published: Published, data_dir: str | os.PathLike[str] | None) -> tu
         return published.binary, _store.fetch(published.archive, roots[0])
     except ConnectionError as error:
         raise ConnectionError(
-            f"{looked}, and it could not be downloaded: {error}. Without a network: `--dataset digits` "
-            "(fastcnn.datasets.digits) is built in, and `--data-dir DIR` (load_data(data_dir=DIR), or FASTCNN_DATA=DIR) "
+            f"{looked}, and it could not be downloaded: {error}. Without a network: fastcnn.datasets.digits "
+            "(`--dataset digits`) is built in, and load_data(data_dir=DIR) (`--data-dir DIR`, or FASTCNN_DATA=DIR) "
             f"takes a folder into which {published.archive.url} was unpacked elsewhere"
-        ) from error
+        ) from None
 
 
 def _find(published: Published, root: Path) -> tuple[Layout, Path] | None:

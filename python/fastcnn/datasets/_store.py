@@ -115,7 +115,7 @@ def _chunks(url: str) -> Iterator[bytes]:
         if isinstance(error, HTTPError):
             reason = str(error)
             error.close()
-        raise ConnectionError(f"{url}: {reason}") from error
+        raise ConnectionError(f"{url}: {reason}") from None
 
 
 def _download(archive: Archive, path: Path) -> None:

@@ -44,6 +44,7 @@ KERAS_VERSION = "3.15.1"  # whose files these are
 
 _MOST_LAYERS = 5000
 _DEEPEST = 20  # models in models
+_WITHOUT = "; compile=False reads the model without"
 
 Entry = Callable[[Any], dict[str, Any]]
 Found = tuple[Node, Sequence[str]]
@@ -211,7 +212,7 @@ def assign(arrays: LayerArrays) -> None:
 
 def compile_model(place: Place, model: Sequential, config: Mapping[str, Any], optimizer: Any) -> None:
     """Compiles the model as the config says, with the optimizer of that entry."""
-    with place.explained():
+    with place.explained(hint=_WITHOUT):
         only("compile", "loss_weights", config.get("loss_weights"), None, [])
         model.compile(
             optimizer=optimizer,
@@ -261,7 +262,7 @@ def read_optimizer(group: Node, model: Sequential, names: Sequence[str], *, lear
     elif len(names) not in (fresh, trained):
         counts = f"{fresh}, or {trained} after the first step"
         came = f"holds {len(names)} arrays, but this model's {type(optimizer).__name__} has {counts}"
-        raise group.error(f"{came}; compile=False reads the model without")
+        raise group.error(f"{came}{_WITHOUT}")
     slots = [(variable, slot) for variable in variables for slot in optimizer.slots.values()]
     state = [
         (variable, slot, group.array(name, variable.shape, "f"))

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import time
-import warnings
 import zipfile
 from typing import TYPE_CHECKING, Any
 
 from fastcnn._serialization import serialize
+from fastcnn._warnings import warn
 from fastcnn.formats import archive, class_names, hdf5, keras_config, keras_weights
 from fastcnn.formats.atomic import replaced
 from fastcnn.formats.place import LONGEST_JSON, room
@@ -36,7 +36,7 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """
     if not model.built:
         message = f"save: the model {model.name!r} is saved without weights: it is not built yet"
-        warnings.warn(f"{message}; give it an Input, or call build(input_shape)", stacklevel=3)
+        warn(f"{message}; give it an Input, or call build(input_shape)")
     metadata = {"keras_version": keras_config.KERAS_VERSION, "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S")}
     if (names := class_names.written(model)) is not None:
         metadata[class_names.KEY] = names

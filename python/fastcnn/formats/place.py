@@ -60,11 +60,14 @@ class Place:
         return value
 
     @contextlib.contextmanager
-    def explained(self, *where: str) -> Iterator[None]:
-        """What a layer, loss or optimizer says of its config becomes the file's error. Configs of any shape may come, so any error may."""
+    def explained(self, *where: str, hint: str = "") -> Iterator[None]:
+        """What a layer, loss or optimizer says of its config becomes the file's error. Configs of any shape may come, so any error may.
+
+        hint : what can be done, after the message.
+        """
         try:
             yield
         except (FormatError, MemoryError):
             raise
         except Exception as error:
-            raise self.error(str(error), *where) from error
+            raise self.error(f"{error}{hint}", *where) from error

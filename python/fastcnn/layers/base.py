@@ -30,7 +30,7 @@ FLOAT32_POLICY = {
     "config": {"name": "float32"},
     "registered_name": None,
 }
-_COMMON_ARGUMENTS = ("name", "trainable", "dtype", "autocast", "activity_regularizer", "input_shape", "input_dim")
+_COMMON_ARGUMENTS = ("name", "trainable", "input_shape", "input_dim")
 
 
 class Layer:
@@ -40,14 +40,15 @@ class Layer:
     (only "float32"), and, where the layer is the first of a model, `input_shape` (without the batch) or `input_dim`.
 
     input_shape, output_shape : of one sample, without the batch; None until built. built : whether they and the weights are there.
-    `layer(x)` runs it on a batch, shape (N, *input_shape), as in inference, and gives a numpy array; the first call builds it.
+    `layer(x)` runs it on a batch, shape (N, *input_shape), as in inference, and gives a numpy array; the first call builds it. `training=True` is
+    a ValueError.
     """
 
     keras_module: ClassVar[str] = "keras.layers"
     _rank: ClassVar[int | None] = None  # that the input must have, without the batch; None for any
     _input_means: ClassVar[str] = ""  # what a sample of that rank is, for the error
     _rank_hint: ClassVar[str] = ""  # what to do where it is of another
-    _arguments: ClassVar[tuple[str, ...]] = ()  # those that the class has beside the common ones
+    _arguments: ClassVar[tuple[str, ...]] = ()  # those that the class supports beside the common ones
     _learns: ClassVar[bool] = False
 
     def __init__(
@@ -134,9 +135,10 @@ class Layer:
         """What the plan carries out for this layer, in order; the layer must be built."""
         raise NotImplementedError
 
-    def __call__(self, x: Any) -> npt.NDArray[np.float32]:
+    def __call__(self, x: Any, training: bool | None = None) -> npt.NDArray[np.float32]:
         from fastcnn.plan import Plan
 
+        only(self._speaker, "training", training, False, None)
         if isinstance(x, Layer):
             raise TypeError(
                 f"{self._speaker}: layers are called on arrays; to put them one behind the other, list them in a Sequential"

@@ -26,10 +26,7 @@ class Conv2D(KernelLayer):
     _rank = 3
     _input_means = "an image, (height, width, channels)"
     _input_unit = "channels"
-    _arguments = (
-        *KernelLayer._arguments,
-        *("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups"),
-    )
+    _arguments = (*KernelLayer._arguments, "filters", "kernel_size", "strides", "padding")
 
     def __init__(
         self,

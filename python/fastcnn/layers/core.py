@@ -22,7 +22,7 @@ class InputLayer(Layer):
     whatever the images' dtype is, uint8 too, they become float32.
     """
 
-    _arguments = ("shape", "batch_size", "sparse", "ragged", "batch_shape", "input_tensor", "optional")
+    _arguments = ("shape", "batch_shape")
 
     def __init__(
         self,
@@ -95,8 +95,6 @@ def Input(
 
 class Flatten(Layer):
     """Each sample as one vector, in C order: (N, H, W, C) gives (N, H * W * C). Only data_format "channels_last" (None) is supported."""
-
-    _arguments = ("data_format",)
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         only("Flatten", "data_format", data_format, "channels_last", None)

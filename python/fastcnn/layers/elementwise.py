@@ -33,8 +33,6 @@ class Activation(Layer):
 class ReLU(Layer):
     """max(x, 0); NaN stays NaN. Only the default of the arguments is supported."""
 
-    _arguments = ("max_value", "negative_slope", "threshold")
-
     def __init__(
         self, max_value: None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
@@ -52,8 +50,6 @@ class ReLU(Layer):
 
 class Softmax(Layer):
     """exp(x) / sum(exp(x)) over the last axis. Only axis -1 is supported."""
-
-    _arguments = ("axis",)
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         only("Softmax", "axis", axis, -1)
@@ -110,7 +106,7 @@ class Dropout(_Dropout):
     """
 
     _operation = "dropout"
-    _arguments = ("rate", "noise_shape", "seed")
+    _arguments = ("rate", "seed")
 
     def __init__(self, rate: float, noise_shape: None = None, seed: int | None = None, **kwargs: Any) -> None:
         only("Dropout", "noise_shape", noise_shape, None)
@@ -129,7 +125,7 @@ class SpatialDropout2D(_Dropout):
     _operation = "spatial_dropout"
     _rank = 3
     _input_means = "an image, (height, width, channels)"
-    _arguments = ("rate", "data_format", "seed")
+    _arguments = ("rate", "seed")
 
     def __init__(
         self,

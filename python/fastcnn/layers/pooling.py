@@ -18,7 +18,7 @@ class _Pooling2D(Layer):
 
     _rank = 3
     _input_means = "an image, (height, width, channels)"
-    _arguments = ("pool_size", "strides", "padding", "data_format")
+    _arguments = ("pool_size", "strides", "padding")
     _operation: ClassVar[str]
 
     def __init__(
@@ -100,7 +100,7 @@ class GlobalAveragePooling2D(Layer):
 
     _rank = 3
     _input_means = "an image, (height, width, channels)"
-    _arguments = ("data_format", "keepdims")
+    _arguments = ("keepdims",)
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         only("GlobalAveragePooling2D", "data_format", data_format, "channels_last", None)

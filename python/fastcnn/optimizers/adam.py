@@ -18,7 +18,7 @@ class Adam(Optimizer):
     """
 
     operation = "adam"
-    _arguments = ("learning_rate", "beta_1", "beta_2", "epsilon", "amsgrad")
+    _arguments = ("learning_rate", "beta_1", "beta_2", "epsilon")
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ class Optimizer:
 
     keras_module: ClassVar[str] = "keras.optimizers"
     operation: ClassVar[str]
-    _arguments: ClassVar[tuple[str, ...]]  # those that the class has beside the ones of all
+    _arguments: ClassVar[tuple[str, ...]]  # those that the class supports, beside the name
 
     def __init__(
         self,
@@ -57,7 +57,9 @@ class Optimizer:
         owner = type(self).__name__
         for argument, value in unsupported.items():
             only(owner, argument, value, _DEFAULTS[argument])
-        unrecognized(owner, more, {"name", *_DEFAULTS, *self._arguments})
+        if "lr" in more:  # Keras's word of old, and PyTorch's
+            raise ValueError(f"{owner}: unknown argument 'lr'; did you mean 'learning_rate'?")
+        unrecognized(owner, more, {"name", *self._arguments})
         self.schedule: LearningRateSchedule | None = None
         self.learning_rate = learning_rate
         self.name = name or auto_name(owner)
