@@ -14,7 +14,7 @@ from keras_table import TABLE, Entry, each, normal, pair
 from peer_keras import QUIET, assert_near, keras_or_skip
 from through_plan import can_feed, train_step
 
-pytestmark = QUIET
+pytestmark = [*QUIET, pytest.mark.filterwarnings("ignore:a softmax over a single output")]  # Keras warns of it too
 
 OF_A_LOSS = 1e-6  # relative
 BATCH = 5

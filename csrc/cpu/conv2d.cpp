@@ -79,27 +79,34 @@ void pack_transposed(const float* w, int64_t begin, int64_t rows, int64_t block,
   }
 }
 
-winograd::Grid tiles_of(const Window& win) { return {ceil_div(win.P, 2), ceil_div(win.Q, 2)}; }
+// Hands a tile's outputs out, as they are.
+template <int M>
+void fprop_by_tiles(const Conv2d& conv, const winograd::Grid& grid, const float* x, const float* w, const float* b, float* y, void* scratch,
+                    const Parallel& parallel) {
+  const Window& win = conv.window;
+  winograd::fprop<M>(conv, grid, x, w, b, scratch, parallel,
+                     [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&outputs)[M* M]) {
+#pragma GCC unroll 16
+                       for (int64_t o = 0; o < M * M; ++o) {
+                         const int64_t p = M * tile.row + o / M, q = M * tile.column + o % M;
+                         if (p < win.P && q < win.Q) store_lanes(y + ((tile.n * win.P + p) * win.Q + q) * conv.K + k, outputs[o], count);
+                       }
+                     });
+}
 
 }  // namespace
 
 int64_t conv2d_fprop_scratch(const Conv2d& conv, int workers) {
   const Window& win = conv.window;
-  if (winograd::pays(conv, tiles_of(win))) return winograd::scratch(conv, workers);
+  if (const winograd::Grid grid = winograd::grid(conv, win.P, win.Q); grid.m > 0) return winograd::scratch(conv, grid, workers);
   return axis_scratch(win.P) + axis_scratch(win.Q) + portions_bytes(win, win.P, win.Q, workers) +
          panels_bytes(win.R * win.S * conv.C, conv.K);
 }
 
 void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const float* b, float* y, void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
-  if (winograd::pays(conv, tiles_of(win))) {
-    winograd::fprop(conv, tiles_of(win), x, w, b, scratch, parallel,
-                    [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&four)[4]) {
-                      for (int64_t o = 0; o < 4; ++o) {
-                        const int64_t p = 2 * tile.row + o / 2, q = 2 * tile.column + o % 2;
-                        if (p < win.P && q < win.Q) store_lanes(y + ((tile.n * win.P + p) * win.Q + q) * conv.K + k, four[o], count);
-                      }
-                    });
+  if (const winograd::Grid grid = winograd::grid(conv, win.P, win.Q); grid.m > 0) {
+    (grid.m == 4 ? fprop_by_tiles<4> : fprop_by_tiles<2>)(conv, grid, x, w, b, y, scratch, parallel);
     return;
   }
   Carver carver(scratch);

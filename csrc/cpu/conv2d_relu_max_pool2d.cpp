@@ -96,8 +96,33 @@ bool is_usual(const Window& pool) {
   return windows && pool.top == 0 && pool.left == 0 && 2 * pool.P <= pool.H && 2 * pool.Q <= pool.W;
 }
 
-// Whether the convolution goes by Winograd's tiles, each a window.
-bool goes_by_tiles(const Conv2dReluMaxPool2d& op) { return is_usual(op.pool) && winograd::pays(op.conv, {op.pool.P, op.pool.Q}); }
+// The tiles of whole windows by which the convolution goes; m is 0 for none.
+winograd::Grid tiles_of(const Conv2dReluMaxPool2d& op) {
+  return is_usual(op.pool) ? winograd::grid(op.conv, 2 * op.pool.P, 2 * op.pool.Q) : winograd::Grid{0, 0, 0};
+}
+
+// Pools a tile's outputs in registers.
+template <int M>
+void fprop_by_tiles(const Conv2dReluMaxPool2d& op, const winograd::Grid& grid, const float* x, const float* w, const float* b, float* y,
+                    uint8_t* index, void* scratch, const Parallel& parallel) {
+  const Window& pool = op.pool;
+  const int64_t K = op.conv.K;
+  winograd::fprop<M>(
+      op.conv, grid, x, w, b, scratch, parallel, [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&outputs)[M* M]) {
+#pragma GCC unroll 4
+        for (int64_t i = 0; i < M * M / 4; ++i) {
+          const int64_t row = i / (M / 2), column = i % (M / 2), p = tile.row * (M / 2) + row, q = tile.column * (M / 2) + column;
+          if (p >= pool.P || q >= pool.Q) continue;
+          const Vec* const corner = outputs + 2 * (row * M + column);
+          Winner winner = winner_of_one(corner[0], 0);
+          challenge(winner, corner[1], 1);
+          challenge(winner, corner[M], 2);
+          challenge(winner, corner[M + 1], 3);
+          const int64_t output = ((tile.n * pool.P + p) * pool.Q + q) * K + k;
+          store_winner(winner, count, y + output, index + output);
+        }
+      });
+}
 
 // Whether it goes by whole windows, whose four pixels are pooled in registers: where there are registers for enough of them, and where all
 // its taps lie in the image.
@@ -155,11 +180,12 @@ void fprop_windows(const Conv2dReluMaxPool2d& op, const float* x, const float* p
                               width,
                               b == nullptr ? nullptr : b + first_k,
                               min(K - first_k, tile_columns)};
-    winograd::Tile window({op.pool.P, op.pool.Q}, first);
+    const winograd::Grid windows_of{2, op.pool.P, op.pool.Q};
+    winograd::Tile window(windows_of, first);
     for (int64_t at = first; at < end;) {
       const int64_t windows = min(tile_windows, end - at);
       const float* in[4 * tile_windows];
-      for (int64_t i = 0; i < windows; ++i, window.advance({op.pool.P, op.pool.Q})) {
+      for (int64_t i = 0; i < windows; ++i, window.advance(windows_of)) {
         const float* corner = x + window.n * win.H * win.W * conv.C + 2 * window.row * down + 2 * window.column * across;
         in[4 * i] = corner;
         in[4 * i + 1] = corner + across;
@@ -175,7 +201,7 @@ void fprop_windows(const Conv2dReluMaxPool2d& op, const float* x, const float* p
 }  // namespace
 
 int64_t conv2d_relu_max_pool2d_fprop_scratch(const Conv2dReluMaxPool2d& op, int workers) {
-  if (goes_by_tiles(op)) return winograd::scratch(op.conv, workers);
+  if (const winograd::Grid grid = tiles_of(op); grid.m > 0) return winograd::scratch(op.conv, grid, workers);
   const Window& win = op.conv.window;
   return axis_scratch(win.P) + axis_scratch(win.Q) + panels_bytes(win.R * win.S * op.conv.C, op.conv.K) +
          workers * Carver::bytes_of<float>(scratch_rows(op) * win.Q * op.conv.K);
@@ -185,15 +211,8 @@ void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x,
                                   void* scratch, const Parallel& parallel) {
   const Conv2d& conv = op.conv;
   const Window &win = conv.window, &pool = op.pool;
-  if (goes_by_tiles(op)) {
-    winograd::fprop(conv, {pool.P, pool.Q}, x, w, b, scratch, parallel,
-                    [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&four)[4]) {
-                      Winner winner = winner_of_one(four[0], 0);
-#pragma GCC unroll 3
-                      for (int place = 1; place < 4; ++place) challenge(winner, four[place], place);
-                      const int64_t output = ((tile.n * pool.P + tile.row) * pool.Q + tile.column) * conv.K + k;
-                      store_winner(winner, count, y + output, index + output);
-                    });
+  if (const winograd::Grid grid = tiles_of(op); grid.m > 0) {
+    (grid.m == 4 ? fprop_by_tiles<4> : fprop_by_tiles<2>)(op, grid, x, w, b, y, index, scratch, parallel);
     return;
   }
   Carver carver(scratch);

@@ -1,37 +1,47 @@
-// Convolutions with 3x3 filters and stride 1 by Winograd's F(2x2, 3x3): four outputs from the 4x4 inputs under them with 16 products a
-// channel where the sum over the taps takes 36. Source: Lavin and Gray 2016, "Fast algorithms for convolutional neural networks".
+// Convolutions with 3x3 filters and stride 1 by Winograd's algorithms F(2x2, 3x3) and F(4x4, 3x3): the m x m outputs of a tile from the
+// (m + 2) x (m + 2) inputs under them, with one product a channel for each of these, its points. That is 4 or 2.25 an output, where the sum
+// over the taps takes 9. The transforms are in winograd_transforms.h.
 //
 //   U[i,j] = (G g G')[i,j] for each filter g;  V[i,j] = (B' d B)[i,j] for each patch d;  M[i,j] = sum over c of V[i,j,c] U[i,j,c,:]
-//   the four outputs: A' M A + bias
-// So there are 16 matrix products, tiles x C times C x K, one a point (i, j); they are those of tile.h, over panels as in sliding.h. A task
+//   the outputs: A' M A + bias
+// So there is a matrix product a point (i, j), tiles x C times C x K; they are those of tile.h, over panels as in sliding.h. A task
 // transforms the patches of up to tile_rows tiles, multiplies them, and hands the outputs to whoever wants them while they are in the
-// cache: as they are, or pooled, where the pooling's window is the tile.
+// cache: as they are, or pooled.
 //
-// Sums of C terms replace sums of 9 C, and with terms of usual sizes the error is smaller than that of the direct sum. What is not finite
-// would spread over a tile, and very large numbers could overflow: a tile with an output that is not finite is summed up directly.
+// Sums of C terms replace sums of 9 C, so with terms of usual sizes the error of F(2x2) is smaller than that of the direct sum; that of
+// F(4x4) is some three times as large. What is not finite would spread over a tile, and very large numbers could overflow: a tile with an
+// output that is not finite is summed up directly.
 #pragma once
 
 #include "cpu/sliding.h"
+#include "cpu/winograd_transforms.h"
 #include "ops/conv2d.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace winograd {
 
-constexpr int64_t points = 16;  // of a tile, 4x4; so many are the pixels of its patch
-constexpr int64_t side = 4;
-
-// The tiles of an image: (i, j) holds the outputs (2 i, 2 j) to (2 i + 1, 2 j + 1).
+// The tiles of an image, each of m x m outputs: (i, j) begins at the output (m i, m j).
 struct Grid {
-  int64_t rows, columns;
+  int64_t m, rows, columns;
+
+  int64_t tiles() const { return rows * columns; }
+  int64_t side() const { return m + 2; }
+  int64_t points() const { return side() * side(); }
 };
 
-// Whether so many tiles are worth it: the transforms of the patches and of the filters must cost less than the products that are saved.
-// With few channels they do not, where much of the tiles lies beyond the image.
-FASTCNN_INLINE bool pays(const Conv2d& conv, const Grid& grid) {
+FASTCNN_INLINE Grid grid_of(int64_t m, int64_t P, int64_t Q) { return {m, ceil_div(P, m), ceil_div(Q, m)}; }
+
+// The tiles for the first P x Q outputs of each image; m is 0 where none are worth it. The large ones are where they have a quarter fewer
+// products than the small ones, also with what lies beyond the image. Both must save more products than it costs to transform patches and
+// filters: for that there must be enough tiles, and where much of the small ones lies beyond the image, enough channels.
+[[maybe_unused]] static Grid grid(const Conv2d& conv, int64_t P, int64_t Q) {
   const Window& win = conv.window;
-  const int64_t fewest = min(conv.C, conv.K), tiles = grid.rows * grid.columns, beyond = 4 * tiles - win.P * win.Q;
-  return conv.winograd && win.R == 3 && win.S == 3 && win.stride_h == 1 && win.stride_w == 1 && conv.N * tiles >= 32 &&
-         (fewest >= 24 || (fewest >= 16 && 8 * beyond <= 4 * tiles));
+  const int64_t fewest = min(conv.C, conv.K);
+  const Grid none{0, 0, 0}, small = grid_of(2, P, Q), large = grid_of(4, P, Q);
+  if (!conv.winograd || win.R != 3 || win.S != 3 || win.stride_h != 1 || win.stride_w != 1 || fewest < 16) return none;
+  if (4 * large.points() * large.tiles() <= 3 * small.points() * small.tiles() && conv.N * large.tiles() >= 5) return large;
+  const int64_t beyond = 4 * small.tiles() - P * Q;
+  return conv.N * small.tiles() >= 32 && (fewest >= 24 || 8 * beyond <= 4 * small.tiles()) ? small : none;
 }
 
 // Floats from point to point. Never a multiple of 4 KB: then all points of a tile would want the same few lines of the cache.
@@ -39,29 +49,18 @@ FASTCNN_INLINE int64_t filter_step(const Conv2d& conv) { return conv.C * round_u
 FASTCNN_INLINE int64_t patch_step(const Conv2d& conv) { return round_up(tile_rows * conv.C, 16) + 16; }
 constexpr int64_t product_step = tile_rows * tile_columns + 16;
 
-FASTCNN_INLINE int64_t scratch(const Conv2d& conv, int workers) {
-  return Carver::bytes_of<float>(points * filter_step(conv)) + Carver::bytes_of<float>(workers * points * patch_step(conv)) +
-         Carver::bytes_of<float>(workers * points * product_step) + Carver::bytes_of<float>(workers * points * conv.C);
+// The filters, transformed.
+FASTCNN_INLINE int64_t filters_bytes(const Conv2d& conv, const Grid& grid) {
+  return Carver::bytes_of<float>(grid.points() * filter_step(conv));
 }
 
-// G g along one axis, G = (1 0 0; 1/2 1/2 1/2; 1/2 -1/2 1/2; 0 0 1).
-FASTCNN_INLINE void transform_filter(Vec g0, Vec g1, Vec g2, Vec& u0, Vec& u1, Vec& u2, Vec& u3) {
-  const Vec ends = (g0 + g2) * 0.5f, middle = g1 * 0.5f;
-  u0 = g0;
-  u1 = ends + middle;
-  u2 = ends - middle;
-  u3 = g2;
-}
-
-// B' d along one axis, B' = (1 0 -1 0; 0 1 1 0; 0 -1 1 0; 0 1 0 -1).
-FASTCNN_INLINE void transform_patch(Vec d0, Vec d1, Vec d2, Vec d3, Vec& v0, Vec& v1, Vec& v2, Vec& v3) {
-  v0 = d0 - d2;
-  v1 = d1 + d2;
-  v2 = d2 - d1;
-  v3 = d1 - d3;
+FASTCNN_INLINE int64_t scratch(const Conv2d& conv, const Grid& grid, int workers) {
+  const int64_t floats = grid.points() * (patch_step(conv) + product_step + conv.C);
+  return filters_bytes(conv, grid) + Carver::bytes_of<float>(workers * floats);
 }
 
 // The filters of input channels [begin, end), to panels[point][block][c][width].
+template <int M>
 static void transform_filters(const Conv2d& conv, const float* w, int64_t begin, int64_t end, float* panels) {
   const int64_t K = conv.K, tap = conv.C * K, step = filter_step(conv);
   for (int64_t block = 0; block < blocks_of(K); ++block) {
@@ -71,53 +70,11 @@ static void transform_filters(const Conv2d& conv, const float* w, int64_t begin,
         const float* from = w + c * K + first + k;
         float* to = panels + first * conv.C + c * width + k;
         const int64_t count = min(lanes, K - first - k);
-        Vec rows[3][side], u[side];
-#pragma GCC unroll 3
-        for (int r = 0; r < 3; ++r, from += 3 * tap)
-          transform_filter(load_lanes(from, count), load_lanes(from + tap, count), load_lanes(from + 2 * tap, count), rows[r][0],
-                           rows[r][1], rows[r][2], rows[r][3]);
-#pragma GCC unroll 4
-        for (int j = 0; j < side; ++j) {
-          transform_filter(rows[0][j], rows[1][j], rows[2][j], u[0], u[1], u[2], u[3]);
-#pragma GCC unroll 4
-          for (int i = 0; i < side; ++i) store(to + (i * side + j) * step, u[i]);
-        }
+        along_both_axes<OfFilter, 3, M + 2>([&](int i, int j) { return load_lanes(from + (3 * i + j) * tap, count); },
+                                            [&](int i, int j, Vec u) { store(to + (i * (M + 2) + j) * step, u); });
       }
     }
   }
-}
-
-// `count` channels of a patch, whose pixel (r, s) lies at r * row + s * column, to v[point].
-FASTCNN_INLINE void transform_channels(const float* patch, int64_t row, int64_t column, int64_t count, float* v, int64_t step) {
-  Vec rows[side][side], u[side];
-#pragma GCC unroll 4
-  for (int r = 0; r < side; ++r) {
-    const float* from = patch + r * row;
-    transform_patch(load_lanes(from, count), load_lanes(from + column, count), load_lanes(from + 2 * column, count),
-                    load_lanes(from + 3 * column, count), rows[r][0], rows[r][1], rows[r][2], rows[r][3]);
-  }
-#pragma GCC unroll 4
-  for (int j = 0; j < side; ++j) {
-    transform_patch(rows[0][j], rows[1][j], rows[2][j], rows[3][j], u[0], u[1], u[2], u[3]);
-#pragma GCC unroll 4
-    for (int i = 0; i < side; ++i) store_lanes(v + (i * side + j) * step, u[i], count);
-  }
-}
-
-// A' M A + bias, A' = (1 1 1 0; 0 1 -1 -1), row by row.
-FASTCNN_INLINE void transform_products(const float* m, Vec bias, Vec (&y)[4]) {
-  Vec upper[side], lower[side];
-#pragma GCC unroll 4
-  for (int j = 0; j < side; ++j) {
-    const Vec m0 = load(m + j * product_step), m1 = load(m + (side + j) * product_step), m2 = load(m + (2 * side + j) * product_step),
-              m3 = load(m + (3 * side + j) * product_step);
-    upper[j] = m0 + m1 + m2;
-    lower[j] = m1 - m2 - m3;
-  }
-  y[0] = upper[0] + upper[1] + upper[2] + bias;
-  y[1] = upper[1] - upper[2] - upper[3] + bias;
-  y[2] = lower[0] + lower[1] + lower[2] + bias;
-  y[3] = lower[1] - lower[2] - lower[3] + bias;
 }
 
 // Channels [k, k + count) of one output, summed up tap by tap.
@@ -139,7 +96,7 @@ struct Tile {
   int64_t n, row, column;
 
   Tile(const Grid& grid, int64_t number)
-      : n(number / (grid.rows * grid.columns)), row(number / grid.columns % grid.rows), column(number % grid.columns) {}
+      : n(number / grid.tiles()), row(number / grid.columns % grid.rows), column(number % grid.columns) {}
 
   void advance(const Grid& grid) {
     if (++column < grid.columns) return;
@@ -151,13 +108,15 @@ struct Tile {
 };
 
 // A tile's patch, transformed, to v[point]. padded: room for it with the zeros around the image.
+template <int M>
 FASTCNN_INLINE void transform_tile(const Conv2d& conv, const float* image, const Tile& tile, float* padded, float* v, int64_t step) {
+  constexpr int side = M + 2;
   const Window& win = conv.window;
-  const int64_t C = conv.C, top = 2 * tile.row - win.top, left = 2 * tile.column - win.left;
+  const int64_t C = conv.C, top = M * tile.row - win.top, left = M * tile.column - win.left;
   const float* patch = image + (top * win.W + left) * C;
   int64_t row = win.W * C;
   if (top < 0 || left < 0 || top + side > win.H || left + side > win.W) {
-    for (int64_t pixel = 0; pixel < points; ++pixel) {
+    for (int64_t pixel = 0; pixel < side * side; ++pixel) {
       const int64_t h = top + pixel / side, at = left + pixel % side;
       const bool inside = h >= 0 && h < win.H && at >= 0 && at < win.W;
       const float* from = image + (h * win.W + at) * C;
@@ -166,36 +125,40 @@ FASTCNN_INLINE void transform_tile(const Conv2d& conv, const float* image, const
     patch = padded;
     row = side * C;
   }
+  const auto transform = [&](int64_t c, int64_t count) {
+    along_both_axes<OfPatch, side, side>([&](int i, int j) { return load_lanes(patch + i * row + j * C + c, count); },
+                                         [&](int i, int j, Vec u) { store_lanes(v + (i * side + j) * step + c, u, count); });
+  };
   int64_t c = 0;
-  for (; c + lanes <= C; c += lanes) transform_channels(patch + c, row, C, lanes, v + c, step);
-  if (c < C) transform_channels(patch + c, row, C, C - c, v + c, step);
+  for (; c + lanes <= C; c += lanes) transform(c, lanes);
+  if (c < C) transform(c, C - c);
 }
 
-// finish(tile, k, count, y) gets channels [k, k + count) of each tile's outputs; those beyond the image are anything. w is as ever, b may
-// be null.
-template <class Finish>
+// finish(tile, k, count, y) gets channels [k, k + count) of a tile's M x M outputs, row by row; those beyond the image are anything. w is
+// as ever, b may be null.
+template <int M, class Finish>
 static void fprop(const Conv2d& conv, const Grid& grid, const float* x, const float* w, const float* b, void* memory,
                   const Parallel& parallel, const Finish& finish) {
+  constexpr int side = M + 2, points = side * side;
   const Window& win = conv.window;
   const int64_t C = conv.C, K = conv.K, image_floats = win.H * win.W * C, v_step = patch_step(conv);
   Carver carver(memory);
   float* const panels = carver.take<float>(points * filter_step(conv));
-  float* const patches = carver.take<float>(parallel.workers * points * v_step);
-  float* const products = carver.take<float>(parallel.workers * points * product_step);
-  float* const paddings = carver.take<float>(parallel.workers * points * C);
+  float* const patches = carver.take<float>(parallel.workers * points * (v_step + product_step + C));
 
   const int64_t channels = max(1, 4096 / K);  // a task's
   parallel_for(parallel, ceil_div(C, channels),
-               [&](int64_t task, int) { transform_filters(conv, w, task * channels, min((task + 1) * channels, C), panels); });
+               [&](int64_t task, int) { transform_filters<M>(conv, w, task * channels, min((task + 1) * channels, C), panels); });
 
-  const int64_t tiles = conv.N * grid.rows * grid.columns, groups = min(tiles, round_up(ceil_div(tiles, tile_rows), parallel.workers));
+  const int64_t tiles = conv.N * grid.tiles(), groups = min(tiles, round_up(ceil_div(tiles, tile_rows), parallel.workers));
   parallel_for(parallel, groups, [&](int64_t group, int worker) {
     const int64_t first = group * tiles / groups, count = (group + 1) * tiles / groups - first;
-    float* const v = patches + worker * points * v_step;
-    float* const m = products + worker * points * product_step;
+    float* const v = patches + worker * points * (v_step + product_step + C);
+    float* const m = v + points * v_step;
+    float* const padded = m + points * product_step;
     Tile tile(grid, first);
     for (int64_t i = 0; i < count; ++i, tile.advance(grid))
-      transform_tile(conv, x + tile.n * image_floats, tile, paddings + worker * points * C, v + i * C, v_step);
+      transform_tile<M>(conv, x + tile.n * image_floats, tile, padded, v + i * C, v_step);
     for (int64_t block = 0; block < blocks_of(K); ++block) {
       const int64_t width = panel_width(K, block), first_k = block * tile_columns;
       TileProduct product{1, C, 0, panels + first_k * C, 0, width, nullptr, width};
@@ -219,13 +182,16 @@ static void fprop(const Conv2d& conv, const Grid& grid, const float* x, const fl
         for (int64_t k = 0; k < width; k += lanes) {
           const int64_t left = min(lanes, K - first_k - k);
           const Vec bias = b == nullptr ? Vec{} : load_lanes(b + first_k + k, left);
-          Vec y[4];
-          transform_products(m + i * width + k, bias, y);
-          const Vec all = y[0] + y[1] + y[2] + y[3];
+          const float* const of_tile = m + i * width + k;
+          Vec y[M * M], all{};
+          along_both_axes<OfProducts, side, M>([&](int r, int s) { return load(of_tile + (r * side + s) * product_step); },
+                                               [&](int p, int q, Vec output) { y[p * M + q] = output + bias; });
+#pragma GCC unroll 16
+          for (int o = 0; o < M * M; ++o) all += y[o];
           if (any(all - all != Vec{})) {
-            for (int64_t o = 0; o < 4; ++o)
+            for (int64_t o = 0; o < M * M; ++o)
               y[o] =
-                  direct_output(conv, x + tile.n * image_floats, w, bias, 2 * tile.row + o / 2, 2 * tile.column + o % 2, first_k + k, left);
+                  direct_output(conv, x + tile.n * image_floats, w, bias, M * tile.row + o / M, M * tile.column + o % M, first_k + k, left);
           }
           finish(tile, first_k + k, left, y);
         }

@@ -12,8 +12,9 @@
 // Allowed error against float64, relative to the tensor's largest value: 5e-6. (Sums are of up to R*S*C terms, or N*P*Q cut into slabs
 // of about 2,048, in float32 with fused multiply-add where there is one.)
 //
-// On the CPU, fprop with 3x3 filters and stride 1 goes by Winograd's F(2x2, 3x3) where that pays (cpu/winograd.h): less than half of the
-// products. Its error is within the same bound, and for usual numbers below the direct sum's; what is not finite comes out as from that.
+// On the CPU, fprop with 3x3 filters and stride 1 goes by Winograd's F(4x4, 3x3) or F(2x2, 3x3) where that pays (cpu/winograd.h): a quarter
+// or less than half of the products. The error is within the same bound: its root mean square is at most three times the direct sum's; what
+// is not finite comes out as from that.
 #pragma once
 
 #include "core/dispatch.h"
