@@ -16,7 +16,7 @@
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace winograd {
 
-constexpr float a = 0.75f, b = 1.5f, aa = a * a, bb = b * b;
+constexpr float point_a = 0.75f, point_b = 1.5f, aa = point_a * point_a, bb = point_b * point_b;
 
 // G = (1 0 0; 1/2 1/2 1/2; 1/2 -1/2 1/2; 0 0 1).
 struct OfFilter {
@@ -31,8 +31,8 @@ struct OfFilter {
   // A row of a point p: (1 p p^2) / the product of its distances from the other points.
   FASTCNN_INLINE void apply(const Vec (&g)[3], Vec (&u)[6]) {
     constexpr float of_a = 1 / (2 * aa * (aa - bb)), of_b = 1 / (2 * bb * (bb - aa));
-    const Vec ends_a = (g[0] + g[2] * aa) * of_a, middle_a = g[1] * (a * of_a), ends_b = (g[0] + g[2] * bb) * of_b,
-              middle_b = g[1] * (b * of_b);
+    const Vec ends_a = (g[0] + g[2] * aa) * of_a, middle_a = g[1] * (point_a * of_a), ends_b = (g[0] + g[2] * bb) * of_b,
+              middle_b = g[1] * (point_b * of_b);
     u[0] = g[0] * (1 / (aa * bb));
     u[1] = ends_a + middle_a;
     u[2] = ends_a - middle_a;
@@ -53,7 +53,8 @@ struct OfPatch {
 
   // A row of a point p: the coefficients of the product of (x - q) over the other points q.
   FASTCNN_INLINE void apply(const Vec (&d)[6], Vec (&v)[6]) {
-    const Vec even_a = d[4] - d[2] * bb, odd_a = (d[3] - d[1] * bb) * a, even_b = d[4] - d[2] * aa, odd_b = (d[3] - d[1] * aa) * b;
+    const Vec even_a = d[4] - d[2] * bb, odd_a = (d[3] - d[1] * bb) * point_a, even_b = d[4] - d[2] * aa,
+              odd_b = (d[3] - d[1] * aa) * point_b;
     v[0] = d[4] - d[2] * (aa + bb) + d[0] * (aa * bb);
     v[1] = even_a + odd_a;
     v[2] = even_a - odd_a;
@@ -72,7 +73,7 @@ struct OfProducts {
 
   // A column of a point p: (1 p p^2 p^3).
   FASTCNN_INLINE void apply(const Vec (&m)[6], Vec (&y)[4]) {
-    const Vec even_a = m[1] + m[2], odd_a = (m[1] - m[2]) * a, even_b = m[3] + m[4], odd_b = (m[3] - m[4]) * b;
+    const Vec even_a = m[1] + m[2], odd_a = (m[1] - m[2]) * point_a, even_b = m[3] + m[4], odd_b = (m[3] - m[4]) * point_b;
     y[0] = m[0] + even_a + even_b;
     y[1] = odd_a + odd_b;
     y[2] = even_a * aa + even_b * bb;
