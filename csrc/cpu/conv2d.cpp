@@ -1,4 +1,5 @@
-// conv2d forward and its gradient by x: one sliding product, run over different taps (ops/conv2d.h has the mathematics).
+// conv2d forward and its gradient by x (ops/conv2d.h has the mathematics): by Winograd's tiles where that pays (winograd.h), else one
+// sliding product, run over different taps.
 //
 //   fprop: out = y, in = x,  columns = K, length = taps * C, weights w[r,s,c,k] as they are.
 //   dgrad: out = dx, in = dy, columns = C, length = taps * K, weights transposed and flipped, one set for each phase of the stride.
@@ -10,7 +11,7 @@
 #include "ops/conv2d.h"
 
 #include "cpu/sliding.h"
-#include "cpu/winograd.h"
+#include "cpu/winograd_gradients.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
@@ -134,12 +135,17 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const floa
 
 int64_t conv2d_dgrad_scratch(const Conv2d& conv, int workers) {
   const Window& win = conv.window;
+  if (const winograd::Grid grid = winograd::grid(conv, win.P, win.Q); grid.m > 0) return winograd::dgrad_scratch(conv, grid, workers);
   return axis_scratch(win.H) + axis_scratch(win.W) + portions_bytes(win, win.H, win.W, workers) +
          panels_bytes(win.R * win.S * conv.K, conv.C);
 }
 
 void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
+  if (const winograd::Grid grid = winograd::grid(conv, win.P, win.Q); grid.m > 0) {
+    (grid.m == 4 ? winograd::dgrad<4> : winograd::dgrad<2>)(conv, grid, dy, w, dx, scratch, parallel);
+    return;
+  }
   Carver carver(scratch);
   SlidingProduct sliding{conv.N, win.Q,   conv.K,  win.W, conv.C, win.P * win.Q * conv.K, win.H * win.W * conv.C, {}, {}, dy,
                          dx,     nullptr, nullptr, 0,     0};

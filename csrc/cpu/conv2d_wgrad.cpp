@@ -1,5 +1,6 @@
-// conv2d's gradients by w and b (ops/conv2d.h has the mathematics): for each filter row r, the product of the inputs (S*C of them for each
-// output pixel, side by side) with the output gradients, summed over the pixels.
+// conv2d's gradients by w and b (ops/conv2d.h has the mathematics): by Winograd's tiles where that pays (winograd_gradients.h), else for
+// each filter row r, the product of the inputs (S*C of them for each output pixel, side by side) with the output gradients, summed over the
+// pixels.
 //
 // A tile is T inputs times two vectors of K, in registers, while up to 128 pixels pass: per pixel two vectors of dy and T broadcasts of x
 // for 2 T multiply-adds, the same balance as in tile.h. 128 pixels of dy (32 KB at K = 64) stay in the L1 cache for all tiles of a task.
@@ -13,6 +14,7 @@
 #include "cpu/simd.h"
 #include "cpu/taps.h"
 #include "cpu/tile.h"
+#include "cpu/winograd_gradients.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
@@ -178,12 +180,17 @@ void add_partials(const Conv2d& conv, const Slabs& slabs, const float* partials,
 int64_t conv2d_wgrad_scratch(const Conv2d& conv, int workers) {
   const Window& win = conv.window;
   const Slabs slabs = slabs_of(conv);
-  return axis_scratch(win.P) + axis_scratch(win.Q) + Carver::bytes_of<float>(slabs.count * slabs.floats) +
-         workers * Carver::bytes_of<float>(block_pixels * slabs.columns);
+  const winograd::Grid grid = winograd::wgrad_grid(conv);
+  return max(axis_scratch(win.P) + axis_scratch(win.Q) + Carver::bytes_of<float>(slabs.count * slabs.floats) +
+                 workers * Carver::bytes_of<float>(block_pixels * slabs.columns),
+             grid.m > 0 ? winograd::wgrad_scratch(conv, grid, workers) : 0);
 }
 
 void conv2d_wgrad(const Conv2d& conv, const float* x, const float* dy, float* dw, float* db, void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
+  if (const winograd::Grid grid = winograd::wgrad_grid(conv); grid.m > 0) {
+    if ((grid.m == 4 ? winograd::wgrad<4> : winograd::wgrad<2>)(conv, grid, x, dy, dw, db, scratch, parallel)) return;
+  }
   Carver carver(scratch);
   Wgrad wgrad{conv, {}, {}, x, dy, false, false, slabs_of(conv), ceil_div(win.S * conv.C, tile_rows)};
   wgrad.rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);

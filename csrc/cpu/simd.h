@@ -194,8 +194,8 @@ FASTCNN_INLINE Vec square_root(Vec v) {
 #endif
 }
 
-#if defined(__AVX512F__)
 // Exchanges rows and columns: lane j of rows[i] and lane i of rows[j].
+#if defined(__AVX512F__)
 FASTCNN_INLINE void transpose(Vec (&rows)[lanes]) {
   // Pairs of floats, pairs of pairs, then quarters of vectors: four rounds of 16 shuffles.
   __m512 a[lanes], b[lanes];
@@ -226,6 +226,16 @@ FASTCNN_INLINE void transpose(Vec (&rows)[lanes]) {
   for (int i = 0; i < 8; ++i) {
     rows[i] = reinterpret_cast<Vec>(_mm512_shuffle_f32x4(b[i], b[i + 8], 0x88));
     rows[i + 8] = reinterpret_cast<Vec>(_mm512_shuffle_f32x4(b[i], b[i + 8], 0xdd));
+  }
+}
+#else
+FASTCNN_INLINE void transpose(Vec (&rows)[lanes]) {
+  for (int i = 0; i < lanes; ++i) {
+    for (int j = 0; j < i; ++j) {
+      const float below = rows[i][j];
+      rows[i][j] = rows[j][i];
+      rows[j][i] = below;
+    }
   }
 }
 #endif

@@ -134,6 +134,28 @@ FASTCNN_INLINE void transform_tile(const Conv2d& conv, const float* image, const
   if (c < C) transform(c, C - c);
 }
 
+// For each point, the product of `count` rows v[point][i][length] with a panel [point][length][width], to m[point][i][width].
+template <int Points>
+static void multiply_points(const float* v, int64_t v_step, int64_t length, const float* panel, int64_t panel_step, int64_t width,
+                            int64_t count, float* m) {
+  TileProduct product{1, length, 0, panel, 0, width, nullptr, width};
+  const TileFunction multiply = tile_function(count, width / lanes);
+  const float* in[tile_rows];
+  float* out[tile_rows];
+  for (int64_t i = 0; i < count; ++i) {
+    in[i] = v + i * length;
+    out[i] = m + i * width;
+  }
+  for (int64_t point = 0; point < Points; ++point) {
+    multiply(product, in, out);
+    product.w += panel_step;
+    for (int64_t i = 0; i < count; ++i) {
+      in[i] += v_step;
+      out[i] += product_step;
+    }
+  }
+}
+
 // finish(tile, k, count, y) gets channels [k, k + count) of a tile's M x M outputs, row by row; those beyond the image are anything. w is
 // as ever, b may be null.
 template <int M, class Finish>
@@ -161,22 +183,7 @@ static void fprop(const Conv2d& conv, const Grid& grid, const float* x, const fl
       transform_tile<M>(conv, x + tile.n * image_floats, tile, padded, v + i * C, v_step);
     for (int64_t block = 0; block < blocks_of(K); ++block) {
       const int64_t width = panel_width(K, block), first_k = block * tile_columns;
-      TileProduct product{1, C, 0, panels + first_k * C, 0, width, nullptr, width};
-      const TileFunction multiply = tile_function(count, width / lanes);
-      const float* in[tile_rows];
-      float* out[tile_rows];
-      for (int64_t i = 0; i < count; ++i) {
-        in[i] = v + i * C;
-        out[i] = m + i * width;
-      }
-      for (int64_t point = 0; point < points; ++point) {
-        multiply(product, in, out);
-        product.w += filter_step(conv);
-        for (int64_t i = 0; i < count; ++i) {
-          in[i] += v_step;
-          out[i] += product_step;
-        }
-      }
+      multiply_points<points>(v, v_step, C, panels + first_k * C, filter_step(conv), width, count, m);
       tile = Tile(grid, first);
       for (int64_t i = 0; i < count; ++i, tile.advance(grid)) {
         for (int64_t k = 0; k < width; k += lanes) {

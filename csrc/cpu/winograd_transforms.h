@@ -17,6 +17,7 @@ namespace fastcnn::cpu::FASTCNN_ISA {
 namespace winograd {
 
 constexpr float point_a = 0.75f, point_b = 1.5f, aa = point_a * point_a, bb = point_b * point_b;
+constexpr float of_a = 1 / (2 * aa * (aa - bb)), of_b = 1 / (2 * bb * (bb - aa));  // 1 / the product of a point's distances from the others
 
 // G = (1 0 0; 1/2 1/2 1/2; 1/2 -1/2 1/2; 0 0 1).
 struct OfFilter {
@@ -30,7 +31,6 @@ struct OfFilter {
 
   // A row of a point p: (1 p p^2) / the product of its distances from the other points.
   FASTCNN_INLINE void apply(const Vec (&g)[3], Vec (&u)[6]) {
-    constexpr float of_a = 1 / (2 * aa * (aa - bb)), of_b = 1 / (2 * bb * (bb - aa));
     const Vec ends_a = (g[0] + g[2] * aa) * of_a, middle_a = g[1] * (point_a * of_a), ends_b = (g[0] + g[2] * bb) * of_b,
               middle_b = g[1] * (point_b * of_b);
     u[0] = g[0] * (1 / (aa * bb));
@@ -78,6 +78,62 @@ struct OfProducts {
     y[1] = odd_a + odd_b;
     y[2] = even_a * aa + even_b * bb;
     y[3] = odd_a * aa + odd_b * bb + m[5];
+  }
+};
+
+// A, (B')' and G': the way back.
+struct OfOutputs {
+  FASTCNN_INLINE void apply(const Vec (&y)[2], Vec (&m)[4]) {
+    m[0] = y[0];
+    m[1] = y[0] + y[1];
+    m[2] = y[0] - y[1];
+    m[3] = -y[1];
+  }
+
+  FASTCNN_INLINE void apply(const Vec (&y)[4], Vec (&m)[6]) {
+    const Vec even_a = y[0] + y[2] * aa, odd_a = (y[1] + y[3] * aa) * point_a, even_b = y[0] + y[2] * bb,
+              odd_b = (y[1] + y[3] * bb) * point_b;
+    m[0] = y[0];
+    m[1] = even_a + odd_a;
+    m[2] = even_a - odd_a;
+    m[3] = even_b + odd_b;
+    m[4] = even_b - odd_b;
+    m[5] = y[3];
+  }
+};
+
+struct BackToPatch {
+  FASTCNN_INLINE void apply(const Vec (&v)[4], Vec (&d)[4]) {
+    d[0] = v[0];
+    d[1] = v[1] - v[2] + v[3];
+    d[2] = v[1] + v[2] - v[0];
+    d[3] = -v[3];
+  }
+
+  FASTCNN_INLINE void apply(const Vec (&v)[6], Vec (&d)[6]) {
+    const Vec sum_a = v[1] + v[2], difference_a = (v[1] - v[2]) * point_a, sum_b = v[3] + v[4], difference_b = (v[3] - v[4]) * point_b;
+    d[0] = v[0] * (aa * bb);
+    d[1] = v[5] * (aa * bb) - difference_a * bb - difference_b * aa;
+    d[2] = -(v[0] * (aa + bb) + sum_a * bb + sum_b * aa);
+    d[3] = difference_a + difference_b - v[5] * (aa + bb);
+    d[4] = v[0] + sum_a + sum_b;
+    d[5] = v[5];
+  }
+};
+
+struct BackToFilter {
+  FASTCNN_INLINE void apply(const Vec (&u)[4], Vec (&g)[3]) {
+    const Vec ends = (u[1] + u[2]) * 0.5f;
+    g[0] = u[0] + ends;
+    g[1] = (u[1] - u[2]) * 0.5f;
+    g[2] = u[3] + ends;
+  }
+
+  FASTCNN_INLINE void apply(const Vec (&u)[6], Vec (&g)[3]) {
+    const Vec sum_a = (u[1] + u[2]) * of_a, sum_b = (u[3] + u[4]) * of_b;
+    g[0] = u[0] * (1 / (aa * bb)) + sum_a + sum_b;
+    g[1] = (u[1] - u[2]) * (point_a * of_a) + (u[3] - u[4]) * (point_b * of_b);
+    g[2] = sum_a * aa + sum_b * bb + u[5];
   }
 };
 

@@ -12,9 +12,9 @@
 // Allowed error against float64, relative to the tensor's largest value: 5e-6. (Sums are of up to R*S*C terms, or N*P*Q cut into slabs
 // of about 2,048, in float32 with fused multiply-add where there is one.)
 //
-// On the CPU, fprop with 3x3 filters and stride 1 goes by Winograd's F(4x4, 3x3) or F(2x2, 3x3) where that pays (cpu/winograd.h): a quarter
-// or less than half of the products. The error is within the same bound: its root mean square is at most three times the direct sum's; what
-// is not finite comes out as from that.
+// On the CPU, all three go by Winograd's F(4x4, 3x3) or F(2x2, 3x3) where the filters are 3x3, the stride is 1 and it pays (cpu/winograd.h,
+// cpu/winograd_gradients.h): a quarter or less than half of the products. The error is within the same bound: forward, its root mean square
+// is at most three times the direct sum's. What is not finite comes out as from that.
 #pragma once
 
 #include "core/dispatch.h"
@@ -26,7 +26,7 @@ namespace fastcnn {
 struct Conv2d {
   int64_t N, C, K;
   Window window;
-  bool winograd;  // whether fprop may go by Winograd's algorithm
+  bool winograd;  // whether it may go by Winograd's algorithm
 };
 
 // Whether the convolutions from now on may. True at first.

@@ -9,7 +9,7 @@ import cases
 import numpy as np
 import pytest
 import reference
-from checks import assert_close
+from checks import assert_all_close, assert_close
 from fastcnn import config, ops
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,8 +88,27 @@ def test_with_pooling_it_agrees_with_float64(h: int, w: int, c: int, k: int, pad
     np.testing.assert_array_equal(cut, y == 0)
 
 
+@given(sizes, sizes, many, many, pads, seeds)
+def test_gradients_agree_with_float64(h: int, w: int, c: int, k: int, padding: Any, seed: int) -> None:
+    x, filters, _ = arrays(seed, images(h, w), h, w, c, k)
+    shape = reference.conv2d(x[:1], filters, padding=padding).shape[1:]
+    dy = np.random.default_rng(seed + 1).normal(size=(len(x), *shape)).astype(np.float32)
+    got = ops.conv2d_backward(dy, x, filters, padding=padding)
+    assert_all_close(got, reference.conv2d_backward(dy, x, filters, padding=padding), cases.SUM)
+
+
+def test_gradients_over_more_tiles_than_a_slab() -> None:
+    x, filters, _ = arrays(7, 30, 18, 18, 24, 24)
+    dy = np.random.default_rng(8).normal(size=(30, 16, 16, 24)).astype(np.float32)
+    assert_all_close(ops.conv2d_backward(dy, x, filters), reference.conv2d_backward(dy, x, filters), cases.SUM)
+
+
 def test_it_is_used_unless_it_may_not(backend: str) -> None:
     x, filters, b = arrays(0, 4, 14, 14, 32, 64)
+    dy = arrays(1, 4, 12, 12, 64, 1)[0]
+    for winograd, direct in zip(*both_ways(ops.conv2d_backward, dy, x, filters), strict=True):
+        assert_close(winograd, direct.astype(np.float64), cases.SUM)
+        assert np.array_equal(winograd, direct) == backend.startswith("cuda")
     for operation in (ops.conv2d, ops.conv2d_relu_max_pool2d):
         winograd, direct = (np.asarray(result[0]) for result in both_ways(operation, x, filters, b))
         assert np.array_equal(winograd, direct) == backend.startswith("cuda")
@@ -108,8 +127,11 @@ def test_it_is_used_unless_it_may_not(backend: str) -> None:
     ],
 )
 def test_it_is_not_used_where_it_does_not_pay(shape: Any, settings: Any) -> None:
-    winograd, direct = both_ways(ops.conv2d, *arrays(0, *shape), **settings)
+    x, filters, b = arrays(0, *shape)
+    winograd, direct = both_ways(ops.conv2d, x, filters, b, **settings)
     np.testing.assert_array_equal(winograd, direct)
+    for one, other in zip(*both_ways(ops.conv2d_backward, direct, x, filters, **settings), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(("side", "most"), [(12, 1.5), (14, 3.0)])  # small tiles, and large ones
@@ -138,6 +160,18 @@ def test_what_is_not_finite_stays_where_it_is(value: float, place: Any) -> None:
     winograd, direct = both_ways(ops.conv2d_relu_max_pool2d, x, filters, b, padding="same")
     np.testing.assert_array_equal(np.isfinite(winograd[0]), np.isfinite(direct[0]))
     np.testing.assert_array_equal(np.isnan(winograd[0]), np.isnan(direct[0]))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [(0, 0, 0, 3), (2, 5, 6, 31), (4, 13, 13, 0)])
+@pytest.mark.parametrize("of", ["x", "dy", "w"])
+@np.errstate(invalid="ignore")
+def test_gradients_keep_what_is_not_finite_where_it_is(value: float, place: Any, of: str) -> None:
+    x, filters, _ = arrays(3, 5, 14, 14, 32, 32)
+    dy = arrays(4, 5, 14, 14, 32, 1)[0]
+    {"x": x, "dy": dy, "w": filters}[of][place if of != "w" else (2, 0, *place[2:])] = value
+    for winograd, direct in zip(*both_ways(ops.conv2d_backward, dy, x, filters, padding="same"), strict=True):
+        assert_close(winograd, direct.astype(np.float64), cases.SUM)  # NaN and inf where they are
 
 
 def test_a_weight_that_is_not_finite_is_not_lost() -> None:

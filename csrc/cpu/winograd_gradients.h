@@ -1,0 +1,244 @@
+// The gradients of a convolution by Winograd's algorithm: winograd.h's products, and its transforms, the other way.
+//
+//   y = A' [U * V] A, U = G g G', V = B' d B: with W = A dy A' of each tile, (m + 2) x (m + 2) points again,
+//   dgrad   dx's patch += B [sum over k of W[i,j,k] U[i,j,:,k]] B'      tiles of an image overlap, and are added in their order
+//   wgrad   dw = G' [sum over tiles of V[i,j,c] W[i,j,k]] G
+//
+// So a tile takes as many products as forward, where the sums over the taps take 9 m m.
+//
+// dgrad: a task is some images. wgrad: slab by slab of tiles, all patches and gradients are transformed, then each point's product is
+// summed up by one task, over all slabs: the result does not depend on the number of threads.
+#pragma once
+
+#include "cpu/winograd.h"
+
+namespace fastcnn::cpu::FASTCNN_ISA {
+namespace winograd {
+
+constexpr int64_t slab_tiles = 64;
+
+// The tiles for wgrad, whose sums must be transformed too: with few channels that does not pay.
+FASTCNN_INLINE Grid wgrad_grid(const Conv2d& conv) {
+  return min(conv.C, conv.K) >= 24 ? grid(conv, conv.window.P, conv.window.Q) : Grid{0, 0, 0};
+}
+
+// As filter_step and patch_step, with the channels' roles exchanged.
+FASTCNN_INLINE int64_t transposed_step(const Conv2d& conv) { return conv.K * round_up(conv.C, lanes) + 16; }
+FASTCNN_INLINE int64_t gradient_step(const Conv2d& conv) { return round_up(tile_rows * conv.K, 16) + 16; }
+FASTCNN_INLINE int64_t slab_step(int64_t channels) { return slab_tiles * round_up(channels, lanes) + 16; }
+
+FASTCNN_INLINE int64_t dgrad_scratch(const Conv2d& conv, const Grid& grid, int workers) {
+  return Carver::bytes_of<float>(grid.points() * transposed_step(conv)) +
+         Carver::bytes_of<float>(workers * grid.points() * (gradient_step(conv) + product_step));
+}
+
+FASTCNN_INLINE int64_t wgrad_scratch(const Conv2d& conv, const Grid& grid, int workers) {
+  const int64_t points = grid.points();
+  return Carver::bytes_of<float>(points * slab_step(conv.C)) + Carver::bytes_of<float>(points * slab_step(conv.K)) +
+         Carver::bytes_of<float>(points * filter_step(conv)) + Carver::bytes_of<float>(workers * points * conv.C);
+}
+
+// The filters of input channels [first, first + lanes) and output channels [begin, end), to panels[point][block of C][k][width].
+template <int M>
+static void transform_transposed(const Conv2d& conv, const float* w, int64_t first, int64_t begin, int64_t end, float* panels) {
+  const int64_t C = conv.C, K = conv.K, step = transposed_step(conv), block = first / tile_columns, width = panel_width(C, block);
+  for (int64_t k = begin; k < end; k += lanes) {
+    const int64_t count = min(lanes, end - k);
+    Vec taps[9][lanes];  // [tap][k], lanes of c
+    for (int64_t tap = 0; tap < 9; ++tap) {
+      for (int64_t c = 0; c < lanes; ++c) taps[tap][c] = first + c < C ? load_lanes(w + (tap * C + first + c) * K + k, count) : Vec{};
+      transpose(taps[tap]);
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      float* const to = panels + block * tile_columns * K + (k + i) * width + first % tile_columns;
+      along_both_axes<OfFilter, 3, M + 2>([&](int r, int s) { return taps[r * 3 + s][i]; },
+                                          [&](int r, int s, Vec u) { store(to + (r * (M + 2) + s) * step, u); });
+    }
+  }
+}
+
+// A tile's gradients, transformed, to v[point]; beyond the image they are 0.
+template <int M>
+FASTCNN_INLINE void transform_gradients(const Conv2d& conv, const float* image, const Tile& tile, float* v, int64_t step) {
+  const Window& win = conv.window;
+  const int64_t K = conv.K, p = M * tile.row, q = M * tile.column;
+  const auto transform = [&](int64_t k, int64_t count) {
+    along_both_axes<OfOutputs, M, M + 2>(
+        [&](int i, int j) { return p + i < win.P && q + j < win.Q ? load_lanes(image + ((p + i) * win.Q + q + j) * K + k, count) : Vec{}; },
+        [&](int i, int j, Vec value) { store_lanes(v + (i * (M + 2) + j) * step + k, value, count); });
+  };
+  int64_t k = 0;
+  for (; k + lanes <= K; k += lanes) transform(k, lanes);
+  if (k < K) transform(k, K - k);
+}
+
+// Channels [c, c + count) of what pixel (i, j) of a tile's patch gets from the tile's gradients, summed up tap by tap.
+static __attribute__((noinline)) Vec direct_gradient(const Conv2d& conv, const float* image, const Tile& tile, int64_t m, const float* w,
+                                                     int64_t i, int64_t j, int64_t c, int64_t count) {
+  const Window& win = conv.window;
+  Vec total{};
+  for (int64_t r = max(0, i - m + 1); r <= min(i, 2); ++r) {
+    for (int64_t s = max(0, j - m + 1); s <= min(j, 2); ++s) {
+      const int64_t p = m * tile.row + i - r, q = m * tile.column + j - s;
+      if (p >= win.P || q >= win.Q) continue;
+      const float* const dy = image + (p * win.Q + q) * conv.K;
+      for (int64_t lane = 0; lane < count; ++lane) {
+        const float* const filter = w + ((r * 3 + s) * conv.C + c + lane) * conv.K;
+        float sum = total[lane];
+        for (int64_t k = 0; k < conv.K; ++k) sum += dy[k] * filter[k];
+        total[lane] = sum;
+      }
+    }
+  }
+  return total;
+}
+
+// Tiles [first, first + count) of an image, at most tile_rows, into its dx.
+template <int M>
+static void add_tiles(const Conv2d& conv, const Grid& grid, const float* dy, const float* w, const float* panels, const Tile& first,
+                      int64_t count, float* v, float* dx) {
+  constexpr int side = M + 2, points = side * side;
+  const Window& win = conv.window;
+  const int64_t C = conv.C, K = conv.K, v_step = gradient_step(conv), dy_image = win.P * win.Q * K, dx_image = win.H * win.W * C;
+  float* const m = v + points * v_step;
+  Tile tile = first;
+  for (int64_t i = 0; i < count; ++i, tile.advance(grid)) transform_gradients<M>(conv, dy + tile.n * dy_image, tile, v + i * K, v_step);
+  for (int64_t block = 0; block < blocks_of(C); ++block) {
+    const int64_t width = panel_width(C, block), first_c = block * tile_columns;
+    multiply_points<points>(v, v_step, K, panels + first_c * K, transposed_step(conv), width, count, m);
+    tile = first;
+    for (int64_t i = 0; i < count; ++i, tile.advance(grid)) {
+      const int64_t top = M * tile.row - win.top, left = M * tile.column - win.left;
+      for (int64_t c = 0; c < width && first_c + c < C; c += lanes) {
+        const int64_t used = min(lanes, C - first_c - c);
+        const float* const of_tile = m + i * width + c;
+        Vec patch[points], all{};
+        along_both_axes<BackToPatch, side, side>([&](int r, int s) { return load(of_tile + (r * side + s) * product_step); },
+                                                 [&](int r, int s, Vec value) { patch[r * side + s] = value; });
+#pragma GCC unroll 36
+        for (int pixel = 0; pixel < points; ++pixel) all += patch[pixel];
+        if (any(all - all != Vec{})) {
+          for (int64_t pixel = 0; pixel < points; ++pixel)
+            patch[pixel] = direct_gradient(conv, dy + tile.n * dy_image, tile, M, w, pixel / side, pixel % side, first_c + c, used);
+        }
+        for (int64_t r = max(0, -top); r < min(side, win.H - top); ++r) {
+          for (int64_t s = max(0, -left); s < min(side, win.W - left); ++s) {
+            float* const to = dx + tile.n * dx_image + ((top + r) * win.W + left + s) * C + first_c + c;
+            store_lanes(to, load_lanes(to, used) + patch[r * side + s], used);
+          }
+        }
+      }
+    }
+  }
+}
+
+template <int M>
+static void dgrad(const Conv2d& conv, const Grid& grid, const float* dy, const float* w, float* dx, void* memory,
+                  const Parallel& parallel) {
+  constexpr int points = (M + 2) * (M + 2);
+  const Window& win = conv.window;
+  const int64_t C = conv.C, K = conv.K, tiles = grid.tiles(), dx_image = win.H * win.W * C;
+  Carver carver(memory);
+  float* const panels = carver.take<float>(points * transposed_step(conv));
+  const int64_t worker_floats = points * (gradient_step(conv) + product_step);
+  float* const of_workers = carver.take<float>(parallel.workers * worker_floats);
+
+  const int64_t groups_of_c = ceil_div(C, lanes), groups_of_k = ceil_div(K, lanes);
+  parallel_for(parallel, groups_of_c * groups_of_k, [&](int64_t task, int) {
+    const int64_t k = task % groups_of_k * lanes;
+    transform_transposed<M>(conv, w, task / groups_of_k * lanes, k, min(k + lanes, K), panels);
+  });
+
+  const int64_t images_at_once = max(1, tile_rows / tiles),
+                tasks = min(conv.N, round_up(ceil_div(conv.N, images_at_once), parallel.workers));
+  parallel_for(parallel, tasks, [&](int64_t task, int worker) {
+    const int64_t begin = task * conv.N / tasks * tiles, end = (task + 1) * conv.N / tasks * tiles;
+    float* const to = dx + begin / tiles * dx_image;
+    __builtin_memset(to, 0, static_cast<size_t>((end - begin) / tiles * dx_image) * sizeof(float));
+    for (int64_t tile = begin; tile < end; tile += tile_rows)
+      add_tiles<M>(conv, grid, dy, w, panels, Tile(grid, tile), min(tile_rows, end - tile), of_workers + worker * worker_floats, dx);
+  });
+}
+
+// Channels [k, k + lanes) of db.
+FASTCNN_INLINE void sum_gradients(const Conv2d& conv, const float* dy, int64_t k, float* db) {
+  const int64_t count = min(lanes, conv.K - k), pixels = conv.window.P * conv.window.Q;
+  Vec total{};
+  for (int64_t n = 0; n < conv.N; ++n) {  // image by image, so that rounding grows with neither number alone
+    Vec of_image{};
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) of_image += load_lanes(dy + (n * pixels + pixel) * conv.K + k, count);
+    total += of_image;
+  }
+  store_lanes(db + k, total, count);
+}
+
+// sums[c][k] (+)= sum over `tiles` of v[tile][c] * g[tile][k], for all C and K.
+static void add_outer_products(const Conv2d& conv, int64_t tiles, const float* v, const float* g, bool add, float* sums) {
+  const int64_t C = conv.C, columns = round_up(conv.K, lanes), v_row = round_up(C, lanes);
+  const int64_t parts = ceil_div(C, tile_rows);
+  for (int64_t k = 0; k < columns; k += tile_columns) {
+    const int64_t width = min(tile_columns, columns - k);
+    const TileProduct product{tiles, 1, v_row, g + k, columns, 0, nullptr, width};
+    for (int64_t part = 0; part < parts; ++part) {
+      const int64_t first = part * C / parts, count = (part + 1) * C / parts - first;
+      const float* in[tile_rows];
+      float* out[tile_rows];
+      for (int64_t i = 0; i < count; ++i) {
+        in[i] = v + first + i;
+        out[i] = sums + (first + i) * columns + k;
+      }
+      add_tile_function(count, width / lanes)(product, in, out, add);
+    }
+  }
+}
+
+// Gives false, and no gradients, where a sum is not finite: then the direct sum says which.
+template <int M>
+static bool wgrad(const Conv2d& conv, const Grid& grid, const float* x, const float* dy, float* dw, float* db, void* memory,
+                  const Parallel& parallel) {
+  constexpr int side = M + 2, points = side * side;
+  const Window& win = conv.window;
+  const int64_t C = conv.C, K = conv.K, columns = round_up(K, lanes), tiles = conv.N * grid.tiles(), v_step = slab_step(C),
+                g_step = slab_step(K), sum_step = filter_step(conv);
+  Carver carver(memory);
+  float* const v = carver.take<float>(points * v_step);
+  float* const g = carver.take<float>(points * g_step);
+  float* const sums = carver.take<float>(points * sum_step);
+  float* const paddings = carver.take<float>(parallel.workers * points * C);
+  for (int64_t first = 0; first < tiles; first += slab_tiles) {
+    const int64_t count = min(slab_tiles, tiles - first);
+    constexpr int64_t a_task = 4;
+    parallel_for(parallel, ceil_div(count, a_task), [&](int64_t task, int worker) {
+      Tile tile(grid, first + task * a_task);
+      for (int64_t i = task * a_task; i < min(count, (task + 1) * a_task); ++i, tile.advance(grid)) {
+        transform_tile<M>(conv, x + tile.n * win.H * win.W * C, tile, paddings + worker * points * C, v + i * round_up(C, lanes), v_step);
+        transform_gradients<M>(conv, dy + tile.n * win.P * win.Q * K, tile, g + i * columns, g_step);
+      }
+    });
+    parallel_for(parallel, points, [&](int64_t point, int) {
+      add_outer_products(conv, count, v + point * v_step, g + point * g_step, first > 0, sums + point * sum_step);
+    });
+  }
+  bool finite = true;
+  const int64_t channels = max(1, 1024 / columns), tasks = ceil_div(C, channels);
+  parallel_for(parallel, tasks + (db == nullptr ? 0 : columns / lanes), [&](int64_t task, int) {
+    if (task >= tasks) return sum_gradients(conv, dy, (task - tasks) * lanes, db);
+    Vec all{};
+    for (int64_t c = task * channels; c < min((task + 1) * channels, C); ++c) {
+      for (int64_t k = 0; k < K; k += lanes) {
+        const float* const from = sums + c * columns + k;
+        along_both_axes<BackToFilter, side, 3>(
+            [&](int i, int j) { return load_lanes(from + (i * side + j) * sum_step, min(lanes, K - k)); },
+            [&](int r, int s, Vec value) {
+              all += value - value;
+              store_lanes(dw + ((r * 3 + s) * C + c) * K + k, value, min(lanes, K - k));
+            });
+      }
+    }
+    if (any(all != Vec{})) __atomic_store_n(&finite, false, __ATOMIC_RELAXED);
+  });
+  return finite;
+}
+
+}  // namespace winograd
+}  // namespace fastcnn::cpu::FASTCNN_ISA
