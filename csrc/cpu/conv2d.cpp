@@ -10,6 +10,7 @@
 // = R = S = 1.
 #include "ops/conv2d.h"
 
+#include "cpu/laid_out.h"
 #include "cpu/sliding.h"
 #include "cpu/winograd_gradients.h"
 
@@ -25,12 +26,13 @@ struct Portion {
   int64_t first_tile, end_tile, tiles_per_task, first_task;
 };
 
-// Runs all classes. panel_row_of(rows, columns) and tap_stride_of(columns) say where a class's weights begin, and the rows between two of
-// its filter rows. The tasks go through the images in their order, portion by portion, so that a worker, whose share is one stretch of the
-// tasks, finds in its cache what the last operation left there of the same images. A class too small for that is one portion.
-template <class PanelRow, class TapStride>
-void run(const SlidingProduct& sliding, Portion* portions, const PanelRow& panel_row_of, const TapStride& tap_stride_of,
-         const Parallel& parallel) {
+// Runs all classes. weights_of(worker) says where the weights are, panel_row_of(rows, columns) and tap_stride_of(columns) say where a
+// class's weights begin, and the rows between two of its filter rows. The tasks go through the images in their order, portion by portion,
+// so that a worker, whose share is one stretch of the tasks, finds in its cache what the last operation left there of the same images. A
+// class too small for that is one portion.
+template <class Weights, class PanelRow, class TapStride>
+void run(const SlidingProduct& sliding, Portion* portions, const Weights& weights_of, const PanelRow& panel_row_of,
+         const TapStride& tap_stride_of, const Parallel& parallel) {
   const int64_t blocks = blocks_of(sliding.out_channels);
   int64_t portion_count = 0, tasks = 0;
   for (int64_t worker = 0; worker < parallel.workers; ++worker) {
@@ -47,7 +49,7 @@ void run(const SlidingProduct& sliding, Portion* portions, const PanelRow& panel
       }
     }
   }
-  parallel_for(parallel, tasks, [&](int64_t task, int) {
+  parallel_for(parallel, tasks, [&](int64_t task, int worker) {
     int64_t low = 0, high = portion_count - 1;  // the last portion that begins at or before this task
     while (low < high) {
       const int64_t middle = (low + high + 1) / 2;
@@ -58,7 +60,9 @@ void run(const SlidingProduct& sliding, Portion* portions, const PanelRow& panel
     }
     const Portion& portion = portions[low];
     const int64_t chunk = (task - portion.first_task) / blocks, first_tile = portion.first_tile + chunk * portion.tiles_per_task;
-    run_tiles(sliding, portion.cls, (task - portion.first_task) % blocks, first_tile,
+    SlidingProduct of_worker = sliding;
+    of_worker.weights = weights_of(worker);
+    run_tiles(of_worker, portion.cls, (task - portion.first_task) % blocks, first_tile,
               min(first_tile + portion.tiles_per_task, portion.end_tile));
   });
 }
@@ -72,11 +76,19 @@ int64_t portions_bytes(const Window& win, int64_t height, int64_t width, int wor
 
 // One tap of the transposed weights, in the panel of one block of C: its rows [begin, begin + K) are w[tap][c][k] with c and k exchanged.
 void pack_transposed(const float* w, int64_t begin, int64_t rows, int64_t block, int64_t C, int64_t K, float* panels) {
-  const int64_t width = panel_width(C, block), first = block * tile_columns, columns = min(C - first, width);
-  float* panel = panels + first * rows + begin * width;
-  for (int64_t k = 0; k < K; ++k) {
-    for (int64_t i = 0; i < columns; ++i) panel[k * width + i] = w[(first + i) * K + k];
-    for (int64_t i = columns; i < width; ++i) panel[k * width + i] = 0;
+  const int64_t width = panel_width(C, block), first = block * tile_columns;
+  float* const panel = panels + first * rows + begin * width;
+  for (int64_t column = 0; column < width; column += lanes) {
+    for (int64_t k = 0; k < K; k += lanes) {
+      const int64_t count = min(lanes, K - k);
+      Vec square[lanes];
+      for (int64_t i = 0; i < lanes; ++i) {
+        const int64_t c = first + column + i;
+        square[i] = c < C ? load_lanes(w + c * K + k, count) : Vec{};
+      }
+      transpose(square);
+      for (int64_t i = 0; i < count; ++i) store(panel + (k + i) * width + column, square[i]);
+    }
   }
 }
 
@@ -101,7 +113,7 @@ int64_t conv2d_fprop_scratch(const Conv2d& conv, int workers) {
   const Window& win = conv.window;
   if (const winograd::Grid grid = winograd::grid(conv, win.P, win.Q); grid.m > 0) return winograd::scratch(conv, grid, workers);
   return axis_scratch(win.P) + axis_scratch(win.Q) + portions_bytes(win, win.P, win.Q, workers) +
-         panels_bytes(win.R * win.S * conv.C, conv.K);
+         laid_out_bytes(win.R * win.S * conv.C * round_up(conv.K, lanes), workers);
 }
 
 void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const float* b, float* y, void* scratch, const Parallel& parallel) {
@@ -117,27 +129,26 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const floa
   sliding.columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
   Portion* portions = carver.take<Portion>(max_portions(win, win.P, win.Q, parallel.workers));
 
+  const auto panel_row = [&](const AxisGroup& rows, const AxisGroup& columns) { return (rows.first * win.S + columns.first) * conv.C; };
+  const auto tap_stride = [&](const AxisGroup&) { return win.S * conv.C; };
   // Packing pays when a panel is read often enough; it must be done where the last vector would reach past the end of w.
   const bool few_tiles = conv.N * win.P * win.Q < 8 * tile_rows;
-  if (!few_tiles || conv.K % lanes != 0) {
-    const int64_t rows = win.R * win.S * conv.C, rows_per_task = ceil_div(8192, conv.K);
-    float* panels = carver.take<float>(rows * round_up(conv.K, lanes));
-    parallel_for(parallel, ceil_div(rows, rows_per_task), [&](int64_t task, int) {
-      pack_rows(w, task * rows_per_task, min((task + 1) * rows_per_task, rows), rows, conv.K, panels);
-    });
-    sliding.weights = panels;
-    sliding.panel_rows = rows;
-    sliding.weight_step = 0;
-  }
-  const auto panel_row = [&](const AxisGroup& rows, const AxisGroup& columns) { return (rows.first * win.S + columns.first) * conv.C; };
-  run(sliding, portions, panel_row, [&](const AxisGroup&) { return win.S * conv.C; }, parallel);
+  if (few_tiles && conv.K % lanes == 0) return run(sliding, portions, [&](int) { return w; }, panel_row, tap_stride, parallel);
+  const int64_t rows = win.R * win.S * conv.C, rows_per_part = ceil_div(8192, conv.K);
+  const auto some_rows = [&](int64_t part, float* to) {
+    pack_rows(w, part * rows_per_part, min((part + 1) * rows_per_part, rows), rows, conv.K, to);
+  };
+  const LaidOut panels(carver, rows * round_up(conv.K, lanes), ceil_div(rows, rows_per_part), parallel, some_rows);
+  sliding.panel_rows = rows;
+  sliding.weight_step = 0;
+  run(sliding, portions, [&](int worker) { return panels.of(worker); }, panel_row, tap_stride, parallel);
 }
 
 int64_t conv2d_dgrad_scratch(const Conv2d& conv, int workers) {
   const Window& win = conv.window;
   if (const winograd::Grid grid = winograd::grid(conv, win.P, win.Q); grid.m > 0) return winograd::dgrad_scratch(conv, grid, workers);
   return axis_scratch(win.H) + axis_scratch(win.W) + portions_bytes(win, win.H, win.W, workers) +
-         panels_bytes(win.R * win.S * conv.K, conv.C);
+         laid_out_bytes(win.R * win.S * conv.K * round_up(conv.C, lanes), workers);
 }
 
 void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel) {
@@ -161,22 +172,23 @@ void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx
     return taps;
   };
   const int64_t taps = win.R * win.S, rows = taps * conv.K;
-  float* panels = carver.take<float>(rows * round_up(conv.C, lanes));
   const int64_t blocks = blocks_of(conv.C);
-  parallel_for(parallel, taps * blocks, [&](int64_t task, int) {
-    const int64_t tap = task / blocks, block = task % blocks;
+  const auto one_tap = [&](int64_t part, float* to) {
+    const int64_t tap = part / blocks, block = part % blocks;
     const int64_t r = tap / win.S, s = tap % win.S, phase_h = r % win.stride_h, phase_w = s % win.stride_w;
     const int64_t taps_w = taps_of_phase(win.S, win.stride_w, phase_w);
     const int64_t i = taps_of_phase(win.R, win.stride_h, phase_h) - 1 - r / win.stride_h, j = taps_w - 1 - s / win.stride_w;
     const int64_t begin = (first_tap(phase_h, phase_w) + i * taps_w + j) * conv.K;
-    pack_transposed(w + tap * conv.C * conv.K, begin, rows, block, conv.C, conv.K, panels);
-  });
-  sliding.weights = panels;
+    pack_transposed(w + tap * conv.C * conv.K, begin, rows, block, conv.C, conv.K, to);
+  };
+  const LaidOut panels(carver, rows * round_up(conv.C, lanes), taps * blocks, parallel, one_tap);
   sliding.panel_rows = rows;
   const auto panel_row = [&](const AxisGroup& h, const AxisGroup& v) {
     return (first_tap(h.phase, v.phase) + h.first * taps_of_phase(win.S, win.stride_w, v.phase) + v.first) * conv.K;
   };
-  run(sliding, portions, panel_row, [&](const AxisGroup& v) { return taps_of_phase(win.S, win.stride_w, v.phase) * conv.K; }, parallel);
+  run(
+      sliding, portions, [&](int worker) { return panels.of(worker); }, panel_row,
+      [&](const AxisGroup& v) { return taps_of_phase(win.S, win.stride_w, v.phase) * conv.K; }, parallel);
 }
 
 }  // namespace fastcnn::cpu::FASTCNN_ISA

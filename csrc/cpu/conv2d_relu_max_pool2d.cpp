@@ -8,6 +8,7 @@
 // is not computed.
 #include "ops/conv2d_relu_max_pool2d.h"
 
+#include "cpu/laid_out.h"
 #include "cpu/pool.h"
 #include "cpu/sliding.h"
 #include "cpu/winograd.h"
@@ -203,7 +204,7 @@ void fprop_windows(const Conv2dReluMaxPool2d& op, const float* x, const float* p
 int64_t conv2d_relu_max_pool2d_fprop_scratch(const Conv2dReluMaxPool2d& op, int workers) {
   if (const winograd::Grid grid = tiles_of(op); grid.m > 0) return winograd::scratch(op.conv, grid, workers);
   const Window& win = op.conv.window;
-  return axis_scratch(win.P) + axis_scratch(win.Q) + panels_bytes(win.R * win.S * op.conv.C, op.conv.K) +
+  return axis_scratch(win.P) + axis_scratch(win.Q) + laid_out_bytes(win.R * win.S * op.conv.C * round_up(op.conv.K, lanes), workers) +
          workers * Carver::bytes_of<float>(scratch_rows(op) * win.Q * op.conv.K);
 }
 
@@ -219,12 +220,16 @@ void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x,
   const Axis rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
   const Axis columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
   const int64_t taps = win.R * win.S * conv.C, image_floats = win.H * win.W * conv.C;
-  float* const panels = carver.take<float>(taps * round_up(conv.K, lanes));
-  pack_rows(w, 0, taps, taps, conv.K, panels);
+  const int64_t rows_per_part = ceil_div(8192, conv.K);
+  const auto some_rows = [&](int64_t part, float* to) {
+    pack_rows(w, part * rows_per_part, min((part + 1) * rows_per_part, taps), taps, conv.K, to);
+  };
+  const LaidOut panels(carver, taps * round_up(conv.K, lanes), ceil_div(taps, rows_per_part), parallel, some_rows);
   if (goes_by_windows(op)) {
     const int64_t windows = conv.N * pool.P * pool.Q, work = 4 * taps * conv.K, a_task = round_up(ceil_div(task_work, work), tile_windows);
-    parallel_for(parallel, ceil_div(windows, a_task),
-                 [&](int64_t task, int) { fprop_windows(op, x, panels, b, task * a_task, min((task + 1) * a_task, windows), y, index); });
+    parallel_for(parallel, ceil_div(windows, a_task), [&](int64_t task, int worker) {
+      fprop_windows(op, x, panels.of(worker), b, task * a_task, min((task + 1) * a_task, windows), y, index);
+    });
     return;
   }
   const int64_t worker_floats = Carver::bytes_of<float>(scratch_rows(op) * win.Q * conv.K) / static_cast<int64_t>(sizeof(float));
@@ -237,8 +242,8 @@ void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x,
     const Range conv_columns = looked_at(0, pool.Q, pool.stride_w, pool.left, pool.S, pool.W);
     const int64_t row = win.Q * conv.K;
     float* const origin = worker_rows + worker * worker_floats - conv_rows.begin * row;  // where row 0 would be
-    convolve({1, win.W, conv.C, win.Q, conv.K, image_floats, 0, rows, columns, x + n * image_floats, origin, b, panels, taps, 0}, win,
-             conv.C, conv_rows, conv_columns);
+    convolve({1, win.W, conv.C, win.Q, conv.K, image_floats, 0, rows, columns, x + n * image_floats, origin, b, panels.of(worker), taps, 0},
+             win, conv.C, conv_rows, conv_columns);
     for (int64_t p = first; p < end; ++p) {
       const Span row_span = span(p, pool.stride_h, pool.top, pool.R, pool.H);
       for (int64_t q = 0; q < pool.Q; ++q) {

@@ -14,6 +14,7 @@
 // tutorial's network, AVX-512, one thread, 30 % of the winners cut).
 #include "ops/conv2d_relu_max_pool2d.h"
 
+#include "cpu/laid_out.h"
 #include "cpu/simd.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
@@ -89,7 +90,7 @@ void gather_patches(const List& list, const float* image, int64_t row, int64_t s
 
 // image[patch + r * row + v * lanes] += gradient * weights[r][v] for each of the list (by value: the stores could change it otherwise).
 template <int Rows, int Vectors>
-void scatter_patches(List list, float* image, int64_t row, int64_t weight_row, float* weights) {
+void scatter_patches(List list, float* image, int64_t row, int64_t weight_row, const float* weights) {
   Vec w[Rows][Vectors];
 #pragma GCC unroll 32
   for (int r = 0; r < Rows; ++r)
@@ -106,7 +107,7 @@ void scatter_patches(List list, float* image, int64_t row, int64_t weight_row, f
 }
 
 using Gather = void (*)(const List&, const float*, int64_t, int64_t, float*);
-using Scatter = void (*)(List, float*, int64_t, int64_t, float*);
+using Scatter = void (*)(List, float*, int64_t, int64_t, const float*);
 
 struct PatchFunctions {
   Gather gather;
@@ -286,19 +287,19 @@ void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x,
     store(bias_sums, bias_sum);
   });
 
-  // The partials in their order, and from K x (R, S, C) to (R, S, C) x K.
-  parallel_for(parallel, win.R * win.S, [&](int64_t task, int) {
-    const int64_t r = task / win.S, s = task % win.S;
-    constexpr int64_t together = 16;  // inputs at a time, so that a line of the partials is read once
-    for (int64_t first = 0; first < conv.C; first += together) {
-      const float* from = partials + r * sparse.row_vectors * lanes + s * conv.C;
-      for (int64_t k = 0; k < conv.K; ++k) {
-        for (int64_t c = first; c < min(first + together, conv.C); ++c) {
-          float total = from[k * patch + c];
-          for (int64_t slab = 1; slab < slabs.count; ++slab) total += from[slab * slab_floats + k * patch + c];
-          dw[(task * conv.C + c) * conv.K + k] = total;
-        }
+  // The partials in their order, and from K x (R, S, C) to (R, S, C) x K: a task is one vector of a patch's row.
+  parallel_for(parallel, win.R * sparse.row_vectors, [&](int64_t task, int) {
+    const int64_t inputs = win.S * conv.C, first = task % sparse.row_vectors * lanes;
+    float* const to = dw + (task / sparse.row_vectors * inputs + first) * conv.K;
+    for (int64_t k = 0; k < conv.K; k += lanes) {
+      Vec rows[lanes];
+      for (int64_t i = 0; i < lanes; ++i) {
+        const float* const from = partials + (k + i) * patch + task * lanes;
+        rows[i] = load(from);
+        for (int64_t slab = 1; slab < slabs.count; ++slab) rows[i] += load(from + slab * slab_floats);
       }
+      transpose(rows);
+      for (int64_t i = 0; i < min(lanes, inputs - first); ++i) store_lanes(to + i * conv.K + k, rows[i], min(lanes, conv.K - k));
     }
   });
   if (db == nullptr) return;
@@ -310,7 +311,7 @@ void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x,
 }
 
 int64_t conv2d_relu_max_pool2d_dgrad_scratch(const Conv2dReluMaxPool2d& op, int workers) {
-  return sparse_bytes(op) + Carver::bytes_of<float>(op.conv.K * patch_floats(op.conv)) +
+  return sparse_bytes(op) + laid_out_bytes(op.conv.K * patch_floats(op.conv), workers) +
          Carver::bytes_of<float>(workers * worker_floats(op));
 }
 
@@ -321,21 +322,25 @@ void conv2d_relu_max_pool2d_dgrad(const Conv2dReluMaxPool2d& op, const float* dy
   Carver carver(scratch);
   const Sparse sparse = prepare(op, carver);
   const int64_t patch = patch_floats(sparse);
-  float* const weights = carver.take<float>(conv.K * patch);
-  float* const workers = carver.take<float>(parallel.workers * worker_floats(op));
 
-  // From (R, S, C) x K to K x (R, S, C), each row of a patch filled up with zeros.
-  constexpr int64_t together = 16;
-  parallel_for(parallel, ceil_div(conv.K, together), [&](int64_t task, int) {
-    const int64_t first = task * together, end = min(first + together, conv.K), inputs = win.S * conv.C, row = sparse.row_vectors * lanes;
-    clear(weights + first * patch, (end - first) * patch);
-    for (int64_t r = 0; r < win.R; ++r)
-      for (int64_t i = 0; i < inputs; ++i)
-        for (int64_t k = first; k < end; ++k) weights[k * patch + r * row + i] = w[(r * inputs + i) * conv.K + k];
-  });
+  // From (R, S, C) x K to K x (R, S, C), each row of a patch filled up with zeros: a part is one vector of a row.
+  const auto transposed = [&](int64_t part, float* to) {
+    const int64_t inputs = win.S * conv.C, first = part % sparse.row_vectors * lanes;
+    const float* const from = w + (part / sparse.row_vectors * inputs + first) * conv.K;
+    for (int64_t k = 0; k < conv.K; k += lanes) {
+      const int64_t count = min(lanes, conv.K - k);
+      Vec rows[lanes];
+      for (int64_t i = 0; i < lanes; ++i) rows[i] = first + i < inputs ? load_lanes(from + i * conv.K + k, count) : Vec{};
+      transpose(rows);
+      for (int64_t i = 0; i < count; ++i) store(to + (k + i) * patch + part * lanes, rows[i]);
+    }
+  };
+  const LaidOut filters(carver, conv.K * patch, win.R * sparse.row_vectors, parallel, transposed);
+  float* const workers = carver.take<float>(parallel.workers * worker_floats(op));
 
   parallel_for(parallel, conv.N, [&](int64_t n, int worker) {
     float* const memory = workers + worker * worker_floats(op);
+    const float* const weights = filters.of(worker);
     LaneLists lists = lists_in(memory, sparse.pixels);
     float* const target = dx + n * win.H * win.W * conv.C;
     float* const image = sparse.image.copied ? memory + worker_floats(op) - round_up(sparse.image.floats, 16) : target;

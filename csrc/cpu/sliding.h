@@ -87,10 +87,6 @@ struct SlidingProduct {
   }
 }
 
-[[maybe_unused]] static int64_t panels_bytes(int64_t rows, int64_t channels) {
-  return Carver::bytes_of<float>(rows * round_up(channels, lanes));
-}
-
 // Copies rows [begin, end) of w, `channels` wide, into the panels; the lanes past the last channel become 0.
 [[maybe_unused]] static void pack_rows(const float* w, int64_t begin, int64_t end, int64_t rows, int64_t channels, float* panels) {
   for (int64_t block = 0; block < blocks_of(channels); ++block) {

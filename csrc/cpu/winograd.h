@@ -13,6 +13,7 @@
 // output that is not finite is summed up directly.
 #pragma once
 
+#include "cpu/laid_out.h"
 #include "cpu/sliding.h"
 #include "cpu/winograd_transforms.h"
 #include "ops/conv2d.h"
@@ -49,14 +50,9 @@ FASTCNN_INLINE int64_t filter_step(const Conv2d& conv) { return conv.C * round_u
 FASTCNN_INLINE int64_t patch_step(const Conv2d& conv) { return round_up(tile_rows * conv.C, 16) + 16; }
 constexpr int64_t product_step = tile_rows * tile_columns + 16;
 
-// The filters, transformed.
-FASTCNN_INLINE int64_t filters_bytes(const Conv2d& conv, const Grid& grid) {
-  return Carver::bytes_of<float>(grid.points() * filter_step(conv));
-}
-
 FASTCNN_INLINE int64_t scratch(const Conv2d& conv, const Grid& grid, int workers) {
   const int64_t floats = grid.points() * (patch_step(conv) + product_step + conv.C);
-  return filters_bytes(conv, grid) + Carver::bytes_of<float>(workers * floats);
+  return laid_out_bytes(grid.points() * filter_step(conv), workers) + Carver::bytes_of<float>(workers * floats);
 }
 
 // The filters of input channels [begin, end), to panels[point][block][c][width].
@@ -165,16 +161,16 @@ static void fprop(const Conv2d& conv, const Grid& grid, const float* x, const fl
   const Window& win = conv.window;
   const int64_t C = conv.C, K = conv.K, image_floats = win.H * win.W * C, v_step = patch_step(conv);
   Carver carver(memory);
-  float* const panels = carver.take<float>(points * filter_step(conv));
+  const auto some_channels = [&](int64_t part, float* to) {
+    transform_filters<M>(conv, w, part * tile_rows, min((part + 1) * tile_rows, C), to);
+  };
+  const LaidOut filters(carver, points * filter_step(conv), ceil_div(C, tile_rows), parallel, some_channels);
   float* const patches = carver.take<float>(parallel.workers * points * (v_step + product_step + C));
-
-  const int64_t channels = max(1, 4096 / K);  // a task's
-  parallel_for(parallel, ceil_div(C, channels),
-               [&](int64_t task, int) { transform_filters<M>(conv, w, task * channels, min((task + 1) * channels, C), panels); });
 
   const int64_t tiles = conv.N * grid.tiles(), groups = min(tiles, round_up(ceil_div(tiles, tile_rows), parallel.workers));
   parallel_for(parallel, groups, [&](int64_t group, int worker) {
     const int64_t first = group * tiles / groups, count = (group + 1) * tiles / groups - first;
+    const float* const panels = filters.of(worker);
     float* const v = patches + worker * points * (v_step + product_step + C);
     float* const m = v + points * v_step;
     float* const padded = m + points * product_step;

@@ -28,7 +28,7 @@ FASTCNN_INLINE int64_t gradient_step(const Conv2d& conv) { return round_up(tile_
 FASTCNN_INLINE int64_t slab_step(int64_t channels) { return slab_tiles * round_up(channels, lanes) + 16; }
 
 FASTCNN_INLINE int64_t dgrad_scratch(const Conv2d& conv, const Grid& grid, int workers) {
-  return Carver::bytes_of<float>(grid.points() * transposed_step(conv)) +
+  return laid_out_bytes(grid.points() * transposed_step(conv), workers) +
          Carver::bytes_of<float>(workers * grid.points() * (gradient_step(conv) + product_step));
 }
 
@@ -139,20 +139,20 @@ static void dgrad(const Conv2d& conv, const Grid& grid, const float* dy, const f
   const Window& win = conv.window;
   const int64_t C = conv.C, K = conv.K, tiles = grid.tiles(), dx_image = win.H * win.W * C;
   Carver carver(memory);
-  float* const panels = carver.take<float>(points * transposed_step(conv));
+  const int64_t groups_of_k = ceil_div(K, lanes);
+  const auto some_channels = [&](int64_t part, float* to) {
+    const int64_t k = part % groups_of_k * lanes;
+    transform_transposed<M>(conv, w, part / groups_of_k * lanes, k, min(k + lanes, K), to);
+  };
+  const LaidOut filters(carver, points * transposed_step(conv), ceil_div(C, lanes) * groups_of_k, parallel, some_channels);
   const int64_t worker_floats = points * (gradient_step(conv) + product_step);
   float* const of_workers = carver.take<float>(parallel.workers * worker_floats);
-
-  const int64_t groups_of_c = ceil_div(C, lanes), groups_of_k = ceil_div(K, lanes);
-  parallel_for(parallel, groups_of_c * groups_of_k, [&](int64_t task, int) {
-    const int64_t k = task % groups_of_k * lanes;
-    transform_transposed<M>(conv, w, task / groups_of_k * lanes, k, min(k + lanes, K), panels);
-  });
 
   const int64_t images_at_once = max(1, tile_rows / tiles),
                 tasks = min(conv.N, round_up(ceil_div(conv.N, images_at_once), parallel.workers));
   parallel_for(parallel, tasks, [&](int64_t task, int worker) {
     const int64_t begin = task * conv.N / tasks * tiles, end = (task + 1) * conv.N / tasks * tiles;
+    const float* const panels = filters.of(worker);
     float* const to = dx + begin / tiles * dx_image;
     __builtin_memset(to, 0, static_cast<size_t>((end - begin) / tiles * dx_image) * sizeof(float));
     for (int64_t tile = begin; tile < end; tile += tile_rows)
