@@ -56,7 +56,7 @@ def report(seconds: dict[str, list[float]], batch: int, threads: int, peak: floa
     """Prints the table and returns it for the record."""
     print(f"\nbatch {batch}, {threads} threads; measured peak {peak:.0f} GFLOP/s")
     print(f"{'':<28}{'us a call':>12}{'quartiles':>21}{'images/s':>12}{'GFLOP/s':>9}{'fastcnn is':>12}")
-    ours, table = seconds["fastcnn"], {}
+    ours, table = seconds["fastcnn inference"], {}
     for name, samples in sorted(seconds.items(), key=lambda item: Summary.of(item[1]).median):
         s, ratio = Summary.of(samples), compare(ours, samples)
         quartiles = f"{s.lower * 1e6:.1f}..{s.upper * 1e6:.1f}"

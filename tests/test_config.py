@@ -102,7 +102,7 @@ def test_every_name_of_the_package_is_there_and_no_other() -> None:
     for name in fastcnn.__all__:
         assert getattr(fastcnn, name) is not None
         assert name in dir(fastcnn)
-    with pytest.raises(AttributeError, match="module 'fastcnn' has no attribute 'layer'"):
+    with pytest.raises(AttributeError, match="module 'fastcnn' has no 'layer'; did you mean 'layers'"):
         fastcnn.layer  # noqa: B018
 
 

@@ -83,7 +83,7 @@ FLOORS = [
         "regularizers",
     },
     {"layers"},
-    {"arrays", "batches", "compiled", "stack", "summary", "training"},
+    {"arrays", "batches", "compiled", "inference", "stack", "summary", "training"},
     {"formats", "models", "utils"},
     {"backend", "info"},
     {"keras"},

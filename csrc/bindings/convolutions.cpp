@@ -29,7 +29,7 @@ void add_conv2d(py::module_& module) {
         const Conv2d conv = check_conv2d(x, w, b, stride, padding);
         const Place place = place_of(x, w, b);
         Result<float> y(place, output_of(conv));
-        run_call(place, [&](Call& call) { conv2d_fprop(call.context, conv, call.in(x), call.in(w), call.in(b), call.out(y)); });
+        run_call(place, [&](Call& call) { conv2d_fprop(call.context, conv, call.in(x), {call.in(w)}, call.in(b), call.out(y)); });
         return y.object;
       },
       py::arg("x"), py::arg("w"), py::arg("b"), py::arg("stride"), py::arg("padding"));
@@ -87,7 +87,7 @@ void add_conv2d_relu_max_pool2d(py::module_& module) {
         Result<float> y(place, output_of(op));
         Result<uint8_t> index(place, output_of(op));
         run_call(place, [&](Call& call) {
-          conv2d_relu_max_pool2d_fprop(call.context, op, call.in(x), call.in(w), call.in(b), call.out(y), call.out(index));
+          conv2d_relu_max_pool2d_fprop(call.context, op, call.in(x), {call.in(w)}, call.in(b), call.out(y), call.out(index));
         });
         return py::make_tuple(y.object, index.object);
       },
@@ -142,7 +142,7 @@ void add_dense(py::module_& module) {
         const Conv2d conv = check_dense("dense", x, w, b);
         const Place place = place_of(x, w, b);
         Result<float> y(place, {conv.N, conv.K});
-        run_call(place, [&](Call& call) { conv2d_fprop(call.context, conv, call.in(x), call.in(w), call.in(b), call.out(y)); });
+        run_call(place, [&](Call& call) { conv2d_fprop(call.context, conv, call.in(x), {call.in(w)}, call.in(b), call.out(y)); });
         return y.object;
       },
       py::arg("x"), py::arg("w"), py::arg("b"));

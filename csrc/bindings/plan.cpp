@@ -105,6 +105,25 @@ class PyPlan {
     return output;
   }
 
+  void prepare(int64_t n, const py::tuple& output_shape) {
+    run([&] { plan_.prepare(n); });
+    output_shape_ = shape_from(output_shape);
+  }
+
+  // The answers to all of x, (n, *output_shape), where x is an array as forward() takes them; else None.
+  py::object answer(const py::object& x) {
+    if (!py::isinstance<py::array>(x)) return py::none();
+    const auto data = py::reinterpret_borrow<py::array>(x);
+    const std::optional<DType> dtype = dtype_of(data);
+    const bool aligned = reinterpret_cast<uintptr_t>(data.data()) % static_cast<size_t>(data.itemsize()) == 0;
+    if (!dtype || !aligned || !has_samples_of_the_shape(data) || !dense_bytes(data)) return py::none();
+    const Batch batch{data.shape(0), {data.data(), *dtype, data.strides(0), nullptr}, {}};
+    Floats output = new_array<float>(with_batch(output_shape_, data.shape(0)));
+    float* const to = output.mutable_data();
+    run([&] { plan_.forward(batch, to); });
+    return output;
+  }
+
   void evaluate(const py::array& data, const py::array& targets, const Array<int64_t>& rows, const std::optional<Floats>& weights) {
     const Batch batch = batch_from(data, targets, rows, weights);
     run([&] { plan_.evaluate(batch); });
@@ -176,24 +195,46 @@ class PyPlan {
     return batch;
   }
 
+  // What the plan reads; none for another type, or another byte order.
+  static std::optional<DType> dtype_of(const py::array& data) {
+    const char kind = data.dtype().kind(), order = data.dtype().byteorder();
+    const auto size = data.itemsize();
+    if (order == '>' || order == '<') return {};
+    if (kind == 'u' && size == 1) return DType::uint8;
+    if (kind == 'f' && size == 4) return DType::float32;
+    if (kind == 'f' && size == 8) return DType::float64;
+    return {};
+  }
+
+  // The bytes of a sample, if each lies dense, in C order.
+  static std::optional<py::ssize_t> dense_bytes(const py::array& data) {
+    py::ssize_t bytes = data.itemsize();
+    for (py::ssize_t axis = data.ndim() - 1; axis > 0; --axis) {
+      if (data.size() > 0 && data.shape(axis) != 1 && data.strides(axis) != bytes) return {};
+      bytes *= data.shape(axis);
+    }
+    return bytes;
+  }
+
+  bool has_samples_of_the_shape(const py::array& data) const {
+    const Shape& sample = plan_.input_shape();
+    if (data.ndim() != sample.rank() + 1) return false;
+    for (int axis = 0; axis < sample.rank(); ++axis)
+      if (data.shape(axis + 1) != sample[axis]) return false;
+    return true;
+  }
+
   // Everything that the kernels will trust is checked here: the type, that samples are dense and of the right size, that rows are in range.
   Samples samples_from(const py::array& data, const Array<int64_t>& rows) const {
-    const char kind = data.dtype().kind();
-    const auto size = data.dtype().itemsize();
-    const DType dtype = kind == 'u' && size == 1 ? DType::uint8 : kind == 'f' && size == 4 ? DType::float32 : DType::float64;
-    const bool native = data.dtype().byteorder() != '>' && data.dtype().byteorder() != '<';
-    if (!native || (dtype == DType::float64 && !(kind == 'f' && size == 8))) reject("plan", "samples must be uint8, float32 or float64");
-    py::ssize_t stride = size;
-    for (py::ssize_t axis = data.ndim() - 1; axis > 0; --axis) {
-      if (data.size() > 0 && data.shape(axis) != 1 && data.strides(axis) != stride)
-        reject("plan", "samples must lie dense in memory, in C order");
-      stride *= data.shape(axis);
-    }
-    if (data.ndim() < 1 || stride != size * plan_.input_elements())
+    const std::optional<DType> dtype = dtype_of(data);
+    if (!dtype) reject("plan", "samples must be uint8, float32 or float64");
+    const std::optional<py::ssize_t> bytes = dense_bytes(data);
+    if (!bytes) reject("plan", "samples must lie dense in memory, in C order");
+    if (data.ndim() < 1 || *bytes != data.itemsize() * plan_.input_elements())
       reject("plan", "samples must have ", plan_.input_elements(), " elements each, but the array has shape ",
              shape_of("plan", data).str());
     check_rows(rows, data.shape(0));
-    return {data.data(), dtype, data.strides(0), rows.data()};
+    return {data.data(), *dtype, data.strides(0), rows.data()};
   }
 
   static void check_rows(const Array<int64_t>& rows, py::ssize_t samples) {
@@ -235,7 +276,8 @@ class PyPlan {
 
   Floats parameters_, gradients_;
   std::vector<Floats> slots_;
-  py::object held_;  // the data set, and the order of its rows, that the plan holds by their addresses
+  Shape output_shape_;  // of a sample's answer
+  py::object held_;     // the data set, and the order of its rows, that the plan holds by their addresses
   py::object held_order_;
   runtime::Plan plan_;
   std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
@@ -266,6 +308,9 @@ void add_plan(py::module_& module) {
       .def("hold_model", &PyPlan::hold_model)
       .def("release_model", &PyPlan::release_model)
       .def("forward", &PyPlan::forward, py::arg("data"), py::arg("rows"))
+      .def("prepare", &PyPlan::prepare, py::arg("n"), py::arg("output_shape"),
+           "Keeps the weights as they are now, laid out for answer() with up to n samples; nothing else may follow.")
+      .def("answer", &PyPlan::answer, py::arg("x"), "The outputs for all of x; None where x is no array that the plan reads as it is.")
       .def("evaluate", &PyPlan::evaluate, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("weights"))
       .def("train", &PyPlan::train, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("weights"), py::arg("seed"),
            py::arg("step"), py::arg("learning_rate"))

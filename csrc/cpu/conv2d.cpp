@@ -92,12 +92,18 @@ void pack_transposed(const float* w, int64_t begin, int64_t rows, int64_t block,
   }
 }
 
+// As they were prepared, or as they pay for this batch.
+winograd::Grid tiles_of(Conv2d conv, const Filters& filters) {
+  if (filters.prepared != nullptr) conv.N = filters.images;
+  return winograd::grid(conv, conv.window.P, conv.window.Q);
+}
+
 // Hands a tile's outputs out, as they are.
 template <int M>
-void fprop_by_tiles(const Conv2d& conv, const winograd::Grid& grid, const float* x, const float* w, const float* b, float* y, void* scratch,
-                    const Parallel& parallel) {
+void fprop_by_tiles(const Conv2d& conv, const winograd::Grid& grid, const float* x, const Filters& filters, const float* b, float* y,
+                    void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
-  winograd::fprop<M>(conv, grid, x, w, b, scratch, parallel,
+  winograd::fprop<M>(conv, grid, x, filters, b, scratch, parallel,
                      [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&outputs)[M* M]) {
 #pragma GCC unroll 16
                        for (int64_t o = 0; o < M * M; ++o) {
@@ -109,22 +115,38 @@ void fprop_by_tiles(const Conv2d& conv, const winograd::Grid& grid, const float*
 
 }  // namespace
 
-int64_t conv2d_fprop_scratch(const Conv2d& conv, int workers) {
+int64_t conv2d_prepared_bytes(const Conv2d& conv) {
+  const winograd::Grid grid = winograd::grid(conv, conv.window.P, conv.window.Q);
+  const int64_t floats =
+      grid.m > 0 ? grid.points() * winograd::filter_step(conv) : conv.window.R * conv.window.S * conv.C * round_up(conv.K, lanes);
+  return floats * static_cast<int64_t>(sizeof(float));
+}
+
+void conv2d_prepare(const Conv2d& conv, const float* w, void* to) {
+  auto* const panels = static_cast<float*>(to);
+  const int64_t rows = conv.window.R * conv.window.S * conv.C;
+  const winograd::Grid grid = winograd::grid(conv, conv.window.P, conv.window.Q);
+  if (grid.m > 0) return winograd::prepare(conv, grid, w, panels);
+  pack_rows(w, 0, rows, rows, conv.K, panels);
+}
+
+int64_t conv2d_fprop_scratch(const Conv2d& conv, const Filters& filters, int workers) {
   const Window& win = conv.window;
-  if (const winograd::Grid grid = winograd::grid(conv, win.P, win.Q); grid.m > 0) return winograd::scratch(conv, grid, workers);
+  if (const winograd::Grid grid = tiles_of(conv, filters); grid.m > 0) return winograd::scratch(conv, grid, workers);
   return axis_scratch(win.P) + axis_scratch(win.Q) + portions_bytes(win, win.P, win.Q, workers) +
          laid_out_bytes(win.R * win.S * conv.C * round_up(conv.K, lanes), workers);
 }
 
-void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const float* b, float* y, void* scratch, const Parallel& parallel) {
+void conv2d_fprop(const Conv2d& conv, const float* x, const Filters& filters, const float* b, float* y, void* scratch,
+                  const Parallel& parallel) {
   const Window& win = conv.window;
-  if (const winograd::Grid grid = winograd::grid(conv, win.P, win.Q); grid.m > 0) {
-    (grid.m == 4 ? fprop_by_tiles<4> : fprop_by_tiles<2>)(conv, grid, x, w, b, y, scratch, parallel);
+  if (const winograd::Grid grid = tiles_of(conv, filters); grid.m > 0) {
+    (grid.m == 4 ? fprop_by_tiles<4> : fprop_by_tiles<2>)(conv, grid, x, filters, b, y, scratch, parallel);
     return;
   }
   Carver carver(scratch);
-  SlidingProduct sliding{conv.N, win.W, conv.C, win.Q, conv.K, win.H * win.W * conv.C, win.P * win.Q * conv.K, {}, {}, x,
-                         y,      b,     w,      0,     conv.K};
+  SlidingProduct sliding{conv.N, win.W, conv.C,    win.Q, conv.K, win.H * win.W * conv.C, win.P * win.Q * conv.K, {}, {}, x,
+                         y,      b,     filters.w, 0,     conv.K};
   sliding.rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
   sliding.columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
   Portion* portions = carver.take<Portion>(max_portions(win, win.P, win.Q, parallel.workers));
@@ -132,13 +154,13 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const floa
   const auto panel_row = [&](const AxisGroup& rows, const AxisGroup& columns) { return (rows.first * win.S + columns.first) * conv.C; };
   const auto tap_stride = [&](const AxisGroup&) { return win.S * conv.C; };
   // Packing pays when a panel is read often enough; it must be done where the last vector would reach past the end of w.
-  const bool few_tiles = conv.N * win.P * win.Q < 8 * tile_rows;
-  if (few_tiles && conv.K % lanes == 0) return run(sliding, portions, [&](int) { return w; }, panel_row, tap_stride, parallel);
+  const bool few_tiles = filters.prepared == nullptr && conv.N * win.P * win.Q < 8 * tile_rows;
+  if (few_tiles && conv.K % lanes == 0) return run(sliding, portions, [&](int) { return filters.w; }, panel_row, tap_stride, parallel);
   const int64_t rows = win.R * win.S * conv.C, rows_per_part = ceil_div(8192, conv.K);
   const auto some_rows = [&](int64_t part, float* to) {
-    pack_rows(w, part * rows_per_part, min((part + 1) * rows_per_part, rows), rows, conv.K, to);
+    pack_rows(filters.w, part * rows_per_part, min((part + 1) * rows_per_part, rows), rows, conv.K, to);
   };
-  const LaidOut panels(carver, rows * round_up(conv.K, lanes), ceil_div(rows, rows_per_part), parallel, some_rows);
+  const LaidOut panels(filters.prepared, carver, rows * round_up(conv.K, lanes), ceil_div(rows, rows_per_part), parallel, some_rows);
   sliding.panel_rows = rows;
   sliding.weight_step = 0;
   run(sliding, portions, [&](int worker) { return panels.of(worker); }, panel_row, tap_stride, parallel);
@@ -181,7 +203,7 @@ void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx
     const int64_t begin = (first_tap(phase_h, phase_w) + i * taps_w + j) * conv.K;
     pack_transposed(w + tap * conv.C * conv.K, begin, rows, block, conv.C, conv.K, to);
   };
-  const LaidOut panels(carver, rows * round_up(conv.C, lanes), taps * blocks, parallel, one_tap);
+  const LaidOut panels(nullptr, carver, rows * round_up(conv.C, lanes), taps * blocks, parallel, one_tap);
   sliding.panel_rows = rows;
   const auto panel_row = [&](const AxisGroup& h, const AxisGroup& v) {
     return (first_tap(h.phase, v.phase) + h.first * taps_of_phase(win.S, win.stride_w, v.phase) + v.first) * conv.K;

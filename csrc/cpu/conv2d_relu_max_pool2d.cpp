@@ -72,11 +72,13 @@ FASTCNN_INLINE void challenge(Winner& winner, Vec v, int64_t place) {
   winner.place = wins ? IntVec{} + static_cast<int32_t>(place) : winner.place;
 }
 
-// What passes the ReLU, and its place.
+FASTCNN_INLINE uint8_t* place_in(uint8_t* index, int64_t offset) { return index == nullptr ? nullptr : index + offset; }
+
+// What passes the ReLU, and, unless index is null, its place.
 FASTCNN_INLINE void store_winner(const Winner& winner, int64_t count, float* y, uint8_t* index) {
   const IntVec passes = winner.best > Vec{};
   store_lanes(y, select(winner.best <= Vec{}, Vec{}, winner.best), count);
-  store_small(index, passes ? winner.place : IntVec{} + Conv2dReluMaxPool2d::cut, count);
+  if (index != nullptr) store_small(index, passes ? winner.place : IntVec{} + Conv2dReluMaxPool2d::cut, count);
 }
 
 // `from` points to the window's element (0, 0).
@@ -97,32 +99,35 @@ bool is_usual(const Window& pool) {
   return windows && pool.top == 0 && pool.left == 0 && 2 * pool.P <= pool.H && 2 * pool.Q <= pool.W;
 }
 
-// The tiles of whole windows by which the convolution goes; m is 0 for none.
-winograd::Grid tiles_of(const Conv2dReluMaxPool2d& op) {
-  return is_usual(op.pool) ? winograd::grid(op.conv, 2 * op.pool.P, 2 * op.pool.Q) : winograd::Grid{0, 0, 0};
+// The tiles of whole windows by which the convolution goes, as they were prepared, or as they pay for this batch; m is 0 for none.
+winograd::Grid tiles_of(const Conv2dReluMaxPool2d& op, const Filters& filters = {nullptr}) {
+  Conv2d conv = op.conv;
+  if (filters.prepared != nullptr) conv.N = filters.images;
+  return is_usual(op.pool) ? winograd::grid(conv, 2 * op.pool.P, 2 * op.pool.Q) : winograd::Grid{0, 0, 0};
 }
 
 // Pools a tile's outputs in registers.
 template <int M>
-void fprop_by_tiles(const Conv2dReluMaxPool2d& op, const winograd::Grid& grid, const float* x, const float* w, const float* b, float* y,
-                    uint8_t* index, void* scratch, const Parallel& parallel) {
+void fprop_by_tiles(const Conv2dReluMaxPool2d& op, const winograd::Grid& grid, const float* x, const Filters& filters, const float* b,
+                    float* y, uint8_t* index, void* scratch, const Parallel& parallel) {
   const Window& pool = op.pool;
   const int64_t K = op.conv.K;
-  winograd::fprop<M>(
-      op.conv, grid, x, w, b, scratch, parallel, [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&outputs)[M* M]) {
+  winograd::fprop<M>(op.conv, grid, x, filters, b, scratch, parallel,
+                     [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&outputs)[M* M]) {
 #pragma GCC unroll 4
-        for (int64_t i = 0; i < M * M / 4; ++i) {
-          const int64_t row = i / (M / 2), column = i % (M / 2), p = tile.row * (M / 2) + row, q = tile.column * (M / 2) + column;
-          if (p >= pool.P || q >= pool.Q) continue;
-          const Vec* const corner = outputs + 2 * (row * M + column);
-          Winner winner = winner_of_one(corner[0], 0);
-          challenge(winner, corner[1], 1);
-          challenge(winner, corner[M], 2);
-          challenge(winner, corner[M + 1], 3);
-          const int64_t output = ((tile.n * pool.P + p) * pool.Q + q) * K + k;
-          store_winner(winner, count, y + output, index + output);
-        }
-      });
+                       for (int64_t i = 0; i < M * M / 4; ++i) {
+                         const int64_t row = i / (M / 2), column = i % (M / 2), p = tile.row * (M / 2) + row,
+                                       q = tile.column * (M / 2) + column;
+                         if (p >= pool.P || q >= pool.Q) continue;
+                         const Vec* const corner = outputs + 2 * (row * M + column);
+                         Winner winner = winner_of_one(corner[0], 0);
+                         challenge(winner, corner[1], 1);
+                         challenge(winner, corner[M], 2);
+                         challenge(winner, corner[M + 1], 3);
+                         const int64_t output = ((tile.n * pool.P + p) * pool.Q + q) * K + k;
+                         store_winner(winner, count, y + output, place_in(index, output));
+                       }
+                     });
 }
 
 // Whether it goes by whole windows, whose four pixels are pooled in registers: where there are registers for enough of them, and where all
@@ -150,7 +155,7 @@ void pool_tile(const TileProduct& product, const float* const* in, int64_t step,
       Winner winner = winner_of_one(sums[4 * i][v] + bias, 0);
 #pragma GCC unroll 4
       for (int place = 1; place < 4; ++place) challenge(winner, sums[4 * i + place][v] + bias, place);
-      store_winner(winner, count, y + i * step + v * lanes, index + i * step + v * lanes);
+      store_winner(winner, count, y + i * step + v * lanes, place_in(index, i * step + v * lanes));
     }
   }
 }
@@ -193,7 +198,7 @@ void fprop_windows(const Conv2dReluMaxPool2d& op, const float* x, const float* p
         in[4 * i + 2] = corner + down;
         in[4 * i + 3] = corner + down + across;
       }
-      pool_tile_function(windows, width / lanes)(product, in, K, y + at * K + first_k, index + at * K + first_k);
+      pool_tile_function(windows, width / lanes)(product, in, K, y + at * K + first_k, place_in(index, at * K + first_k));
       at += windows;
     }
   }
@@ -201,19 +206,35 @@ void fprop_windows(const Conv2dReluMaxPool2d& op, const float* x, const float* p
 
 }  // namespace
 
-int64_t conv2d_relu_max_pool2d_fprop_scratch(const Conv2dReluMaxPool2d& op, int workers) {
-  if (const winograd::Grid grid = tiles_of(op); grid.m > 0) return winograd::scratch(op.conv, grid, workers);
+int64_t conv2d_relu_max_pool2d_prepared_bytes(const Conv2dReluMaxPool2d& op) {
+  const Conv2d& conv = op.conv;
+  const winograd::Grid grid = tiles_of(op);
+  const int64_t floats =
+      grid.m > 0 ? grid.points() * winograd::filter_step(conv) : conv.window.R * conv.window.S * conv.C * round_up(conv.K, lanes);
+  return floats * static_cast<int64_t>(sizeof(float));
+}
+
+void conv2d_relu_max_pool2d_prepare(const Conv2dReluMaxPool2d& op, const float* w, void* to) {
+  auto* const panels = static_cast<float*>(to);
+  const int64_t rows = op.conv.window.R * op.conv.window.S * op.conv.C;
+  const winograd::Grid grid = tiles_of(op);
+  if (grid.m > 0) return winograd::prepare(op.conv, grid, w, panels);
+  pack_rows(w, 0, rows, rows, op.conv.K, panels);
+}
+
+int64_t conv2d_relu_max_pool2d_fprop_scratch(const Conv2dReluMaxPool2d& op, const Filters& filters, int workers) {
+  if (const winograd::Grid grid = tiles_of(op, filters); grid.m > 0) return winograd::scratch(op.conv, grid, workers);
   const Window& win = op.conv.window;
   return axis_scratch(win.P) + axis_scratch(win.Q) + laid_out_bytes(win.R * win.S * op.conv.C * round_up(op.conv.K, lanes), workers) +
          workers * Carver::bytes_of<float>(scratch_rows(op) * win.Q * op.conv.K);
 }
 
-void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x, const float* w, const float* b, float* y, uint8_t* index,
-                                  void* scratch, const Parallel& parallel) {
+void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x, const Filters& filters, const float* b, float* y,
+                                  uint8_t* index, void* scratch, const Parallel& parallel) {
   const Conv2d& conv = op.conv;
   const Window &win = conv.window, &pool = op.pool;
-  if (const winograd::Grid grid = tiles_of(op); grid.m > 0) {
-    (grid.m == 4 ? fprop_by_tiles<4> : fprop_by_tiles<2>)(op, grid, x, w, b, y, index, scratch, parallel);
+  if (const winograd::Grid grid = tiles_of(op, filters); grid.m > 0) {
+    (grid.m == 4 ? fprop_by_tiles<4> : fprop_by_tiles<2>)(op, grid, x, filters, b, y, index, scratch, parallel);
     return;
   }
   Carver carver(scratch);
@@ -222,9 +243,9 @@ void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x,
   const int64_t taps = win.R * win.S * conv.C, image_floats = win.H * win.W * conv.C;
   const int64_t rows_per_part = ceil_div(8192, conv.K);
   const auto some_rows = [&](int64_t part, float* to) {
-    pack_rows(w, part * rows_per_part, min((part + 1) * rows_per_part, taps), taps, conv.K, to);
+    pack_rows(filters.w, part * rows_per_part, min((part + 1) * rows_per_part, taps), taps, conv.K, to);
   };
-  const LaidOut panels(carver, taps * round_up(conv.K, lanes), ceil_div(taps, rows_per_part), parallel, some_rows);
+  const LaidOut panels(filters.prepared, carver, taps * round_up(conv.K, lanes), ceil_div(taps, rows_per_part), parallel, some_rows);
   if (goes_by_windows(op)) {
     const int64_t windows = conv.N * pool.P * pool.Q, work = 4 * taps * conv.K, a_task = round_up(ceil_div(task_work, work), tile_windows);
     parallel_for(parallel, ceil_div(windows, a_task), [&](int64_t task, int worker) {
@@ -254,11 +275,12 @@ void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x,
         if (pool.R == 2 && pool.S == 2 && whole(row_span, 2) && whole(column_span, 2)) {  // the usual pooling, without loops
           constexpr Span both{0, 0, 2};
           for (; k + lanes <= conv.K; k += lanes)
-            pool_window(corner + k, row, conv.K, both, both, 2, lanes, y + output + k, index + output + k);
+            pool_window(corner + k, row, conv.K, both, both, 2, lanes, y + output + k, place_in(index, output + k));
         }
         for (; k + lanes <= conv.K; k += lanes)
-          pool_window(corner + k, row, conv.K, row_span, column_span, pool.S, lanes, y + output + k, index + output + k);
-        if (k < conv.K) pool_window(corner + k, row, conv.K, row_span, column_span, pool.S, conv.K - k, y + output + k, index + output + k);
+          pool_window(corner + k, row, conv.K, row_span, column_span, pool.S, lanes, y + output + k, place_in(index, output + k));
+        if (k < conv.K)
+          pool_window(corner + k, row, conv.K, row_span, column_span, pool.S, conv.K - k, y + output + k, place_in(index, output + k));
       }
     }
   });

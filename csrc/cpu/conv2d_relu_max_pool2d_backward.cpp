@@ -335,7 +335,7 @@ void conv2d_relu_max_pool2d_dgrad(const Conv2dReluMaxPool2d& op, const float* dy
       for (int64_t i = 0; i < count; ++i) store(to + (k + i) * patch + part * lanes, rows[i]);
     }
   };
-  const LaidOut filters(carver, conv.K * patch, win.R * sparse.row_vectors, parallel, transposed);
+  const LaidOut filters(nullptr, carver, conv.K * patch, win.R * sparse.row_vectors, parallel, transposed);
   float* const workers = carver.take<float>(parallel.workers * worker_floats(op));
 
   parallel_for(parallel, conv.N, [&](int64_t n, int worker) {

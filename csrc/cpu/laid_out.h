@@ -1,4 +1,4 @@
-// Weights in the order in which a kernel reads them, made when a kernel runs.
+// Weights in the order in which a kernel reads them, made when a kernel runs, unless somebody has made them before.
 //
 // Small ones each worker makes for itself when it gets its first task: a line that another core has written costs more than the work does,
 // and nobody waits for anybody. Large ones all workers make together, once.
@@ -14,11 +14,13 @@ FASTCNN_INLINE int64_t laid_out_bytes(int64_t floats, int64_t workers) {
   return Carver::bytes_of<int64_t>(workers * 8) + (floats <= most_of_ones_own ? workers : 1) * Carver::bytes_of<float>(floats);
 }
 
-// part(number, to) makes one of `parts` of the weights.
+// part(number, to) makes one of `parts` of the weights. prepared: all of them, made already; or null.
 template <class Part>
 class LaidOut {
  public:
-  LaidOut(Carver& carver, int64_t floats, int64_t parts, const Parallel& parallel, const Part& part) : parts_(parts), part_(part) {
+  LaidOut(const void* prepared, Carver& carver, int64_t floats, int64_t parts, const Parallel& parallel, const Part& part)
+      : prepared_(static_cast<const float*>(prepared)), parts_(parts), part_(part) {
+    if (prepared != nullptr) return;
     ready_ = carver.take<int64_t>(parallel.workers * line);
     step_ = floats <= most_of_ones_own ? Carver::bytes_of<float>(floats) / static_cast<int64_t>(sizeof(float)) : 0;
     memory_ = carver.take<float>(step_ > 0 ? parallel.workers * step_ : floats);
@@ -28,6 +30,7 @@ class LaidOut {
 
   // For a worker, within its tasks.
   const float* of(int worker) const {
+    if (prepared_ != nullptr) return prepared_;
     float* const memory = memory_ + worker * step_;
     if (!ready_[worker * line]) {
       for (int64_t number = 0; number < parts_; ++number) part_(number, memory);
@@ -38,10 +41,11 @@ class LaidOut {
 
  private:
   static constexpr int64_t line = 8;  // flags of two workers share no line
-  int64_t parts_, step_;
+  const float* prepared_;
+  int64_t parts_, step_ = 0;
   const Part& part_;
-  int64_t* ready_;
-  float* memory_;
+  int64_t* ready_ = nullptr;
+  float* memory_ = nullptr;
 };
 
 }  // namespace fastcnn::cpu::FASTCNN_ISA

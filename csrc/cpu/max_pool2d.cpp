@@ -30,7 +30,7 @@ void max_pool2d_forward(const Pool2d& pool, const float* x, float* y, uint16_t* 
           }
         }
         store_lanes(y + output + c, best, count);
-        store_small(index + output + c, winner, count);
+        if (index != nullptr) store_small(index + output + c, winner, count);
       }
     }
   });

@@ -152,19 +152,24 @@ static void multiply_points(const float* v, int64_t v_step, int64_t length, cons
   }
 }
 
+// All filters.
+[[maybe_unused]] static void prepare(const Conv2d& conv, const Grid& grid, const float* w, float* panels) {
+  (grid.m == 4 ? transform_filters<4> : transform_filters<2>)(conv, w, 0, conv.C, panels);
+}
+
 // finish(tile, k, count, y) gets channels [k, k + count) of a tile's M x M outputs, row by row; those beyond the image are anything. w is
 // as ever, b may be null.
 template <int M, class Finish>
-static void fprop(const Conv2d& conv, const Grid& grid, const float* x, const float* w, const float* b, void* memory,
+static void fprop(const Conv2d& conv, const Grid& grid, const float* x, const Filters& given, const float* b, void* memory,
                   const Parallel& parallel, const Finish& finish) {
   constexpr int side = M + 2, points = side * side;
   const Window& win = conv.window;
   const int64_t C = conv.C, K = conv.K, image_floats = win.H * win.W * C, v_step = patch_step(conv);
   Carver carver(memory);
   const auto some_channels = [&](int64_t part, float* to) {
-    transform_filters<M>(conv, w, part * tile_rows, min((part + 1) * tile_rows, C), to);
+    transform_filters<M>(conv, given.w, part * tile_rows, min((part + 1) * tile_rows, C), to);
   };
-  const LaidOut filters(carver, points * filter_step(conv), ceil_div(C, tile_rows), parallel, some_channels);
+  const LaidOut filters(given.prepared, carver, points * filter_step(conv), ceil_div(C, tile_rows), parallel, some_channels);
   float* const patches = carver.take<float>(parallel.workers * points * (v_step + product_step + C));
 
   const int64_t tiles = conv.N * grid.tiles(), groups = min(tiles, round_up(ceil_div(tiles, tile_rows), parallel.workers));
@@ -193,8 +198,8 @@ static void fprop(const Conv2d& conv, const Grid& grid, const float* x, const fl
           for (int o = 0; o < M * M; ++o) all += y[o];
           if (any(all - all != Vec{})) {
             for (int64_t o = 0; o < M * M; ++o)
-              y[o] =
-                  direct_output(conv, x + tile.n * image_floats, w, bias, M * tile.row + o / M, M * tile.column + o % M, first_k + k, left);
+              y[o] = direct_output(conv, x + tile.n * image_floats, given.w, bias, M * tile.row + o / M, M * tile.column + o % M,
+                                   first_k + k, left);
           }
           finish(tile, first_k + k, left, y);
         }

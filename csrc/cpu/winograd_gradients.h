@@ -144,7 +144,7 @@ static void dgrad(const Conv2d& conv, const Grid& grid, const float* dy, const f
     const int64_t k = part % groups_of_k * lanes;
     transform_transposed<M>(conv, w, part / groups_of_k * lanes, k, min(k + lanes, K), to);
   };
-  const LaidOut filters(carver, points * transposed_step(conv), ceil_div(C, lanes) * groups_of_k, parallel, some_channels);
+  const LaidOut filters(nullptr, carver, points * transposed_step(conv), ceil_div(C, lanes) * groups_of_k, parallel, some_channels);
   const int64_t worker_floats = points * (gradient_step(conv) + product_step);
   float* const of_workers = carver.take<float>(parallel.workers * worker_floats);
 

@@ -161,15 +161,18 @@ struct AddSlabs {
 
 }  // namespace
 
-int64_t conv2d_fprop_scratch(const Conv2d&, int) { return 0; }
+int64_t conv2d_prepared_bytes(const Conv2d&) { return 0; }
+void conv2d_prepare(const Conv2d&, const float*, void*) {}
+
+int64_t conv2d_fprop_scratch(const Conv2d&, const Filters&, int) { return 0; }
 int64_t conv2d_dgrad_scratch(const Conv2d&, int) { return 0; }
 int64_t conv2d_wgrad_scratch(const Conv2d& conv, int) {
   return slabs_of(conv).count * (filter_elements(conv) + conv.K) * static_cast<int64_t>(sizeof(float));
 }
 
-void conv2d_fprop(const Conv2d& conv, const float* x, const float* w, const float* b, float* y, void*, const Parallel& parallel) {
+void conv2d_fprop(const Conv2d& conv, const float* x, const Filters& filters, const float* b, float* y, void*, const Parallel& parallel) {
   const Window& win = conv.window;
-  launch_product(parallel, Patches{sizes_of(conv), x}, Matrix{w, static_cast<int>(conv.K)}, conv.N * win.P * win.Q, conv.K,
+  launch_product(parallel, Patches{sizes_of(conv), x}, Matrix{filters.w, static_cast<int>(conv.K)}, conv.N * win.P * win.Q, conv.K,
                  win.R * win.S * conv.C, b, y);
 }
 

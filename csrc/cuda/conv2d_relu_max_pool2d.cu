@@ -21,7 +21,7 @@ struct ReluMaxPool {
     int winner;
     const float best = largest_in_window(pool, x, i, winner);
     y[i] = best <= 0 ? 0 : best;
-    index[i] = static_cast<uint8_t>(best > 0 ? winner : Conv2dReluMaxPool2d::cut);
+    if (index != nullptr) index[i] = static_cast<uint8_t>(best > 0 ? winner : Conv2dReluMaxPool2d::cut);
   }
 };
 
@@ -32,8 +32,11 @@ void unpool(const Conv2dReluMaxPool2d& op, const float* dy, const uint8_t* index
 
 }  // namespace
 
-int64_t conv2d_relu_max_pool2d_fprop_scratch(const Conv2dReluMaxPool2d& op, int workers) {
-  return unpooled_bytes(op) + conv2d_fprop_scratch(op.conv, workers);
+int64_t conv2d_relu_max_pool2d_prepared_bytes(const Conv2dReluMaxPool2d&) { return 0; }
+void conv2d_relu_max_pool2d_prepare(const Conv2dReluMaxPool2d&, const float*, void*) {}
+
+int64_t conv2d_relu_max_pool2d_fprop_scratch(const Conv2dReluMaxPool2d& op, const Filters& filters, int workers) {
+  return unpooled_bytes(op) + conv2d_fprop_scratch(op.conv, filters, workers);
 }
 int64_t conv2d_relu_max_pool2d_dgrad_scratch(const Conv2dReluMaxPool2d& op, int workers) {
   return unpooled_bytes(op) + conv2d_dgrad_scratch(op.conv, workers);
@@ -42,10 +45,10 @@ int64_t conv2d_relu_max_pool2d_wgrad_scratch(const Conv2dReluMaxPool2d& op, int 
   return unpooled_bytes(op) + conv2d_wgrad_scratch(op.conv, workers);
 }
 
-void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x, const float* w, const float* b, float* y, uint8_t* index,
-                                  void* scratch, const Parallel& parallel) {
+void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x, const Filters& filters, const float* b, float* y,
+                                  uint8_t* index, void* scratch, const Parallel& parallel) {
   float* const unpooled = static_cast<float*>(scratch);
-  conv2d_fprop(op.conv, x, w, b, unpooled, static_cast<char*>(scratch) + unpooled_bytes(op), parallel);
+  conv2d_fprop(op.conv, x, filters, b, unpooled, static_cast<char*>(scratch) + unpooled_bytes(op), parallel);
   const Pool2d pool{op.conv.N, op.conv.K, op.pool};
   launch_elements(parallel, pool.N * op.pool.P * op.pool.Q * pool.C, ReluMaxPool{pool, unpooled, y, index});
 }

@@ -16,7 +16,7 @@ struct Forward {
   __device__ void operator()(int64_t i) const {
     int winner;
     y[i] = largest_in_window(pool, x, i, winner);
-    index[i] = static_cast<uint16_t>(winner);
+    if (index != nullptr) index[i] = static_cast<uint16_t>(winner);
   }
 };
 

@@ -26,10 +26,16 @@ Conv2d conv2d(const Shape& x, const Shape& w, const Shape* b, std::array<int64_t
   return {x[0], x[3], w[3], resolve_window("conv2d", "filter", x[1], x[2], {w[0], w[1]}, stride, padding), winograd_allowed()};
 }
 
-void conv2d_fprop(Context& context, const Conv2d& conv, const float* x, const float* w, const float* b, float* y) {
+int64_t conv2d_prepared_bytes(const Context& context, const Conv2d& conv) { return FASTCNN_DISPATCH(context, conv2d_prepared_bytes)(conv); }
+
+void conv2d_prepare(const Context& context, const Conv2d& conv, const float* w, void* to) {
+  FASTCNN_DISPATCH(context, conv2d_prepare)(conv, w, to);
+}
+
+void conv2d_fprop(Context& context, const Conv2d& conv, const float* x, const Filters& filters, const float* b, float* y) {
   const Parallel parallel = context.parallel();
-  void* scratch = context.scratch(FASTCNN_DISPATCH(context, conv2d_fprop_scratch)(conv, parallel.workers));
-  FASTCNN_DISPATCH(context, conv2d_fprop)(conv, x, w, b, y, scratch, parallel);
+  void* scratch = context.scratch(FASTCNN_DISPATCH(context, conv2d_fprop_scratch)(conv, filters, parallel.workers));
+  FASTCNN_DISPATCH(context, conv2d_fprop)(conv, x, filters, b, y, scratch, parallel);
 }
 
 void conv2d_dgrad(Context& context, const Conv2d& conv, const float* dy, const float* w, float* dx) {
@@ -58,7 +64,7 @@ class Conv2dStage : public ConvolutionStage {
   }
 
   void forward(Context& context, const StageArguments& stage) const override {
-    conv2d_fprop(context, batch_of(stage.n), stage.x, w(stage), b(stage), stage.y);
+    conv2d_fprop(context, batch_of(stage), stage.x, filters(stage), b(stage), stage.y);
   }
 
   void backward(Context& context, const StageArguments& stage) const override { convolution_backward(context, stage, stage.dy); }

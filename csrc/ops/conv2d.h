@@ -29,6 +29,14 @@ struct Conv2d {
   bool winograd;  // whether it may go by Winograd's algorithm
 };
 
+// The weights of a forward pass: w, and, where somebody has prepared it for batches of up to so many images, what conv2d_prepare made of
+// it.
+struct Filters {
+  const float* w;
+  const void* prepared = nullptr;
+  int64_t images = 0;
+};
+
 // Whether the convolutions from now on may. True at first.
 bool winograd_allowed();
 void allow_winograd(bool allowed);
@@ -36,8 +44,12 @@ void allow_winograd(bool allowed);
 // Checks the shapes and gives the convolution's sizes. b may be null.
 Conv2d conv2d(const Shape& x, const Shape& w, const Shape* b, std::array<int64_t, 2> stride, const Padding& padding);
 
+// Lays w out as fprop reads it, once for many batches of up to conv.N images. Bytes are 0 where it reads w as it is.
+int64_t conv2d_prepared_bytes(const Context& context, const Conv2d& conv);
+void conv2d_prepare(const Context& context, const Conv2d& conv, const float* w, void* to);
+
 // b may be null.
-void conv2d_fprop(Context& context, const Conv2d& conv, const float* x, const float* w, const float* b, float* y);
+void conv2d_fprop(Context& context, const Conv2d& conv, const float* x, const Filters& filters, const float* b, float* y);
 void conv2d_dgrad(Context& context, const Conv2d& conv, const float* dy, const float* w, float* dx);
 // db may be null.
 void conv2d_wgrad(Context& context, const Conv2d& conv, const float* x, const float* dy, float* dw, float* db);
@@ -45,11 +57,14 @@ void conv2d_wgrad(Context& context, const Conv2d& conv, const float* x, const fl
 }  // namespace fastcnn
 
 // The kernels. Each is given scratch memory of the size its *_scratch names, in bytes.
-FASTCNN_KERNEL(int64_t, conv2d_fprop_scratch, (const Conv2d& conv, int workers))
+FASTCNN_KERNEL(int64_t, conv2d_prepared_bytes, (const Conv2d& conv))
+FASTCNN_KERNEL(void, conv2d_prepare, (const Conv2d& conv, const float* w, void* to))
+FASTCNN_KERNEL(int64_t, conv2d_fprop_scratch, (const Conv2d& conv, const Filters& filters, int workers))
 FASTCNN_KERNEL(int64_t, conv2d_dgrad_scratch, (const Conv2d& conv, int workers))
 FASTCNN_KERNEL(int64_t, conv2d_wgrad_scratch, (const Conv2d& conv, int workers))
 FASTCNN_KERNEL(void, conv2d_fprop,
-               (const Conv2d& conv, const float* x, const float* w, const float* b, float* y, void* scratch, const Parallel& parallel))
+               (const Conv2d& conv, const float* x, const Filters& filters, const float* b, float* y, void* scratch,
+                const Parallel& parallel))
 FASTCNN_KERNEL(void, conv2d_dgrad,
                (const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel))
 FASTCNN_KERNEL(void, conv2d_wgrad,

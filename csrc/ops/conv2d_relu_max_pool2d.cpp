@@ -39,11 +39,19 @@ void check_index(const Conv2dReluMaxPool2d& op, const uint8_t* index) {
   }
 }
 
-void conv2d_relu_max_pool2d_fprop(Context& context, const Conv2dReluMaxPool2d& op, const float* x, const float* w, const float* b, float* y,
-                                  uint8_t* index) {
+int64_t conv2d_relu_max_pool2d_prepared_bytes(const Context& context, const Conv2dReluMaxPool2d& op) {
+  return FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_prepared_bytes)(op);
+}
+
+void conv2d_relu_max_pool2d_prepare(const Context& context, const Conv2dReluMaxPool2d& op, const float* w, void* to) {
+  FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_prepare)(op, w, to);
+}
+
+void conv2d_relu_max_pool2d_fprop(Context& context, const Conv2dReluMaxPool2d& op, const float* x, const Filters& filters, const float* b,
+                                  float* y, uint8_t* index) {
   const Parallel parallel = context.parallel();
-  void* scratch = context.scratch(FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_fprop_scratch)(op, parallel.workers));
-  FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_fprop)(op, x, w, b, y, index, scratch, parallel);
+  void* scratch = context.scratch(FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_fprop_scratch)(op, filters, parallel.workers));
+  FASTCNN_DISPATCH(context, conv2d_relu_max_pool2d_fprop)(op, x, filters, b, y, index, scratch, parallel);
 }
 
 void conv2d_relu_max_pool2d_dgrad(Context& context, const Conv2dReluMaxPool2d& op, const float* dy, const uint8_t* index, const float* w,
@@ -81,24 +89,33 @@ class Conv2dReluMaxPool2dStage : public Operation {
     return {op_.pool.P, op_.pool.Q, conv.K};
   }
 
+  AlignedBlock prepare(const Context& context, const StageArguments& stage) override {
+    prepared_winograd_ = winograd_allowed();
+    const Conv2dReluMaxPool2d op = batch_of(stage);
+    AlignedBlock block(static_cast<size_t>(conv2d_relu_max_pool2d_prepared_bytes(context, op)), context.device);
+    if (block.bytes() > 0) conv2d_relu_max_pool2d_prepare(context, op, stage.parameters[0], block.data());
+    return block;
+  }
+
   int64_t saved_bytes(int64_t n) const override { return n * op_.pool.P * op_.pool.Q * op_.conv.K; }
 
   void forward(Context& context, const StageArguments& stage) const override {
     const float* b = stage.parameters.size() > 1 ? stage.parameters[1] : nullptr;
-    conv2d_relu_max_pool2d_fprop(context, batch_of(stage.n), stage.x, stage.parameters[0], b, stage.y, static_cast<uint8_t*>(stage.saved));
+    const Filters filters{stage.parameters[0], stage.prepared, stage.prepared_for};
+    conv2d_relu_max_pool2d_fprop(context, batch_of(stage), stage.x, filters, b, stage.y, static_cast<uint8_t*>(stage.saved));
   }
 
   void backward(Context& context, const StageArguments& stage) const override {
     const auto* index = static_cast<const uint8_t*>(stage.saved);
-    if (stage.dw() != nullptr) conv2d_relu_max_pool2d_wgrad(context, batch_of(stage.n), stage.x, stage.dy, index, stage.dw(), stage.db());
-    if (stage.dx != nullptr) conv2d_relu_max_pool2d_dgrad(context, batch_of(stage.n), stage.dy, index, stage.parameters[0], stage.dx);
+    if (stage.dw() != nullptr) conv2d_relu_max_pool2d_wgrad(context, batch_of(stage), stage.x, stage.dy, index, stage.dw(), stage.db());
+    if (stage.dx != nullptr) conv2d_relu_max_pool2d_dgrad(context, batch_of(stage), stage.dy, index, stage.parameters[0], stage.dx);
   }
 
  private:
-  Conv2dReluMaxPool2d batch_of(int64_t n) const {
+  Conv2dReluMaxPool2d batch_of(const StageArguments& stage) const {
     Conv2dReluMaxPool2d op = op_;
-    op.conv.N = n;
-    op.conv.winograd = winograd_allowed();
+    op.conv.N = stage.n;
+    op.conv.winograd = stage.prepared_for > 0 ? prepared_winograd_ : winograd_allowed();
     return op;
   }
 
@@ -106,6 +123,7 @@ class Conv2dReluMaxPool2dStage : public Operation {
   std::array<int64_t, 2> stride_, pool_window_, pool_stride_;
   Padding padding_, pool_padding_;
   Conv2dReluMaxPool2d op_{};
+  bool prepared_winograd_ = false;  // whether it was allowed when the weights were prepared
 };
 
 const registry::Operations<Conv2dReluMaxPool2dStage> registered("conv2d_relu_max_pool2d");

@@ -39,9 +39,13 @@ Conv2dReluMaxPool2d conv2d_relu_max_pool2d(const Conv2d& conv, std::array<int64_
 // padding.
 void check_index(const Conv2dReluMaxPool2d& op, const uint8_t* index);
 
-// y, index: (N, pool.P, pool.Q, K). b may be null.
-void conv2d_relu_max_pool2d_fprop(Context& context, const Conv2dReluMaxPool2d& op, const float* x, const float* w, const float* b, float* y,
-                                  uint8_t* index);
+// As conv2d's.
+int64_t conv2d_relu_max_pool2d_prepared_bytes(const Context& context, const Conv2dReluMaxPool2d& op);
+void conv2d_relu_max_pool2d_prepare(const Context& context, const Conv2dReluMaxPool2d& op, const float* w, void* to);
+
+// y, index: (N, pool.P, pool.Q, K). b may be null, and index where nobody will go back.
+void conv2d_relu_max_pool2d_fprop(Context& context, const Conv2dReluMaxPool2d& op, const float* x, const Filters& filters, const float* b,
+                                  float* y, uint8_t* index);
 void conv2d_relu_max_pool2d_dgrad(Context& context, const Conv2dReluMaxPool2d& op, const float* dy, const uint8_t* index, const float* w,
                                   float* dx);
 // db may be null.
@@ -50,12 +54,14 @@ void conv2d_relu_max_pool2d_wgrad(Context& context, const Conv2dReluMaxPool2d& o
 
 }  // namespace fastcnn
 
-FASTCNN_KERNEL(int64_t, conv2d_relu_max_pool2d_fprop_scratch, (const Conv2dReluMaxPool2d& op, int workers))
+FASTCNN_KERNEL(int64_t, conv2d_relu_max_pool2d_prepared_bytes, (const Conv2dReluMaxPool2d& op))
+FASTCNN_KERNEL(void, conv2d_relu_max_pool2d_prepare, (const Conv2dReluMaxPool2d& op, const float* w, void* to))
+FASTCNN_KERNEL(int64_t, conv2d_relu_max_pool2d_fprop_scratch, (const Conv2dReluMaxPool2d& op, const Filters& filters, int workers))
 FASTCNN_KERNEL(int64_t, conv2d_relu_max_pool2d_dgrad_scratch, (const Conv2dReluMaxPool2d& op, int workers))
 FASTCNN_KERNEL(int64_t, conv2d_relu_max_pool2d_wgrad_scratch, (const Conv2dReluMaxPool2d& op, int workers))
 FASTCNN_KERNEL(void, conv2d_relu_max_pool2d_fprop,
-               (const Conv2dReluMaxPool2d& op, const float* x, const float* w, const float* b, float* y, uint8_t* index, void* scratch,
-                const Parallel& parallel))
+               (const Conv2dReluMaxPool2d& op, const float* x, const Filters& filters, const float* b, float* y, uint8_t* index,
+                void* scratch, const Parallel& parallel))
 FASTCNN_KERNEL(void, conv2d_relu_max_pool2d_dgrad,
                (const Conv2dReluMaxPool2d& op, const float* dy, const uint8_t* index, const float* w, float* dx, void* scratch,
                 const Parallel& parallel))

@@ -1,30 +1,42 @@
 // What the stages share that are one convolution, dense layers among them: the parameters w and, if there is one, b.
 #pragma once
 
+#include "core/context.h"
 #include "ops/conv2d.h"
 #include "ops/operation.h"
 
 namespace fastcnn {
 
 class ConvolutionStage : public Operation {
+ public:
+  AlignedBlock prepare(const Context& context, const StageArguments& stage) override {
+    prepared_winograd_ = winograd_allowed();
+    const Conv2d conv = batch_of(stage);
+    AlignedBlock block(static_cast<size_t>(conv2d_prepared_bytes(context, conv)), context.device);
+    if (block.bytes() > 0) conv2d_prepare(context, conv, w(stage), block.data());
+    return block;
+  }
+
  protected:
-  Conv2d batch_of(int64_t n) const {
+  Conv2d batch_of(const StageArguments& stage) const {
     Conv2d conv = conv_;
-    conv.winograd = winograd_allowed();
-    conv.N = n;
+    conv.winograd = stage.prepared_for > 0 ? prepared_winograd_ : winograd_allowed();
+    conv.N = stage.n;
     return conv;
   }
 
   static const float* w(const StageArguments& stage) { return stage.parameters[0]; }
+  static Filters filters(const StageArguments& stage) { return {w(stage), stage.prepared, stage.prepared_for}; }
   static const float* b(const StageArguments& stage) { return stage.parameters.size() > 1 ? stage.parameters[1] : nullptr; }
 
   // The gradients of what is wanted, from that by the convolution's result.
   void convolution_backward(Context& context, const StageArguments& stage, const float* dy) const {
-    if (stage.dw() != nullptr) conv2d_wgrad(context, batch_of(stage.n), stage.x, dy, stage.dw(), stage.db());
-    if (stage.dx != nullptr) conv2d_dgrad(context, batch_of(stage.n), dy, w(stage), stage.dx);
+    if (stage.dw() != nullptr) conv2d_wgrad(context, batch_of(stage), stage.x, dy, stage.dw(), stage.db());
+    if (stage.dx != nullptr) conv2d_dgrad(context, batch_of(stage), dy, w(stage), stage.dx);
   }
 
   Conv2d conv_{};
+  bool prepared_winograd_ = false;  // whether it was allowed when the weights were prepared
 };
 
 }  // namespace fastcnn

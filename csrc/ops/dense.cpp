@@ -28,7 +28,7 @@ class DenseStage : public ConvolutionStage {
   }
 
   void forward(Context& context, const StageArguments& stage) const override {
-    conv2d_fprop(context, batch_of(stage.n), stage.x, w(stage), b(stage), stage.y);
+    conv2d_fprop(context, batch_of(stage), stage.x, filters(stage), b(stage), stage.y);
   }
 
   void backward(Context& context, const StageArguments& stage) const override { convolution_backward(context, stage, stage.dy); }

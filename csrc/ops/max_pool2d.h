@@ -26,6 +26,7 @@ struct Pool2d {
 Pool2d pool2d(const char* operation, const Shape& x, std::array<int64_t, 2> window, std::array<int64_t, 2> stride, const Padding& padding);
 Pool2d max_pool2d(const Shape& x, std::array<int64_t, 2> window, std::array<int64_t, 2> stride, const Padding& padding);
 
+// index may be null where nobody will go back.
 void max_pool2d_forward(Context& context, const Pool2d& pool, const float* x, float* y, uint16_t* index);
 void max_pool2d_backward(Context& context, const Pool2d& pool, const float* dy, const uint16_t* index, float* dx);
 

@@ -42,8 +42,10 @@ struct StageArguments {
   const float* dy = nullptr;  // gradients of the loss by y and by x; dx is null where nobody needs it
   float* dx = nullptr;
   std::vector<const float*> parameters;
-  std::vector<float*> gradients;  // one for each parameter; none where they do not learn
-  void* saved = nullptr;          // saved_bytes(n): what forward leaves for backward
+  std::vector<float*> gradients;   // one for each parameter; none where they do not learn
+  void* saved = nullptr;           // saved_bytes(n): what forward leaves for backward; null where there will be none
+  const void* prepared = nullptr;  // what prepare made of the parameters for batches of up to prepared_for samples, or null
+  int64_t prepared_for = 0;
   bool training = false;
   RandomKey key{};  // of this step and this stage
   const Samples* samples = nullptr;
@@ -64,6 +66,8 @@ class Operation {
   // The shape of y for one sample, given that of x and those of the parameters. Checks them; called once, before anything else.
   virtual Shape bind(const Shape& sample, const std::vector<Shape>& parameters) = 0;
   virtual int64_t saved_bytes(int64_t /*n*/) const { return 0; }
+  // The parameters as forward reads them, laid out once for many batches of up to stage.n samples; empty where it reads them as they are.
+  virtual AlignedBlock prepare(const Context& /*context*/, const StageArguments& /*stage*/) { return AlignedBlock(); }
   virtual void forward(Context& context, const StageArguments& stage) const = 0;
   virtual void backward(Context& context, const StageArguments& stage) const = 0;
 };

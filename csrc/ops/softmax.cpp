@@ -58,7 +58,7 @@ class DenseSoftmaxStage : public ConvolutionStage {
   int64_t saved_bytes(int64_t n) const override { return n * conv_.K * static_cast<int64_t>(sizeof(float)); }
 
   void forward(Context& context, const StageArguments& stage) const override {
-    dense_softmax(context, batch_of(stage.n), stage.x, w(stage), b(stage), stage.y);
+    dense_softmax(context, batch_of(stage), stage.x, w(stage), b(stage), stage.y);
   }
 
   void backward(Context& context, const StageArguments& stage) const override {

@@ -44,7 +44,7 @@ Plan::Plan(const Description& description, const ModelMemory& memory, Device dev
 }
 
 Plan::Stage Plan::bind(const StageDescription& description, const Description& plan) const {
-  Stage stage{description, registry::make(description.operation, description.attributes), AlignedBlock()};
+  Stage stage{description, registry::make(description.operation, description.attributes), AlignedBlock(), AlignedBlock()};
   std::vector<Shape> shapes;
   for (const Parameter& parameter : description.parameters) {
     if (parameter.offset < 0 || parameter.offset + parameter.shape.elements() > memory_.size)
@@ -64,16 +64,19 @@ void Plan::reserve(int64_t n, bool training) {
     blocks.clear();  // first, so that the old and the new buffers are never held together
     for (int64_t size : sizes) blocks.emplace_back(static_cast<size_t>(n * size) * sizeof(float), device);
   };
+  const auto save = [n, device](std::vector<Stage>& stages) {
+    for (Stage& stage : stages) stage.saved = AlignedBlock(static_cast<size_t>(stage.operation->saved_bytes(n)), device);
+  };
   if (n > capacity_) {
     capacity_ = 0;  // until all of it is there: an allocation may fail
     grow(activations_, activation_sizes_);
-    for (std::vector<Stage>* stages : {&stages_, &head_, &loss_})
-      for (Stage& stage : *stages) stage.saved = AlignedBlock(static_cast<size_t>(stage.operation->saved_bytes(n)), device);
+    save(loss_);
     capacity_ = n;
   }
   if (training && n > training_capacity_) {
     training_capacity_ = 0;
     grow(gradients_, gradient_sizes_);
+    save(stages_);
     training_capacity_ = n;
   }
 }
@@ -94,6 +97,8 @@ StageArguments Plan::arguments(const Stage& stage, const Batch& batch) const {
   given.dy = buffer(gradients_, description.dy);
   given.dx = buffer(gradients_, description.dx);
   given.saved = stage.saved.data();
+  given.prepared = stage.prepared.data();
+  given.prepared_for = prepared_for_;
   for (const Parameter& parameter : description.parameters) {
     given.parameters.push_back(memory_.parameters + parameter.offset);
     if (memory_.gradients != nullptr && description.learns) given.gradients.push_back(memory_.gradients + parameter.offset);
@@ -117,12 +122,32 @@ void Plan::run_forward(std::vector<Stage>& stages, const Batch& batch, bool trai
     StageArguments given = arguments(stage, batch);
     given.training = training;
     given.key = key;
+    if (!training && &stages == &stages_) given.saved = nullptr;  // nobody will go back
     stage.operation->forward(context_, given);
     settle(stage.description.operation, "forward");
   }
 }
 
+void Plan::prepare(int64_t n) {
+  hold_model();
+  prepared_for_ = n;
+  reserve(n, false);
+  lay_out();
+}
+
+void Plan::lay_out() {
+  prepared_isa_ = dispatch::isa();
+  for (std::vector<Stage>* stages : {&stages_, &head_}) {
+    for (Stage& stage : *stages) {
+      stage.prepared = stage.operation->prepare(context_, arguments(stage, {prepared_for_, {}, {}}));
+    }
+  }
+}
+
 void Plan::forward(const Batch& batch, float* output) {
+  if (prepared_for_ > 0 && batch.n > prepared_for_)
+    reject("inference", "x has ", batch.n, " samples, but batches of up to ", prepared_for_, " were prepared");
+  if (prepared_for_ > 0 && prepared_isa_ != dispatch::isa()) lay_out();
   last_n_ = 0;  // until it is done
   reserve(batch.n, false);
   bring_model();

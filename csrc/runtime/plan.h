@@ -10,6 +10,7 @@
 
 #include "core/batch.h"
 #include "core/context.h"
+#include "core/dispatch.h"
 #include "core/types.h"
 #include "ops/operation.h"
 #include "ops/penalty.h"
@@ -79,6 +80,10 @@ class Plan {
   void hold_order(const int64_t* rows, int64_t n);
   void release_data();
 
+  // Keeps the weights as they are now, laid out for forward() with batches of up to n samples, and nothing else from now on: what changes
+  // the caller's weights changes nothing here, and forward() with more samples throws ArgumentError.
+  void prepare(int64_t n);
+
   // Inference: writes (n, output shape) to `output`. The batch needs no targets.
   void forward(const Batch& batch, float* output);
   // Adds the loss of the batch to the totals.
@@ -98,6 +103,7 @@ class Plan {
   void fetch_gradients();
 
   // The floats of one sample, as it comes in and as it goes out.
+  const Shape& input_shape() const { return stages_.front().description.input; }
   int64_t input_elements() const { return stages_.front().description.input.elements(); }
   int64_t output_elements() const { return output_elements_; }
 
@@ -105,12 +111,13 @@ class Plan {
   struct Stage {
     StageDescription description;
     std::unique_ptr<Operation> operation;
-    AlignedBlock saved;
+    AlignedBlock saved, prepared;
   };
 
   Stage bind(const StageDescription& description, const Description& plan) const;
   void reserve(int64_t n, bool training);
   StageArguments arguments(const Stage& stage, const Batch& batch) const;
+  void lay_out();
   void settle(const std::string& operation, const char* direction);
   void bring_model();
   void fetch_model();
@@ -126,6 +133,8 @@ class Plan {
   std::vector<int64_t> activation_sizes_, gradient_sizes_;
   std::vector<AlignedBlock> activations_, gradients_;
   AlignedBlock totals_;
+  int64_t prepared_for_ = 0;  // samples; 0 if it is not
+  Isa prepared_isa_{};
   int64_t capacity_ = 0, training_capacity_ = 0, output_elements_ = 0, last_n_ = 0;
   std::vector<Regularization> regularizations_;
   std::vector<Range> learning_;

@@ -38,6 +38,10 @@ class Plan:
     """
     def __init__(self, description: dict, parameters: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], gradients: typing.Annotated[numpy.typing.ArrayLike, numpy.float32], slots: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float32]]) -> None:
         ...
+    def answer(self, x: typing.Any) -> typing.Any:
+        """
+        The outputs for all of x; None where x is no array that the plan reads as it is.
+        """
     def evaluate(self, data: numpy.ndarray, targets: numpy.ndarray, rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int64], weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float32] | None) -> None:
         ...
     def fetch_gradients(self) -> None:
@@ -53,6 +57,10 @@ class Plan:
     def outputs(self) -> numpy.typing.NDArray[numpy.float32]:
         """
         The model's outputs for the batch that was last evaluated or trained on.
+        """
+    def prepare(self, n: typing.SupportsInt | typing.SupportsIndex, output_shape: tuple) -> None:
+        """
+        Keeps the weights as they are now, laid out for answer() with up to n samples; nothing else may follow.
         """
     def release_data(self) -> None:
         ...

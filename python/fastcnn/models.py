@@ -24,6 +24,7 @@ from fastcnn.callbacks import Callback, CallbackList, History
 from fastcnn.compiled import Compiled
 from fastcnn.formats import interrupts, keras_config
 from fastcnn.formats.place import Place
+from fastcnn.inference import Inference
 from fastcnn.plan import Plan
 from fastcnn.progress import Progress, values, verbosity
 from fastcnn.stack import Part, Stack
@@ -261,6 +262,13 @@ class Sequential(Compiled):
         """The outputs for a batch, computed at once."""
         images = arrays.images(x, self._sample_shape(), "predict_on_batch", empty=True)
         return arrays.step_function(self._ready(images.shape[1:], "predict_on_batch"), images).forward(images)
+
+    def inference(self, batch_size: int = 1) -> Inference:
+        """The model as it is now, ready to answer batches of up to `batch_size` images without any other cost: `answer = model.inference(); answer(x)`.
+
+        What happens to the model afterwards does not change it. (Keras has no such method.) ValueError before the model is built.
+        """
+        return Inference(self, batch_size)
 
     def train_on_batch(
         self,

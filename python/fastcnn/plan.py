@@ -51,6 +51,7 @@ class Plan:
     input_shape : of one sample.
     loss : needed by `evaluate_step` and `train_step`. optimizer : needed by `train_step`; built for the same store.
     seed : of the random numbers that layers draw in training.
+    prepared_for : for inference alone, by `answer`: the plan keeps a copy of the variables, laid out for batches of up to so many samples.
 
     The plan reads the variables in place, and the optimizer writes them in place. If they are moved to another store, or another device is
     chosen, make a new plan: it runs on the device that `config.get_device()` names when it is made, `device`.
@@ -63,6 +64,7 @@ class Plan:
         loss: Loss | None = None,
         optimizer: Optimizer | None = None,
         seed: int = 0,
+        prepared_for: int = 0,
     ) -> None:
         stages = [stage for layer in layers for stage in layer.stages()]
         self.output_shape = tuple(layers[-1].output_shape or ()) if layers else tuple(input_shape)
@@ -78,7 +80,17 @@ class Plan:
             description["optimizer_attributes"] = {name: float(value) for name, value in optimizer.settings().items()}
         self._gradients = gradients
         self.device: str = _core.device()
-        self._plan = _core.Plan(description, self._store.buffer, gradients, slots)
+        parameters = self._store.buffer
+        if prepared_for:
+            parameters = aligned_zeros(parameters.size)
+            parameters[:] = self._store.buffer
+        self._plan = _core.Plan(description, parameters, gradients, slots)
+        if prepared_for:
+            self._plan.prepare(prepared_for, self.output_shape)
+            self.answer = self._plan.answer
+
+    answer: Callable[[object], NDArray[np.float32] | None]
+    """The outputs for all samples of an array, (n, *output_shape); None for what is none, or would have to be converted first."""
 
     @property
     def gradients(self) -> NDArray[np.float32]:
