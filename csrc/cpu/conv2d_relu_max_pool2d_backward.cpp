@@ -229,7 +229,7 @@ struct Slabs {
 // Enough tasks for a few threads, but few partial sums.
 Slabs slabs_of(const Conv2d& conv) {
   const int64_t blocks = ceil_div(conv.K, lanes);
-  return {max(1, min(conv.N, min(max_slabs, ceil_div(16, blocks)))), blocks};
+  return {max(1, min(conv.N, min(max_slabs, ceil_div(8, blocks)))), blocks};
 }
 
 // Of a worker: the lists, then the padded image.

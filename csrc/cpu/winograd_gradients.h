@@ -15,7 +15,9 @@
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace winograd {
 
-constexpr int64_t slab_tiles = 64;
+constexpr int64_t most_slabs = 8;
+constexpr int64_t tiles_of_a_slab = 16;  // at least
+constexpr int64_t tiles_at_once = 64;    // that are transformed, then multiplied
 
 // The tiles for wgrad, whose sums must be transformed too: with few channels that does not pay.
 FASTCNN_INLINE Grid wgrad_grid(const Conv2d& conv) {
@@ -25,17 +27,25 @@ FASTCNN_INLINE Grid wgrad_grid(const Conv2d& conv) {
 // As filter_step and patch_step, with the channels' roles exchanged.
 FASTCNN_INLINE int64_t transposed_step(const Conv2d& conv) { return conv.K * round_up(conv.C, lanes) + 16; }
 FASTCNN_INLINE int64_t gradient_step(const Conv2d& conv) { return round_up(tile_rows * conv.K, 16) + 16; }
-FASTCNN_INLINE int64_t slab_step(int64_t channels) { return slab_tiles * round_up(channels, lanes) + 16; }
+FASTCNN_INLINE int64_t block_step(int64_t channels) { return tiles_at_once * round_up(channels, lanes) + 16; }
 
 FASTCNN_INLINE int64_t dgrad_scratch(const Conv2d& conv, const Grid& grid, int workers) {
   return laid_out_bytes(grid.points() * transposed_step(conv), workers) +
          Carver::bytes_of<float>(workers * grid.points() * (gradient_step(conv) + product_step));
 }
 
+FASTCNN_INLINE int64_t slabs_of(const Conv2d& conv, const Grid& grid) {
+  return max(1, min(conv.N, min(most_slabs, conv.N * grid.tiles() / tiles_of_a_slab)));
+}
+// Of a slab: dw, then db, in rows of whole vectors.
+FASTCNN_INLINE int64_t partial_floats(const Conv2d& conv) { return (9 * conv.C + 1) * round_up(conv.K, lanes); }
+// Of a worker: a block of transformed patches, one of transformed gradients, the sums, and room for padding.
+FASTCNN_INLINE int64_t wgrad_floats(const Conv2d& conv, const Grid& grid) {
+  return grid.points() * round_up(block_step(conv.C) + block_step(conv.K) + filter_step(conv) + conv.C, 16);
+}
+
 FASTCNN_INLINE int64_t wgrad_scratch(const Conv2d& conv, const Grid& grid, int workers) {
-  const int64_t points = grid.points();
-  return Carver::bytes_of<float>(points * slab_step(conv.C)) + Carver::bytes_of<float>(points * slab_step(conv.K)) +
-         Carver::bytes_of<float>(points * filter_step(conv)) + Carver::bytes_of<float>(workers * points * conv.C);
+  return Carver::bytes_of<float>(slabs_of(conv, grid) * partial_floats(conv)) + Carver::bytes_of<float>(workers * wgrad_floats(conv, grid));
 }
 
 // The filters of input channels [first, first + lanes) and output channels [begin, end), to panels[point][block of C][k][width].
@@ -160,18 +170,6 @@ static void dgrad(const Conv2d& conv, const Grid& grid, const float* dy, const f
   });
 }
 
-// Channels [k, k + lanes) of db.
-FASTCNN_INLINE void sum_gradients(const Conv2d& conv, const float* dy, int64_t k, float* db) {
-  const int64_t count = min(lanes, conv.K - k), pixels = conv.window.P * conv.window.Q;
-  Vec total{};
-  for (int64_t n = 0; n < conv.N; ++n) {  // image by image, so that rounding grows with neither number alone
-    Vec of_image{};
-    for (int64_t pixel = 0; pixel < pixels; ++pixel) of_image += load_lanes(dy + (n * pixels + pixel) * conv.K + k, count);
-    total += of_image;
-  }
-  store_lanes(db + k, total, count);
-}
-
 // sums[c][k] (+)= sum over `tiles` of v[tile][c] * g[tile][k], for all C and K.
 static void add_outer_products(const Conv2d& conv, int64_t tiles, const float* v, const float* g, bool add, float* sums) {
   const int64_t C = conv.C, columns = round_up(conv.K, lanes), v_row = round_up(C, lanes);
@@ -192,47 +190,68 @@ static void add_outer_products(const Conv2d& conv, int64_t tiles, const float* v
   }
 }
 
-// Gives false, and no gradients, where a sum is not finite: then the direct sum says which.
+// The gradients of images [begin, end), into a partial. memory: wgrad_floats.
+template <int M>
+static void wgrad_slab(const Conv2d& conv, const Grid& grid, const float* x, const float* dy, int64_t begin, int64_t end, float* memory,
+                       float* partial) {
+  constexpr int side = M + 2, points = side * side;
+  const Window& win = conv.window;
+  const int64_t C = conv.C, K = conv.K, columns = round_up(K, lanes), pixels = win.P * win.Q, v_step = block_step(C),
+                g_step = block_step(K), sum_step = filter_step(conv), last = end * grid.tiles();
+  float *const v = memory, *const g = v + points * v_step, *const sums = g + points * g_step, *const padded = sums + points * sum_step;
+  Tile tile(grid, begin * grid.tiles());
+  bool add = false;
+  for (int64_t first = begin * grid.tiles(); first < last; first += tiles_at_once, add = true) {
+    const int64_t count = min(tiles_at_once, last - first);
+    for (int64_t i = 0; i < count; ++i, tile.advance(grid)) {
+      transform_tile<M>(conv, x + tile.n * win.H * win.W * C, tile, padded, v + i * round_up(C, lanes), v_step);
+      transform_gradients<M>(conv, dy + tile.n * pixels * K, tile, g + i * columns, g_step);
+    }
+    for (int64_t point = 0; point < points; ++point)
+      add_outer_products(conv, count, v + point * v_step, g + point * g_step, add, sums + point * sum_step);
+  }
+  for (int64_t k = 0; k < K; k += lanes) {
+    const int64_t left = min(lanes, K - k);
+    for (int64_t c = 0; c < C; ++c) {
+      const float* const from = sums + c * columns + k;
+      along_both_axes<BackToFilter, side, 3>([&](int i, int j) { return load_lanes(from + (i * side + j) * sum_step, left); },
+                                             [&](int r, int s, Vec value) { store(partial + ((r * 3 + s) * C + c) * columns + k, value); });
+    }
+    Vec total{};
+    for (int64_t n = begin; n < end; ++n) {  // image by image, so that rounding grows with neither number alone
+      Vec of_image{};
+      for (int64_t pixel = 0; pixel < pixels; ++pixel) of_image += load_lanes(dy + (n * pixels + pixel) * K + k, left);
+      total += of_image;
+    }
+    store(partial + 9 * C * columns + k, total);
+  }
+}
+
+// Gives false where a gradient is not finite: then the direct sum says which.
 template <int M>
 static bool wgrad(const Conv2d& conv, const Grid& grid, const float* x, const float* dy, float* dw, float* db, void* memory,
                   const Parallel& parallel) {
-  constexpr int side = M + 2, points = side * side;
-  const Window& win = conv.window;
-  const int64_t C = conv.C, K = conv.K, columns = round_up(K, lanes), tiles = conv.N * grid.tiles(), v_step = slab_step(C),
-                g_step = slab_step(K), sum_step = filter_step(conv);
+  const int64_t C = conv.C, K = conv.K, columns = round_up(K, lanes), slabs = slabs_of(conv, grid), slab_floats = partial_floats(conv);
   Carver carver(memory);
-  float* const v = carver.take<float>(points * v_step);
-  float* const g = carver.take<float>(points * g_step);
-  float* const sums = carver.take<float>(points * sum_step);
-  float* const paddings = carver.take<float>(parallel.workers * points * C);
-  for (int64_t first = 0; first < tiles; first += slab_tiles) {
-    const int64_t count = min(slab_tiles, tiles - first);
-    constexpr int64_t a_task = 4;
-    parallel_for(parallel, ceil_div(count, a_task), [&](int64_t task, int worker) {
-      Tile tile(grid, first + task * a_task);
-      for (int64_t i = task * a_task; i < min(count, (task + 1) * a_task); ++i, tile.advance(grid)) {
-        transform_tile<M>(conv, x + tile.n * win.H * win.W * C, tile, paddings + worker * points * C, v + i * round_up(C, lanes), v_step);
-        transform_gradients<M>(conv, dy + tile.n * win.P * win.Q * K, tile, g + i * columns, g_step);
-      }
-    });
-    parallel_for(parallel, points, [&](int64_t point, int) {
-      add_outer_products(conv, count, v + point * v_step, g + point * g_step, first > 0, sums + point * sum_step);
-    });
-  }
+  float* const partials = carver.take<float>(slabs * slab_floats);
+  float* const of_workers = carver.take<float>(parallel.workers * wgrad_floats(conv, grid));
+  parallel_for(parallel, slabs, [&](int64_t slab, int worker) {
+    wgrad_slab<M>(conv, grid, x, dy, slab * conv.N / slabs, (slab + 1) * conv.N / slabs, of_workers + worker * wgrad_floats(conv, grid),
+                  partials + slab * slab_floats);
+  });
   bool finite = true;
-  const int64_t channels = max(1, 1024 / columns), tasks = ceil_div(C, channels);
-  parallel_for(parallel, tasks + (db == nullptr ? 0 : columns / lanes), [&](int64_t task, int) {
-    if (task >= tasks) return sum_gradients(conv, dy, (task - tasks) * lanes, db);
+  const int64_t rows = 9 * C + 1, rows_per_task = ceil_div(8192, columns);
+  parallel_for(parallel, ceil_div(rows, rows_per_task), [&](int64_t task, int) {
     Vec all{};
-    for (int64_t c = task * channels; c < min((task + 1) * channels, C); ++c) {
+    for (int64_t row = task * rows_per_task; row < min((task + 1) * rows_per_task, rows); ++row) {
+      float* const to = row + 1 < rows ? dw + row * K : db;
+      if (to == nullptr) continue;
       for (int64_t k = 0; k < K; k += lanes) {
-        const float* const from = sums + c * columns + k;
-        along_both_axes<BackToFilter, side, 3>(
-            [&](int i, int j) { return load_lanes(from + (i * side + j) * sum_step, min(lanes, K - k)); },
-            [&](int r, int s, Vec value) {
-              all += value - value;
-              store_lanes(dw + ((r * 3 + s) * C + c) * K + k, value, min(lanes, K - k));
-            });
+        const float* const from = partials + row * columns + k;
+        Vec total = load(from);
+        for (int64_t slab = 1; slab < slabs; ++slab) total += load(from + slab * slab_floats);
+        all += total - total;
+        store_lanes(to + k, total, min(lanes, K - k));
       }
     }
     if (any(all != Vec{})) __atomic_store_n(&finite, false, __ATOMIC_RELAXED);
