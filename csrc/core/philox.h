@@ -15,6 +15,7 @@ struct RandomKey {
   uint64_t seed;
   uint64_t step;
   uint32_t purpose;
+  uint64_t first_block = 0;  // of what is drawn: the blocks of four before it belong to others
 };
 
 struct PhiloxBlock {
@@ -35,6 +36,7 @@ static constexpr PhiloxBlock philox(PhiloxBlock counter, uint32_t key0, uint32_t
 
 // The block of four 32-bit numbers at `index` of the stream. A step counts to 2^32.
 static constexpr PhiloxBlock random_block(const RandomKey& key, uint64_t index) {
+  index += key.first_block;
   const PhiloxBlock counter = {
       {static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), static_cast<uint32_t>(key.step), key.purpose}};
   return philox(counter, static_cast<uint32_t>(key.seed), static_cast<uint32_t>(key.seed >> 32));

@@ -56,6 +56,11 @@ void rescale(int64_t n, const float* x, float scale, float offset, float* y, con
   for_each(n, [&](int64_t i) { store(y + i, load(x + i) * scale + offset); }, [&](int64_t i) { y[i] = x[i] * scale + offset; }, parallel);
 }
 
+void accumulate(int64_t n, float a, float b, const float* x, float* y, const Parallel& parallel) {
+  for_each(
+      n, [&](int64_t i) { store(y + i, load(y + i) * a + load(x + i) * b); }, [&](int64_t i) { y[i] = y[i] * a + x[i] * b; }, parallel);
+}
+
 void dropout(int64_t n, const float* x, float rate, float scale, const RandomKey& key, float* y, const Parallel& parallel) {
   parallel_for(parallel, ceil_div(n, chunk), [&](int64_t task, int) {
     static_assert(chunk % 4 == 0);

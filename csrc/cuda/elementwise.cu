@@ -37,6 +37,13 @@ struct Rescale {
   __device__ void operator()(int64_t i) const { y[i] = fmaf(x[i], scale, offset); }
 };
 
+struct Accumulate {
+  float a, b;
+  const float* x;
+  float* y;
+  __device__ void operator()(int64_t i) const { y[i] = fmaf(y[i], a, x[i] * b); }
+};
+
 // Number i of the key's stream.
 __device__ inline float random_number(const RandomKey& key, int64_t i) {
   const PhiloxBlock random = random_block(key, static_cast<uint64_t>(i / 4));
@@ -76,6 +83,10 @@ void sigmoid_backward(int64_t n, const float* dy, const float* y, float* dx, con
 
 void rescale(int64_t n, const float* x, float scale, float offset, float* y, const Parallel& parallel) {
   launch_elements(parallel, n, Rescale{x, scale, offset, y});
+}
+
+void accumulate(int64_t n, float a, float b, const float* x, float* y, const Parallel& parallel) {
+  launch_elements(parallel, n, Accumulate{a, b, x, y});
 }
 
 void dropout(int64_t n, const float* x, float rate, float scale, const RandomKey& key, float* y, const Parallel& parallel) {

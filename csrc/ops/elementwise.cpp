@@ -33,6 +33,10 @@ void rescale(Context& context, int64_t n, const float* x, float scale, float off
   FASTCNN_DISPATCH(context, rescale)(n, x, scale, offset, y, context.parallel());
 }
 
+void accumulate(Context& context, int64_t n, float a, float b, const float* x, float* y) {
+  FASTCNN_DISPATCH(context, accumulate)(n, a, b, x, y, context.parallel());
+}
+
 void spatial_dropout(Context& context, int64_t N, int64_t pixels, int64_t C, const float* x, double rate, const RandomKey& key, float* y) {
   check_rate("spatial_dropout", rate);
   FASTCNN_DISPATCH(context, spatial_dropout)(N, pixels, C, x, static_cast<float>(rate), static_cast<float>(1 / (1 - rate)), key, y,
@@ -122,7 +126,8 @@ class DropoutStage : public ElementwiseStage {
 
  private:
   void drop(Context& context, const StageArguments& stage, const float* from, float* to) const {
-    const RandomKey key{has_seed_ ? seed_ : stage.key.seed, stage.key.step, purpose_};
+    const int64_t before = stage.first * (spatial ? channels_ : elements_);  // whole blocks of four: see StageArguments
+    const RandomKey key{has_seed_ ? seed_ : stage.key.seed, stage.key.step, purpose_, static_cast<uint64_t>(before / 4)};
     if constexpr (spatial)
       spatial_dropout(context, stage.n, elements_ / channels_, channels_, from, rate_, key, to);
     else

@@ -22,6 +22,8 @@ void relu_forward(Context& context, int64_t n, const float* x, float* y);
 void relu_backward(Context& context, int64_t n, const float* dy, const float* y, float* dx);
 void sigmoid_forward(Context& context, int64_t n, const float* x, float* y);
 void sigmoid_backward(Context& context, int64_t n, const float* dy, const float* y, float* dx);
+// y = a y + b x.
+void accumulate(Context& context, int64_t n, float a, float b, const float* x, float* y);
 void rescale(Context& context, int64_t n, const float* x, float scale, float offset, float* y);
 void dropout(Context& context, int64_t n, const float* x, double rate, const RandomKey& key, float* y);
 void spatial_dropout(Context& context, int64_t N, int64_t pixels, int64_t C, const float* x, double rate, const RandomKey& key, float* y);
@@ -32,6 +34,7 @@ FASTCNN_KERNEL(void, relu_forward, (int64_t n, const float* x, float* y, const P
 FASTCNN_KERNEL(void, relu_backward, (int64_t n, const float* dy, const float* y, float* dx, const Parallel& parallel))
 FASTCNN_KERNEL(void, sigmoid_forward, (int64_t n, const float* x, float* y, const Parallel& parallel))
 FASTCNN_KERNEL(void, sigmoid_backward, (int64_t n, const float* dy, const float* y, float* dx, const Parallel& parallel))
+FASTCNN_KERNEL(void, accumulate, (int64_t n, float a, float b, const float* x, float* y, const Parallel& parallel))
 FASTCNN_KERNEL(void, rescale, (int64_t n, const float* x, float scale, float offset, float* y, const Parallel& parallel))
 FASTCNN_KERNEL(void, dropout,
                (int64_t n, const float* x, float rate, float scale, const RandomKey& key, float* y, const Parallel& parallel))

@@ -1,10 +1,11 @@
 #include "runtime/plan.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/errors.h"
 #include "core/pool.h"
-#include "ops/gather.h"
+#include "ops/elementwise.h"
 
 namespace fastcnn::runtime {
 
@@ -57,43 +58,96 @@ Plan::Stage Plan::bind(const StageDescription& description, const Description& p
   return stage;
 }
 
+// Into how many parts a batch of n samples is cut: so many that a part's activations, and its gradients, fit a cache of some megabytes. But
+// where the weights are larger than that, each part must be worth passing over all of them.
+int64_t Plan::parts_of(int64_t n, bool training) const {
+  constexpr int64_t training_bytes = 4 << 20, forward_bytes = 16 << 20, times_weights = 4, fewest = 8;
+  if (!context_.device.is_cpu()) return 1;
+  int64_t floats = std::accumulate(activation_sizes_.begin(), activation_sizes_.end(), int64_t{1});
+  if (training) floats = std::accumulate(gradient_sizes_.begin(), gradient_sizes_.end(), floats);
+  const int64_t bytes = floats * static_cast<int64_t>(sizeof(float)), weights = memory_.size * static_cast<int64_t>(sizeof(float));
+  const int64_t wanted = training ? std::max(training_bytes, times_weights * weights) : forward_bytes;
+  const int64_t samples = std::max(fewest, wanted / bytes);
+  return std::max<int64_t>(1, (n + samples / 2) / samples);
+}
+
+namespace {
+
+// Of a part: a multiple of 4, so that each begins with a whole block of random numbers.
+int64_t samples_of_a_part(int64_t n, int64_t parts) { return parts == 1 ? n : ((n + parts - 1) / parts + 3) / 4 * 4; }
+
+}  // namespace
+
 // Makes room for n samples; called with the same n again it does nothing.
 void Plan::reserve(int64_t n, bool training) {
   const Device device = context_.device;
-  const auto grow = [n, device](std::vector<AlignedBlock>& blocks, const std::vector<int64_t>& sizes) {
-    blocks.clear();  // first, so that the old and the new buffers are never held together
-    for (int64_t size : sizes) blocks.emplace_back(static_cast<size_t>(n * size) * sizeof(float), device);
+  const int64_t part = samples_of_a_part(n, parts_of(n, training));
+  const auto save = [part, device](std::vector<Stage>& stages) {
+    for (Stage& stage : stages) stage.saved = AlignedBlock(static_cast<size_t>(stage.operation->saved_bytes(part)), device);
   };
-  const auto save = [n, device](std::vector<Stage>& stages) {
-    for (Stage& stage : stages) stage.saved = AlignedBlock(static_cast<size_t>(stage.operation->saved_bytes(n)), device);
-  };
-  if (n > capacity_) {
-    capacity_ = 0;  // until all of it is there: an allocation may fail
-    grow(activations_, activation_sizes_);
+  if (n > capacity_ || part > part_capacity_) {
+    const int64_t all = std::max(n, capacity_);
+    capacity_ = part_capacity_ = 0;  // until all of it is there: an allocation may fail
+    activations_.clear();            // first, so that the old and the new buffers are never held together
+    for (size_t i = 0; i < activation_sizes_.size(); ++i) {
+      const int64_t samples = is_whole(static_cast<int>(i)) ? all : part;
+      activations_.emplace_back(static_cast<size_t>(samples * activation_sizes_[i]) * sizeof(float), device);
+    }
     save(loss_);
-    capacity_ = n;
+    capacity_ = all;
+    part_capacity_ = part;
   }
-  if (training && n > training_capacity_) {
+  if (training && part > training_capacity_) {
     training_capacity_ = 0;
-    grow(gradients_, gradient_sizes_);
+    gradients_.clear();
+    for (int64_t size : gradient_sizes_) gradients_.emplace_back(static_cast<size_t>(part * size) * sizeof(float), device);
     save(stages_);
-    training_capacity_ = n;
+    training_capacity_ = part;
   }
 }
 
-StageArguments Plan::arguments(const Stage& stage, const Batch& batch) const {
+// Whether an activation buffer holds all of the batch: what comes out of the stages, and what comes of that.
+bool Plan::is_whole(int buffer) const {
+  return buffer == stages_.back().description.y ||
+         std::any_of(head_.begin(), head_.end(), [buffer](const Stage& stage) { return stage.description.y == buffer; });
+}
+
+// body(part of the batch, samples before it).
+template <class Body>
+void Plan::for_each_part(const Batch& batch, bool training, const Body& body) {
+  const int64_t size = samples_of_a_part(batch.n, parts_of(batch.n, training));
+  int64_t first = 0;
+  do {  // once for an empty batch, too
+    Batch part = batch;
+    part.n = std::min(size, batch.n - first);
+    if (part.samples.rows != nullptr)
+      part.samples.rows += first;
+    else
+      part.samples.data = static_cast<const char*>(part.samples.data) + first * part.samples.row_bytes;
+    if (part.targets.rows != nullptr) part.targets.rows += first;
+    body(part, first);
+    first += size;
+  } while (first < batch.n);
+}
+
+StageArguments Plan::arguments(const Stage& stage, const Batch& batch, int64_t first) const {
   const StageDescription& description = stage.description;
   const auto buffer = [](const std::vector<AlignedBlock>& blocks, int index) {
     return index < 0 || static_cast<size_t>(index) >= blocks.size() ? nullptr
                                                                     : static_cast<float*>(blocks[static_cast<size_t>(index)].data());
   };
+  const auto activation = [&](int index) {
+    float* const whole = buffer(activations_, index);
+    return whole != nullptr && is_whole(index) ? whole + first * activation_sizes_[static_cast<size_t>(index)] : whole;
+  };
   StageArguments given;
   given.n = batch.n;
+  given.first = first;
   given.samples = &batch.samples;
   given.targets = &batch.targets;
   given.totals = static_cast<Totals*>(totals_.data());
-  given.x = buffer(activations_, description.x);
-  given.y = buffer(activations_, description.y);
+  given.x = activation(description.x);
+  given.y = activation(description.y);
   given.dy = buffer(gradients_, description.dy);
   given.dx = buffer(gradients_, description.dx);
   given.saved = stage.saved.data();
@@ -101,7 +155,7 @@ StageArguments Plan::arguments(const Stage& stage, const Batch& batch) const {
   given.prepared_for = prepared_for_;
   for (const Parameter& parameter : description.parameters) {
     given.parameters.push_back(memory_.parameters + parameter.offset);
-    if (memory_.gradients != nullptr && description.learns) given.gradients.push_back(memory_.gradients + parameter.offset);
+    if (gradients_to_ != nullptr && description.learns) given.gradients.push_back(gradients_to_ + parameter.offset);
   }
   return given;
 }
@@ -117,9 +171,9 @@ void Plan::settle(const std::string& operation, const char* direction) {
   }
 }
 
-void Plan::run_forward(std::vector<Stage>& stages, const Batch& batch, bool training, const RandomKey& key) {
+void Plan::run_forward(std::vector<Stage>& stages, const Batch& batch, bool training, const RandomKey& key, int64_t first) {
   for (Stage& stage : stages) {
-    StageArguments given = arguments(stage, batch);
+    StageArguments given = arguments(stage, batch, first);
     given.training = training;
     given.key = key;
     if (!training && &stages == &stages_) given.saved = nullptr;  // nobody will go back
@@ -151,9 +205,10 @@ void Plan::forward(const Batch& batch, float* output) {
   last_n_ = 0;  // until it is done
   reserve(batch.n, false);
   bring_model();
-  const Batch there = bring(batch);
-  run_forward(stages_, there, false, {});
-  run_forward(head_, there, false, {});
+  for_each_part(bring(batch), false, [&](const Batch& part, int64_t first) {
+    run_forward(stages_, part, false, {}, first);
+    run_forward(head_, part, false, {}, first);
+  });
   copy_outputs(batch.n, output);
 }
 
@@ -173,9 +228,12 @@ void Plan::evaluate(const Batch& batch) {
   last_n_ = 0;  // until it is done
   reserve(batch.n, false);
   bring_model();
-  const Batch there = bring(batch);
-  run_forward(stages_, there, false, {});
-  run_forward(loss_, there, false, {});
+  count_once([&] {
+    for_each_part(bring(batch), false, [&](const Batch& part, int64_t first) {
+      run_forward(stages_, part, false, {}, first);
+      run_forward(loss_, part, false, {}, first);
+    });
+  });
   add_penalties(batch.n, false);
   last_n_ = batch.n;
 }
@@ -185,20 +243,23 @@ void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learnin
   last_n_ = 0;  // until it is done
   reserve(batch.n, true);
   bring_model();
-  const Batch there = bring(batch);
   const RandomKey key{seed, static_cast<uint64_t>(step), 0};
-  run_forward(stages_, there, true, key);
-  const auto backward = [&](std::vector<Stage>& stages) {
-    for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
-      StageArguments given = arguments(*stage, there);
-      given.training = true;
-      given.key = key;
-      stage->operation->backward(context_, given);
-      settle(stage->description.operation, "backward");
-    }
-  };
-  backward(loss_);
-  backward(stages_);
+  count_once([&] {
+    for_each_part(bring(batch), true, [&](const Batch& part, int64_t first) {
+      if (first == 0) return train_part(part, first, key, memory_.gradients);
+      if (part_gradients_.bytes() == 0) {
+        part_gradients_ = AlignedBlock(static_cast<size_t>(memory_.size) * sizeof(float), context_.device);
+        device::fill_with_zeros(context_.device, part_gradients_.data(), part_gradients_.bytes());  // between the variables, for ever
+      }
+      auto* const gradients = static_cast<float*>(part_gradients_.data());
+      train_part(part, first, key, gradients);
+      // The mean over the first samples, and that over the part's, become the mean over both.
+      const float all = static_cast<float>(first + part.n), before = static_cast<float>(first) / all,
+                  now = static_cast<float>(part.n) / all;
+      for (const Range& range : learning_)
+        accumulate(context_, range.size, before, now, gradients + range.offset, memory_.gradients + range.offset);
+    });
+  });
   add_penalties(batch.n, true);
   const pool::Uninterruptible to_the_end;
   for (const Range& range : learning_) {
@@ -209,6 +270,32 @@ void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learnin
   last_n_ = batch.n;
   copies_.model_changed = true;
   if (!copies_.model_held) fetch_model();
+}
+
+// Forward and backward. The gradients are those of the mean over this part.
+void Plan::train_part(const Batch& batch, int64_t first, const RandomKey& key, float* gradients) {
+  gradients_to_ = gradients;
+  run_forward(stages_, batch, true, key, first);
+  for (std::vector<Stage>* stages : {&loss_, &stages_}) {
+    for (auto stage = stages->rbegin(); stage != stages->rend(); ++stage) {
+      StageArguments given = arguments(*stage, batch, first);
+      given.training = true;
+      given.key = key;
+      stage->operation->backward(context_, given);
+      settle(stage->description.operation, "backward");
+    }
+  }
+}
+
+// The parts that `work` takes count as one batch in the totals; they are in the CPU's memory where there may be several.
+template <class Work>
+void Plan::count_once(const Work& work) {
+  if (!context_.device.is_cpu()) return work();
+  auto& totals = *static_cast<Totals*>(totals_.data());
+  const int64_t batches = totals.batches, not_finite = totals.not_finite;
+  work();
+  totals.batches = batches + 1;
+  if (not_finite == 0 && totals.not_finite != 0) totals.not_finite = totals.batches;
 }
 
 void Plan::add_penalties(int64_t n, bool training) {
@@ -228,136 +315,5 @@ Totals Plan::totals() {
 }
 
 void Plan::reset_totals() { device::fill_with_zeros(context_.device, totals_.data(), sizeof(Totals)); }
-
-void Plan::fetch_gradients() {
-  if (context_.device.is_cpu() || host_.gradients == nullptr) return;
-  device::copy_out(context_.device, host_.gradients, memory_.gradients, static_cast<size_t>(host_.size) * sizeof(float));
-}
-
-void Plan::hold_model() {
-  bring_model();
-  copies_.model_held = !context_.device.is_cpu();
-}
-
-void Plan::release_model() {
-  if (!copies_.model_held) return;
-  copies_.model_held = false;
-  fetch_model();
-}
-
-void Plan::hold_data(const Batch& all) {
-  const Device device = context_.device;
-  if (device.is_cpu()) return;
-  try {
-    copies_.held_samples = hold_samples(all);
-    copies_.targets.copy(device, data_of(all.targets), static_cast<size_t>(all.n * target_bytes(all.targets)));
-    if (all.targets.weights != nullptr) copies_.weights.copy(device, all.targets.weights, static_cast<size_t>(all.n) * sizeof(float));
-  } catch (const OutOfMemory&) {
-    release_data();  // the batches are brought one by one
-    return;
-  }
-  copies_.held = all;
-}
-
-// All samples on the device, side by side; float64 as float32, which is what gathering makes of them first. They are sent in parts, so that
-// this needs little memory here.
-Samples Plan::hold_samples(const Batch& all) {
-  constexpr int64_t part = 1024;
-  Samples from = all.samples;
-  from.rows = nullptr;  // all of them, as they lie
-  const bool narrow = from.dtype == DType::float64;
-  const DType dtype = narrow ? DType::float32 : from.dtype;
-  const int64_t bytes = sample_bytes(dtype);
-  auto* const to = static_cast<char*>(copies_.data.reserve(context_.device, static_cast<size_t>(all.n * bytes)));
-  if (!narrow && from.row_bytes == bytes) {
-    device::copy_in(context_.device, to, from.data, static_cast<size_t>(all.n * bytes));
-    return {to, dtype, bytes, nullptr};
-  }
-  Context here;
-  for (int64_t first = 0; first < all.n; first += part) {
-    const int64_t n = std::min(part, all.n - first);
-    from.data = static_cast<const char*>(all.samples.data) + first * from.row_bytes;
-    if (narrow) {
-      copies_.staging.resize(static_cast<size_t>(n * bytes));
-      gather(here, from, n, input_elements(), 1, 0, reinterpret_cast<float*>(copies_.staging.data()));
-      pool::throw_if_interrupted();
-    } else {
-      pick(from.data, from.row_bytes, bytes, nullptr, n, copies_.staging);
-    }
-    device::copy_in(context_.device, to + first * bytes, copies_.staging.data(), copies_.staging.size());
-  }
-  return {to, dtype, bytes, nullptr};
-}
-
-void Plan::hold_order(const int64_t* rows, int64_t n) {
-  if (copies_.held.n == 0) return;
-  copies_.held_order = nullptr;  // until it is there
-  try {
-    copies_.order.copy(context_.device, rows, static_cast<size_t>(n) * sizeof(int64_t));
-  } catch (const OutOfMemory&) {
-    return;  // each batch's rows are sent by themselves
-  }
-  copies_.held_order = rows;
-  copies_.held_order_size = n;
-}
-
-void Plan::release_data() {
-  copies_.held = {};
-  copies_.held_order = nullptr;
-  for (DeviceArray* array : {&copies_.data, &copies_.targets, &copies_.weights, &copies_.order}) *array = DeviceArray();
-}
-
-// The caller's buffers to the device, unless those there are the newer ones.
-void Plan::bring_model() {
-  if (context_.device.is_cpu() || copies_.model_held) return;
-  const size_t bytes = static_cast<size_t>(host_.size) * sizeof(float);
-  device::copy_in(context_.device, memory_.parameters, host_.parameters, bytes);
-  for (size_t i = 0; i < host_.slots.size(); ++i) device::copy_in(context_.device, memory_.slots[i], host_.slots[i], bytes);
-}
-
-void Plan::fetch_model() {
-  if (context_.device.is_cpu() || !copies_.model_changed) return;
-  const size_t bytes = static_cast<size_t>(host_.size) * sizeof(float);
-  device::copy_out(context_.device, host_.parameters, memory_.parameters, bytes);
-  for (size_t i = 0; i < host_.slots.size(); ++i) device::copy_out(context_.device, host_.slots[i], memory_.slots[i], bytes);
-  copies_.model_changed = false;
-}
-
-// The batch as the device's kernels can read it: the data set that is held there and the rows, or a copy of the batch alone.
-Batch Plan::bring(const Batch& batch) {
-  const Device device = context_.device;
-  if (device.is_cpu()) return batch;
-  Batch there = batch;
-  const void* targets = nullptr;
-  if (copies_.holds(batch)) {
-    there.samples = copies_.held_samples;
-    there.samples.rows = there.targets.rows = copies_.rows_of(device, batch);
-    targets = copies_.targets.data();
-    if (batch.targets.weights != nullptr) there.targets.weights = static_cast<const float*>(copies_.weights.data());
-  } else {
-    there.samples.rows = there.targets.rows = nullptr;
-    there.samples.row_bytes = sample_bytes(batch.samples.dtype);
-    pick(batch.samples.data, batch.samples.row_bytes, there.samples.row_bytes, batch.samples.rows, batch.n, copies_.staging);
-    there.samples.data = copies_.batch.copy(device, copies_.staging.data(), copies_.staging.size());
-    if (const void* wanted = data_of(batch.targets)) {
-      const int64_t bytes = target_bytes(batch.targets);
-      pick(wanted, bytes, bytes, batch.targets.rows, batch.n, copies_.staging);
-      targets = copies_.batch_targets.copy(device, copies_.staging.data(), copies_.staging.size());
-    }
-    if (batch.targets.weights != nullptr) {
-      pick(batch.targets.weights, sizeof(float), sizeof(float), batch.targets.rows, batch.n, copies_.staging);
-      there.targets.weights = static_cast<const float*>(copies_.batch_weights.copy(device, copies_.staging.data(), copies_.staging.size()));
-    }
-  }
-  if (batch.targets.classes != nullptr) there.targets.classes = static_cast<const int32_t*>(targets);
-  if (batch.targets.values != nullptr) there.targets.values = static_cast<const float*>(targets);
-  return there;
-}
-
-int64_t Plan::sample_bytes(DType dtype) const { return input_elements() * size_of(dtype); }
-
-int64_t Plan::target_bytes(const Targets& targets) const {
-  return targets.classes != nullptr ? static_cast<int64_t>(sizeof(int32_t)) : output_elements_ * static_cast<int64_t>(sizeof(float));
-}
 
 }  // namespace fastcnn::runtime

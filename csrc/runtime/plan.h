@@ -2,6 +2,10 @@
 //
 // description.py decides everything: which operations, in which order, on which buffers. Here they are bound to their shapes, given memory
 // and run. The runtime knows operations, not networks, and asks no operation what it is.
+//
+// On the CPU a large batch goes through all stages in parts, one after the other, so that what one stage leaves the next finds in the
+// cache, and so that the buffers are those of a part alone; gradients are the weighted sum of the parts'. How large the parts are depends
+// on the sizes alone, not on the threads, so the results do not either.
 #pragma once
 
 #include <memory>
@@ -115,8 +119,15 @@ class Plan {
   };
 
   Stage bind(const StageDescription& description, const Description& plan) const;
+  int64_t parts_of(int64_t n, bool training) const;
   void reserve(int64_t n, bool training);
-  StageArguments arguments(const Stage& stage, const Batch& batch) const;
+  StageArguments arguments(const Stage& stage, const Batch& batch, int64_t first = 0) const;
+  template <class Body>
+  void for_each_part(const Batch& batch, bool training, const Body& body);
+  template <class Work>
+  void count_once(const Work& work);
+  bool is_whole(int buffer) const;
+  void train_part(const Batch& batch, int64_t first, const RandomKey& key, float* gradients);
   void lay_out();
   void settle(const std::string& operation, const char* direction);
   void bring_model();
@@ -127,7 +138,7 @@ class Plan {
   int64_t sample_bytes(DType dtype) const;
   int64_t target_bytes(const Targets& targets) const;
   void copy_outputs(int64_t n, float* to);
-  void run_forward(std::vector<Stage>& stages, const Batch& batch, bool training, const RandomKey& key);
+  void run_forward(std::vector<Stage>& stages, const Batch& batch, bool training, const RandomKey& key, int64_t first = 0);
 
   std::vector<Stage> stages_, head_, loss_;
   std::vector<int64_t> activation_sizes_, gradient_sizes_;
@@ -135,7 +146,9 @@ class Plan {
   AlignedBlock totals_;
   int64_t prepared_for_ = 0;  // samples; 0 if it is not
   Isa prepared_isa_{};
-  int64_t capacity_ = 0, training_capacity_ = 0, output_elements_ = 0, last_n_ = 0;
+  float* gradients_to_ = nullptr;  // where the part that is being trained on leaves its gradients
+  AlignedBlock part_gradients_;
+  int64_t capacity_ = 0, part_capacity_ = 0, training_capacity_ = 0, output_elements_ = 0, last_n_ = 0;
   std::vector<Regularization> regularizations_;
   std::vector<Range> learning_;
   Optimizer optimizer_;
