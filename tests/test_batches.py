@@ -339,7 +339,7 @@ def test_a_batch_that_is_no_pair(batch: Any) -> None:
 
 
 def test_labels_left_out_are_missed_by_name() -> None:
-    with pytest.raises(TypeError, match=re.escape("fit: x, batch 0: y is a NoneType")):
+    with pytest.raises(TypeError, match=re.escape("fit: x, batch 0: y is None")):
         compiled().fit([(x,) for x, _ in parts()], shuffle=False, verbose=0)
 
 

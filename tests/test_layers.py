@@ -300,7 +300,7 @@ def test_a_config_with_a_word_too_many_is_an_error_that_names_it(
         (lambda: layers.Conv2D(8, 3, groups=2), "Conv2D: groups=2 is not supported; only 1 is"),
         (lambda: layers.Conv2D(8, 3, groups=True), "Conv2D: groups=True is not supported; only 1 is"),
         (lambda: layers.Conv2D(8, 3, data_format="channels_first"), "Conv2D: data_format='channels_first' is not supported; only"),
-        (lambda: layers.Conv2D(8, 3, kernel_regularizer="l3"), "Conv2D: unknown regularizer 'l3'; known: 'L1L2', 'l1', 'l2'"),
+        (lambda: layers.Conv2D(8, 3, kernel_regularizer="l3"), "Conv2D: unknown regularizer 'l3'; known: 'l1', 'l1l2', 'l2'"),
         (lambda: layers.Conv2D(8, 3, activity_regularizer="l2"), "Conv2D: activity_regularizer='l2' is not supported; only None is"),
         (lambda: layers.Conv2D(8, 3, lora_rank=2), "Conv2D: lora_rank=2 is not supported; only None is"),
         (lambda: layers.Conv2D(8, 3, dtype="float16"), "Conv2D: dtype='float16' is not supported; only 'float32' is"),

@@ -149,6 +149,16 @@ class PyPlan {
     return {totals.loss, totals.correct, totals.not_finite};
   }
 
+  void begin_timing() {
+    run([&] { plan_.begin_timing(); });
+  }
+
+  std::vector<std::tuple<std::string, double, double>> stage_times() const {
+    std::vector<std::tuple<std::string, double, double>> times;
+    for (const auto& [operation, forward, backward] : plan_.stage_times()) times.emplace_back(operation, forward, backward);
+    return times;
+  }
+
   void reset_totals() {
     run([&] { plan_.reset_totals(); });
   }
@@ -317,6 +327,8 @@ void add_plan(py::module_& module) {
       .def("outputs", &PyPlan::outputs, "The model's outputs for the batch that was last evaluated or trained on.")
       .def("totals", &PyPlan::totals, "The loss, the right answers and the first batch that was not finite, since the last reset.")
       .def("reset_totals", &PyPlan::reset_totals)
+      .def("begin_timing", &PyPlan::begin_timing)
+      .def("stage_times", &PyPlan::stage_times, "(operation, seconds forward, seconds backward) of each stage since begin_timing().")
       .def("fetch_gradients", &PyPlan::fetch_gradients);
 }
 

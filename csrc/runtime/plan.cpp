@@ -1,6 +1,7 @@
 #include "runtime/plan.h"
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 
 #include "core/errors.h"
@@ -8,6 +9,27 @@
 #include "ops/elementwise.h"
 
 namespace fastcnn::runtime {
+namespace {
+
+// Adds the seconds of its life to a sum, if it is asked to.
+class Stopwatch {
+ public:
+  Stopwatch(bool running, double& seconds) : seconds_(running ? &seconds : nullptr) {
+    if (running) begin_ = Clock::now();
+  }
+  ~Stopwatch() {
+    if (seconds_ != nullptr) *seconds_ += std::chrono::duration<double>(Clock::now() - begin_).count();
+  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double* seconds_;
+  Clock::time_point begin_;
+};
+
+}  // namespace
 
 Plan::Plan(const Description& description, const ModelMemory& memory, Device device)
     : activation_sizes_(description.activations),
@@ -177,6 +199,7 @@ void Plan::run_forward(std::vector<Stage>& stages, const Batch& batch, bool trai
     given.training = training;
     given.key = key;
     if (!training && &stages == &stages_) given.saved = nullptr;  // nobody will go back
+    const Stopwatch stopwatch(timing_, stage.forward_seconds);
     stage.operation->forward(context_, given);
     settle(stage.description.operation, "forward");
   }
@@ -262,6 +285,7 @@ void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learnin
   });
   add_penalties(batch.n, true);
   const pool::Uninterruptible to_the_end;
+  const Stopwatch stopwatch(timing_, optimizer_seconds_);
   for (const Range& range : learning_) {
     Update update{range.size, memory_.parameters + range.offset, memory_.gradients + range.offset, memory_.slots, learning_rate, step};
     for (float*& slot : update.slots) slot += range.offset;
@@ -281,6 +305,7 @@ void Plan::train_part(const Batch& batch, int64_t first, const RandomKey& key, f
       StageArguments given = arguments(*stage, batch, first);
       given.training = true;
       given.key = key;
+      const Stopwatch stopwatch(timing_, stage->backward_seconds);
       stage->operation->backward(context_, given);
       settle(stage->description.operation, "backward");
     }
@@ -306,6 +331,21 @@ void Plan::add_penalties(int64_t n, bool training) {
                 static_cast<Totals*>(totals_.data()));
   }
   pool::throw_if_interrupted();
+}
+
+void Plan::begin_timing() {
+  timing_ = true;
+  optimizer_seconds_ = 0;
+  for (std::vector<Stage>* stages : {&stages_, &loss_})
+    for (Stage& stage : *stages) stage.forward_seconds = stage.backward_seconds = 0;
+}
+
+std::vector<Plan::StageTime> Plan::stage_times() const {
+  std::vector<StageTime> times;
+  for (const std::vector<Stage>* stages : {&stages_, &loss_})
+    for (const Stage& stage : *stages) times.push_back({stage.description.operation, stage.forward_seconds, stage.backward_seconds});
+  times.push_back({"optimizer", optimizer_seconds_, 0});
+  return times;
 }
 
 Totals Plan::totals() {

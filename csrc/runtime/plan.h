@@ -106,6 +106,15 @@ class Plan {
   // Brings the gradients of the last step to the caller's buffer; on the CPU they are there.
   void fetch_gradients();
 
+  // From now on the seconds that each stage takes are added up, in both directions, and those of the optimizer; on a GPU they are those of
+  // the calls alone.
+  void begin_timing();
+  struct StageTime {
+    std::string operation;
+    double forward, backward;
+  };
+  std::vector<StageTime> stage_times() const;  // of the stages, the loss and the optimizer, in order
+
   // The floats of one sample, as it comes in and as it goes out.
   const Shape& input_shape() const { return stages_.front().description.input; }
   int64_t input_elements() const { return stages_.front().description.input.elements(); }
@@ -116,6 +125,7 @@ class Plan {
     StageDescription description;
     std::unique_ptr<Operation> operation;
     AlignedBlock saved, prepared;
+    double forward_seconds = 0, backward_seconds = 0;
   };
 
   Stage bind(const StageDescription& description, const Description& plan) const;
@@ -144,6 +154,8 @@ class Plan {
   std::vector<int64_t> activation_sizes_, gradient_sizes_;
   std::vector<AlignedBlock> activations_, gradients_;
   AlignedBlock totals_;
+  bool timing_ = false;
+  double optimizer_seconds_ = 0;
   int64_t prepared_for_ = 0;  // samples; 0 if it is not
   Isa prepared_isa_{};
   float* gradients_to_ = nullptr;  // where the part that is being trained on leaves its gradients

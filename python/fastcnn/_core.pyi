@@ -42,6 +42,8 @@ class Plan:
         """
         The outputs for all of x; None where x is no array that the plan reads as it is.
         """
+    def begin_timing(self) -> None:
+        ...
     def evaluate(self, data: numpy.ndarray, targets: numpy.ndarray, rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int64], weights: typing.Annotated[numpy.typing.ArrayLike, numpy.float32] | None) -> None:
         ...
     def fetch_gradients(self) -> None:
@@ -68,6 +70,10 @@ class Plan:
         ...
     def reset_totals(self) -> None:
         ...
+    def stage_times(self) -> list[tuple[str, float, float]]:
+        """
+        (operation, seconds forward, seconds backward) of each stage since begin_timing().
+        """
     def totals(self) -> tuple[float, int, int]:
         """
         The loss, the right answers and the first batch that was not finite, since the last reset.

@@ -172,6 +172,14 @@ class Plan:
         outputs = self._plan.outputs()
         return outputs.reshape(len(outputs), *self.output_shape)
 
+    def begin_timing(self) -> None:
+        """From now on each stage's seconds are added up; on a GPU, those of the calls alone. For benchmarks."""
+        self._plan.begin_timing()
+
+    def stage_times(self) -> list[tuple[str, float, float]]:
+        """The operation and the seconds forward and backward of each stage since `begin_timing`, then of the loss and the optimizer."""
+        return self._plan.stage_times()
+
     def totals(self) -> Totals:
         """The totals since `reset_totals`. They lie on the device: asking for them waits for all steps there, but costs nothing on the CPU."""
         return Totals(*self._plan.totals())
