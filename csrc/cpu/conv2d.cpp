@@ -103,14 +103,15 @@ template <int M>
 void fprop_by_tiles(const Conv2d& conv, const winograd::Grid& grid, const float* x, const Filters& filters, const float* b, float* y,
                     void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
-  winograd::fprop<M>(conv, grid, x, filters, b, scratch, parallel,
-                     [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&outputs)[M* M]) {
+  winograd::fprop<M>(
+      conv, grid, x, filters, b, scratch, parallel, [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&outputs)[M* M]) {
 #pragma GCC unroll 16
-                       for (int64_t o = 0; o < M * M; ++o) {
-                         const int64_t p = M * tile.row + o / M, q = M * tile.column + o % M;
-                         if (p < win.P && q < win.Q) store_lanes(y + ((tile.n * win.P + p) * win.Q + q) * conv.K + k, outputs[o], count);
-                       }
-                     });
+        for (int64_t o = 0; o < M * M; ++o) {
+          const int64_t p = M * tile.row + o / M, q = M * tile.column + o % M;
+          if (p < win.P && q < win.Q)
+            store_lanes(y + ((tile.n * win.P + p) * win.Q + q) * conv.K + k, conv.relu ? cut(outputs[o]) : outputs[o], count);
+        }
+      });
 }
 
 }  // namespace
@@ -147,6 +148,7 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const Filters& filters, co
   Carver carver(scratch);
   SlidingProduct sliding{conv.N, win.W, conv.C,    win.Q, conv.K, win.H * win.W * conv.C, win.P * win.Q * conv.K, {}, {}, x,
                          y,      b,     filters.w, 0,     conv.K};
+  sliding.relu = conv.relu;
   sliding.rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
   sliding.columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
   Portion* portions = carver.take<Portion>(max_portions(win, win.P, win.Q, parallel.workers));

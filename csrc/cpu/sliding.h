@@ -30,6 +30,7 @@ struct SlidingProduct {
   const float* weights;  // panels, or w itself
   int64_t panel_rows;    // rows in one panel
   int64_t weight_step;   // floats between rows: 0 for packed panels, whose step is their width
+  bool relu = false;     // whether what is not above 0 is cut off
 };
 
 [[maybe_unused]] static int64_t blocks_of(int64_t channels) { return ceil_div(channels, tile_columns); }
@@ -56,6 +57,7 @@ struct SlidingProduct {
   const int64_t first_column = block * tile_columns, vectors = panel_width(sliding.out_channels, block) / lanes;
 
   TileProduct product = cls.product;
+  product.relu = sliding.relu;
   product.columns = min(sliding.out_channels - first_column, tile_columns);
   product.bias = sliding.bias == nullptr ? nullptr : sliding.bias + first_column;
   if (sliding.weight_step == 0) {

@@ -27,6 +27,7 @@ struct TileProduct {
   int64_t w_stride, w_step;  // floats between taps, and between inputs, in w
   const float* bias;         // null for none; as many floats as columns
   int64_t columns;           // to be stored, in (0, V * lanes]
+  bool relu = false;         // whether what is not above 0 is cut off
 };
 
 // The sums of T rows and V vectors, without the bias.
@@ -62,6 +63,8 @@ FASTCNN_INLINE Vec bias_of(const TileProduct& product, int v) {
   return load_lanes(product.bias + v * lanes, min(product.columns - v * lanes, lanes));
 }
 
+FASTCNN_INLINE Vec cut(Vec v) { return select(v <= Vec{}, Vec{}, v); }  // a NaN is not <= 0
+
 template <int T, int V>
 static __attribute__((noinline)) void multiply_tile(const TileProduct& product, const float* const* in, float* const* out) {
   Vec sums[T][V];
@@ -72,10 +75,11 @@ static __attribute__((noinline)) void multiply_tile(const TileProduct& product, 
     const Vec bias = bias_of(product, v);
 #pragma GCC unroll 16
     for (int i = 0; i < T; ++i) {
+      const Vec sum = sums[i][v] + bias, y = product.relu ? cut(sum) : sum;
       if (left < lanes) {
-        store_first(out[i] + v * lanes, sums[i][v] + bias, left);
+        store_first(out[i] + v * lanes, y, left);
       } else {
-        store(out[i] + v * lanes, sums[i][v] + bias);
+        store(out[i] + v * lanes, y);
       }
     }
   }

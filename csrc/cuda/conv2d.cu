@@ -6,6 +6,7 @@
 // wgrad's sums over the pixels are long and its products few: they are cut into slabs of at least 512 pixels, one block each, whose sums
 // are added in their order. Sizes are counted in int; check_sizes() sees to that.
 #include "ops/conv2d.h"
+#include "ops/elementwise.h"
 
 #include <string>
 
@@ -174,6 +175,7 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const Filters& filters, co
   const Window& win = conv.window;
   launch_product(parallel, Patches{sizes_of(conv), x}, Matrix{filters.w, static_cast<int>(conv.K)}, conv.N * win.P * win.Q, conv.K,
                  win.R * win.S * conv.C, b, y);
+  if (conv.relu) relu_forward(conv.N * win.P * win.Q * conv.K, y, y, parallel);
 }
 
 void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx, void*, const Parallel& parallel) {

@@ -4,7 +4,9 @@
 
 #include "core/context.h"
 #include "core/errors.h"
+#include "ops/conv2d_relu.h"
 #include "ops/convolution_stage.h"
+#include "ops/elementwise.h"
 
 namespace fastcnn {
 namespace {
@@ -50,12 +52,19 @@ void conv2d_wgrad(Context& context, const Conv2d& conv, const float* x, const fl
   FASTCNN_DISPATCH(context, conv2d_wgrad)(conv, x, dy, dw, db, scratch, parallel);
 }
 
+void conv2d_relu_gradient(Context& context, const Conv2d& conv, const float* dy, const float* y, float* g) {
+  relu_backward(context, conv.N * conv.window.P * conv.window.Q * conv.K, dy, y, g);
+}
+
 namespace {
 
 class Conv2dStage : public ConvolutionStage {
  public:
-  explicit Conv2dStage(const Attributes& attributes)
-      : attributes_(attributes), stride_(pair("conv2d", attributes, "stride")), padding_(padding_of("conv2d", attributes)) {}
+  Conv2dStage(const Attributes& attributes, bool relu)
+      : ConvolutionStage(relu),
+        attributes_(attributes),
+        stride_(pair("conv2d", attributes, "stride")),
+        padding_(padding_of("conv2d", attributes)) {}
 
   Shape bind(const Shape& sample, const std::vector<Shape>& parameters) override {
     conv_ = conv2d(with_batch(sample, 0), parameters.at(0), parameters.size() > 1 ? &parameters[1] : nullptr, stride_, padding_);
@@ -63,19 +72,14 @@ class Conv2dStage : public ConvolutionStage {
     return {conv_.window.P, conv_.window.Q, conv_.K};
   }
 
-  void forward(Context& context, const StageArguments& stage) const override {
-    conv2d_fprop(context, batch_of(stage), stage.x, filters(stage), b(stage), stage.y);
-  }
-
-  void backward(Context& context, const StageArguments& stage) const override { convolution_backward(context, stage, stage.dy); }
-
  private:
   Attributes attributes_;
   std::array<int64_t, 2> stride_;
   Padding padding_;
 };
 
-const registry::Operations<Conv2dStage> registered("conv2d");
+const registry::Operations<Variant<Conv2dStage, false>> registered("conv2d");
+const registry::Operations<Variant<Conv2dStage, true>> registered_relu("conv2d_relu");
 
 }  // namespace
 }  // namespace fastcnn

@@ -26,7 +26,8 @@ namespace fastcnn {
 struct Conv2d {
   int64_t N, C, K;
   Window window;
-  bool winograd;  // whether it may go by Winograd's algorithm
+  bool winograd;      // whether it may go by Winograd's algorithm
+  bool relu = false;  // whether fprop cuts off what is not above 0; see conv2d_relu.h
 };
 
 // The weights of a forward pass: w, and, where somebody has prepared it for batches of up to so many images, what conv2d_prepare made of

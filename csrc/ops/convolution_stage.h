@@ -2,13 +2,24 @@
 #pragma once
 
 #include "core/context.h"
-#include "ops/conv2d.h"
+#include "ops/conv2d_relu.h"
 #include "ops/operation.h"
 
 namespace fastcnn {
 
 class ConvolutionStage : public Operation {
  public:
+  explicit ConvolutionStage(bool relu = false) : relu_(relu) {}
+
+  void forward(Context& context, const StageArguments& stage) const override {
+    conv2d_fprop(context, batch_of(stage), stage.x, filters(stage), b(stage), stage.y);
+  }
+
+  void backward(Context& context, const StageArguments& stage) const override {
+    if (relu_) conv2d_relu_gradient(context, batch_of(stage), stage.dy, stage.y, stage.dy);
+    convolution_backward(context, stage, stage.dy);
+  }
+
   AlignedBlock prepare(const Context& context, const StageArguments& stage) override {
     prepared_winograd_ = winograd_allowed();
     const Conv2d conv = batch_of(stage);
@@ -21,6 +32,7 @@ class ConvolutionStage : public Operation {
   Conv2d batch_of(const StageArguments& stage) const {
     Conv2d conv = conv_;
     conv.winograd = stage.prepared_for > 0 ? prepared_winograd_ : winograd_allowed();
+    conv.relu = relu_;
     conv.N = stage.n;
     return conv;
   }
@@ -36,7 +48,15 @@ class ConvolutionStage : public Operation {
   }
 
   Conv2d conv_{};
+  bool relu_;
   bool prepared_winograd_ = false;  // whether it was allowed when the weights were prepared
+};
+
+// A stage that comes with a ReLU behind it and without.
+template <class Stage, bool relu>
+class Variant : public Stage {
+ public:
+  explicit Variant(const Attributes& attributes) : Stage(attributes, relu) {}
 };
 
 }  // namespace fastcnn

@@ -20,21 +20,16 @@ namespace {
 
 class DenseStage : public ConvolutionStage {
  public:
-  explicit DenseStage(const Attributes&) {}
+  DenseStage(const Attributes&, bool relu) : ConvolutionStage(relu) {}
 
   Shape bind(const Shape& sample, const std::vector<Shape>& parameters) override {
     conv_ = dense("dense", with_batch(sample, 0), parameters.at(0), parameters.size() > 1 ? &parameters[1] : nullptr);
     return {conv_.K};
   }
-
-  void forward(Context& context, const StageArguments& stage) const override {
-    conv2d_fprop(context, batch_of(stage), stage.x, filters(stage), b(stage), stage.y);
-  }
-
-  void backward(Context& context, const StageArguments& stage) const override { convolution_backward(context, stage, stage.dy); }
 };
 
-const registry::Operations<DenseStage> registered("dense");
+const registry::Operations<Variant<DenseStage, false>> registered("dense");
+const registry::Operations<Variant<DenseStage, true>> registered_relu("dense_relu");
 
 }  // namespace
 }  // namespace fastcnn

@@ -36,11 +36,11 @@ class Attributes {
 
 // What a stage is given for one call; each operation uses what it needs.
 struct StageArguments {
-  int64_t n = 0;              // samples that are taken at once: the batch, or a part of it
-  int64_t first = 0;          // of those before them in the batch; a multiple of 4
-  const float* x = nullptr;   // (n, input shape)
-  float* y = nullptr;         // (n, output shape); x itself where the plan runs the stage in place
-  const float* dy = nullptr;  // gradients of the loss by y and by x; dx is null where nobody needs it
+  int64_t n = 0;             // samples that are taken at once: the batch, or a part of it
+  int64_t first = 0;         // of those before them in the batch; a multiple of 4
+  const float* x = nullptr;  // (n, input shape)
+  float* y = nullptr;        // (n, output shape); x itself where the plan runs the stage in place
+  float* dy = nullptr;       // gradients of the loss by y, which the stage may overwrite, and by x; dx is null where nobody needs it
   float* dx = nullptr;
   std::vector<const float*> parameters;
   std::vector<float*> gradients;   // one for each parameter; none where they do not learn

@@ -8,7 +8,7 @@ The rewritings, all exact:
   agrees too: where the winner is above 0 it is the same pixel, elsewhere it is 0.
 - Convolution, maximum pooling and ReLU, in this order by now, become conv2d_relu_max_pool2d.
 - Softmax (or sigmoid) at the end disappears into the loss, as in Keras, which goes back to the logits as well; outside training it stays.
-- Dense and softmax become dense_softmax.
+- Dense and softmax become dense_softmax; convolution and ReLU conv2d_relu, dense and ReLU dense_relu.
 - Flatten is nothing: the data lie in this order already.
 - A convolution's last rows and columns that nothing behind it reads (a pooling dropped them, or a stride passes over them) are not computed.
 """
@@ -37,10 +37,14 @@ _NEED_THEIR_RESULT = {
     "sigmoid": set(),
     "softmax": set(),
     "dense_softmax": set(),
+    "conv2d_relu": {"relu", *_DROPOUTS},
+    "dense_relu": {"relu", *_DROPOUTS},
 }  # but these may: they keep what is needed
 
-_CAN_BE_CUT = {"conv2d", "conv2d_relu_max_pool2d"}
+_CAN_BE_CUT = {"conv2d", "conv2d_relu", "conv2d_relu_max_pool2d"}
 _SAME_PLACES = {"relu", "sigmoid", "rescale"}  # stages that read each value where they write it; dropouts count them
+
+_WITH_ACTIVATION = {("dense", "softmax"), ("dense", "relu"), ("conv2d", "relu")}  # what becomes dense_softmax and so on
 
 _LARGEST_FUSED_WINDOW = 255  # pixels of a pooling window: the index of conv2d_relu_max_pool2d is one byte
 
@@ -104,7 +108,7 @@ def describe(
     """The description of these stages, for `_core.Plan`: samples of `input_shape`, variables in `store`, and the loss behind them if there is one."""
     gather, rest = _take_rescaling(stages)
     rest, last = _split_activation(_pool_before_relu(rest), loss)
-    fused = [gather, *_fuse_pooling(_fuse_softmax(rest))]
+    fused = [gather, *_fuse_activations(_fuse_pooling(rest))]
     planned = _with_shapes(_cut_unread(fused, _with_shapes(fused, input_shape)), input_shape)
     output_shape = planned[-1].output_shape
     head = _with_shapes([last] if last else [], output_shape)
@@ -210,6 +214,7 @@ def _inputs_read(stage: _Planned, outputs: tuple[int, ...]) -> tuple[int, ...]:
     attributes, sizes = stage.stage.attributes, outputs[:2]
     windows: list[tuple[str, Any]] = {
         "conv2d": [("", None)],
+        "conv2d_relu": [("", None)],
         "conv2d_relu_max_pool2d": [("pool_", attributes.get("pool_window")), ("", None)],
         "max_pool2d": [("", attributes.get("window"))],
         "average_pool2d": [("", attributes.get("window"))],
@@ -239,11 +244,11 @@ def _warn_of_constants(planned: list[_Planned]) -> None:
         warn("a softmax over a single output is always 1; for two classes use Dense(1, activation='sigmoid')")
 
 
-def _fuse_softmax(stages: list[Stage]) -> list[Stage]:
+def _fuse_activations(stages: list[Stage]) -> list[Stage]:
     fused: list[Stage] = []
     for stage in stages:
-        if stage.operation == "softmax" and fused and fused[-1].operation == "dense":
-            fused[-1] = fused[-1]._replace(operation="dense_softmax")
+        if fused and (fused[-1].operation, stage.operation) in _WITH_ACTIVATION:
+            fused[-1] = fused[-1]._replace(operation=f"{fused[-1].operation}_{stage.operation}")
         else:
             fused.append(stage)
     return fused
