@@ -1,6 +1,6 @@
-"""The whole way: from the start of the process to the end of the first epoch of CIFAR-10 and the saved file, fastcnn beside Keras, in turn.
+"""The whole way: from the start of the process to the end of the first epoch of CIFAR-10, or of more, and the saved file, fastcnn beside Keras, in turn.
 
-    python bench/tutorial.py [--rounds 3] [--no-keras]
+    python bench/tutorial.py [--rounds 3] [--epochs 10] [--no-keras]
 
 Also what importing costs beyond numpy, the peak memory of `python -m fastcnn.train --dataset cifar10`, and the size of the wheel.
 """
@@ -24,18 +24,23 @@ SCRIPT = Path(__file__).with_name("script.py")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--no-keras", action="store_true")
     options = parser.parse_args()
     data = {"FASTCNN_DATA": str(cifar10_root()), "TF_CPP_MIN_LOG_LEVEL": "3"}
     with tempfile.TemporaryDirectory() as folder:
         frameworks = ["fastcnn"] if options.no_keras else ["fastcnn", "keras"]
-        commands = {name: [sys.executable, str(SCRIPT), name, "1", "0", f"{folder}/{name}.h5"] for name in frameworks}
+        commands = {
+            name: [sys.executable, str(SCRIPT), name, str(options.epochs), "0", f"{folder}/{name}.h5"]
+            for name in frameworks
+        }
         times = interleave(
             {name: partial(process_seconds, line, data) for name, line in commands.items()}, options.rounds
         )
         for name, seconds in times.items():
             summary, ratio = Summary.of(seconds), compare(times["fastcnn"], seconds).of_rounds
-            print(f"start to the end of the first epoch, {name:8}{summary.median:7.2f} s {ratio.median:6.2f}x")
+            ends = "the first epoch" if options.epochs == 1 else f"{options.epochs} epochs"
+            print(f"start to the end of {ends}, {name:8}{summary.median:7.2f} s {ratio.median:6.2f}x")
 
         python = [sys.executable, "-c"]
         imports = {
@@ -61,7 +66,8 @@ def main() -> None:
     save(
         "tutorial",
         {
-            "seconds_to_first_epoch": results,
+            "epochs": options.epochs,
+            "seconds_to_the_end": results,
             "rounds": times,
             "import_seconds": beyond,
             "peak_bytes": peak,

@@ -1,6 +1,7 @@
-"""Winograd's algorithm beside the direct sum, forward, with 3x3 filters: `python bench/winograd.py`. One thread, each instruction set.
+"""Winograd's algorithm beside the direct sum, with 3x3 filters: `python bench/winograd.py`. One thread, each instruction set.
 
-The figures are how many times as fast Winograd's is: conv2d, and conv2d_relu_max_pool2d with windows of 2x2. A call allocates its results and transforms the filters.
+The figures are how many times as fast Winograd's is: conv2d, its gradients, and conv2d_relu_max_pool2d with windows of 2x2. A call allocates its results and transforms
+the filters.
 """
 
 from __future__ import annotations
@@ -17,31 +18,31 @@ from harness import compare, interleave, repeats_for, save, seconds_a_call
 __all__ = ["main"]
 
 CHANNELS = [(16, 16), (16, 32), (24, 24), (32, 32), (32, 64), (64, 64), (128, 128), (256, 256)]
-IMAGES = [6, 15, 34, 64]
+IMAGES = [6, 8, 14, 15, 34, 64]
 FLOPS = 1e8  # of a call, about
 SECONDS = 0.01
-OPERATIONS: dict[str, Callable[..., Any]] = {
-    "conv2d": ops.conv2d,
-    "conv2d_relu_max_pool2d": ops.conv2d_relu_max_pool2d,
+OPERATIONS: dict[str, Callable[[Any, Any, Any], Any]] = {  # of x, w and dy
+    "conv2d": lambda x, w, dy: ops.conv2d(x, w),
+    "conv2d_relu_max_pool2d": lambda x, w, dy: ops.conv2d_relu_max_pool2d(x, w),
+    "conv2d_dgrad": lambda x, w, dy: _core.conv2d_dgrad(dy, w, x.shape, (1, 1), "valid"),
+    "conv2d_wgrad": lambda x, w, dy: _core.conv2d_wgrad(x, dy, w.shape, (1, 1), "valid"),
 }
 
 
 def measure(
-    operation: Callable[..., Any], channels: tuple[int, int], side: int, rounds: int
+    operation: Callable[[Any, Any, Any], Any], channels: tuple[int, int], side: int, rounds: int
 ) -> tuple[int, dict[str, list[float]]]:
     """The number of images, and the seconds a call of both ways in each round."""
     c, k = channels
     n = max(1, round(FLOPS / (2 * 9 * c * k * (side - 2) ** 2)))
     random = np.random.default_rng(0)
-    x, w = (
-        random.normal(size=(n, side, side, c)).astype(np.float32),
-        random.normal(size=(3, 3, c, k)).astype(np.float32),
-    )
-    repeats = repeats_for(lambda: operation(x, w), SECONDS)
+    shapes = (n, side, side, c), (3, 3, c, k), (n, side - 2, side - 2, k)
+    x, w, dy = (random.normal(size=shape).astype(np.float32) for shape in shapes)
+    repeats = repeats_for(lambda: operation(x, w, dy), SECONDS)
 
     def timed(allowed: bool) -> float:
         config.set_winograd(allowed)
-        return seconds_a_call(lambda: operation(x, w), repeats)
+        return seconds_a_call(lambda: operation(x, w, dy), repeats)
 
     return n, interleave({"winograd": lambda: timed(True), "direct": lambda: timed(False)}, rounds)
 
