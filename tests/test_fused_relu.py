@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastcnn import _core, layers, losses, ops
+from fastcnn import _core, layers, losses, models, ops, optimizers
 from fastcnn.description import describe
 from fastcnn.plan import Plan
 from fastcnn.tutorial import tutorial_model
@@ -77,3 +77,25 @@ def test_what_is_not_finite(backend: str, value: float) -> None:
     y = ops.relu(ops.conv2d(x, layer.kernel.numpy(), np.zeros(17, np.float32)))
     np.testing.assert_array_equal(Plan([layer], x.shape[1:]).forward(x), y)
     assert not np.isfinite(y[2]).all()
+
+
+@pytest.mark.parametrize("frozen", [(0,), (1,), (0, 1), (0, 1, 2)])
+def test_layers_that_do_not_learn(frozen: tuple[int, ...]) -> None:
+    """What lies before the first that learns gets no gradient at all; what lies behind it passes its on."""
+    x, y = np.random.default_rng(0).normal(size=(8, 6, 6, 3)).astype(np.float32), np.arange(8) % 3
+    gradients = []
+    for indices in ((), frozen):
+        stack = [layers.Conv2D(16, 3, activation="relu"), layers.Conv2D(16, 3, activation="relu"), layers.Flatten()]
+        stack += [layers.Dense(7, activation="relu"), layers.Dense(3)]
+        model = models.Sequential([layers.Input((6, 6, 3)), *stack])
+        learning = [model.layers[i] for i in (0, 1, 3, 4)]
+        random = np.random.default_rng(1)
+        model.set_weights([random.normal(size=weight.shape) for weight in model.get_weights()])
+        for i in indices:
+            learning[i].trainable = False
+        model.compile(optimizers.SGD(0.1), losses.SparseCategoricalCrossentropy(from_logits=True))
+        before = model.get_weights()
+        model.fit(x, y, shuffle=False, verbose=0)
+        gradients.append([new - old for new, old in zip(model.get_weights(), before, strict=True)])
+    for place, (all_learn, some) in enumerate(zip(*gradients, strict=True)):
+        np.testing.assert_array_equal(some, all_learn * (place // 2 not in frozen))

@@ -16,6 +16,7 @@ class ConvolutionStage : public Operation {
   }
 
   void backward(Context& context, const StageArguments& stage) const override {
+    if (stage.dw() == nullptr && stage.dx == nullptr) return;  // then there may be no dy either
     if (relu_) conv2d_relu_gradient(context, batch_of(stage), stage.dy, stage.y, stage.dy);
     convolution_backward(context, stage, stage.dy);
   }
