@@ -223,7 +223,7 @@ def test_ctrl_c_keeps_the_model_as_it_is(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out = process.stdout.read()  # not by communicate(), which forgets what has been read ahead
     _, err = process.communicate(timeout=30)
-    finished = 2 + out.count("Epoch ")
+    printed = 2 + out.count("Epoch ")
     assert process.returncode == 130
     said = re.fullmatch(
         r"fastcnn\.train: stopped in epoch (\d+) of 500; kept in run: model\.h5 \(as after step ([\d,]+)\), history\.csv and checkpoint\.safetensors \((\d+) finished epochs\), args\.json\n"
@@ -231,12 +231,9 @@ def test_ctrl_c_keeps_the_model_as_it_is(tmp_path: Path) -> None:
         err,
     )
     assert said
-    assert (
-        int(said[1]) - 1
-        == int(said[3])
-        == finished
-        == len((tmp_path / "run" / "history.csv").read_text().splitlines()) - 1
-    )
+    finished = int(said[3])
+    assert finished == int(said[1]) - 1 == len((tmp_path / "run" / "history.csv").read_text().splitlines()) - 1
+    assert finished - printed in (0, 1)  # an epoch is kept, then printed: the signal may come between the two
     model = models.load_model(tmp_path / "run" / "model.h5")
     assert model.optimizer is not None
     assert model.optimizer.iterations == int(said[2].replace(",", ""))
