@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastcnn import callbacks, losses, models
+from fastcnn.formats import interrupts
 from fastcnn.tutorial import tutorial_model
 
 SOON = 0.3  # seconds until Ctrl-C
@@ -91,6 +92,22 @@ def test_evaluate_and_predict_stop_too(method: str) -> None:
     assert model.predict(x[:3], verbose=0).shape == (3, 10)
 
 
+def test_a_block_that_hangs_is_left_at_the_second_interruption() -> None:
+    reached = []
+
+    def press_twice() -> None:
+        with interrupts.deferred():
+            for press in ("first", "second"):
+                signal.raise_signal(signal.SIGINT)
+                reached.append(press)
+
+    with pytest.raises(KeyboardInterrupt):
+        press_twice()
+    assert reached == ["first"]
+    with interrupts.deferred():
+        pass  # and what was deferred before is not heard of again
+
+
 @pytest.mark.parametrize("ending", ["h5", "keras"])
 def test_an_interruption_while_a_file_is_written_or_read_is_not_lost(ending: str, tmp_path: Path) -> None:
     """h5py cleans up where Python drops exceptions: of so many interruptions, some would be lost."""
@@ -98,7 +115,8 @@ def test_an_interruption_while_a_file_is_written_or_read_is_not_lost(ending: str
     model, _, _ = model_and_data(1)
     model.save(path)
 
-    def again_and_again(action: Callable[[], object]) -> None:
+    def again_and_again(action: Callable[[], object], timer: threading.Timer) -> None:
+        timer.start()  # on a busy machine it is over before this has returned
         end = time.monotonic() + 5
         while time.monotonic() < end:
             action()
@@ -107,7 +125,6 @@ def test_an_interruption_while_a_file_is_written_or_read_is_not_lost(ending: str
         for i in range(40):
             timer = threading.Timer(0.002 + 0.0007 * i, os.kill, (os.getpid(), signal.SIGINT))
             with pytest.raises(KeyboardInterrupt):
-                timer.start()  # within: on a busy machine it is over before it has begun
-                again_and_again(action)
+                again_and_again(action, timer)
             timer.join()
         assert models.load_model(path).built

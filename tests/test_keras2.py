@@ -180,6 +180,22 @@ def test_file_of_keras_2_is_read_with_its_optimizer(
             )
 
 
+def test_a_model_in_a_model_of_keras_2_is_read_with_its_weighted_metrics(tmp_path: Path) -> None:
+    inner = {"name": "inner", "layers": [INPUT, CONVOLUTION, FLATTEN]}
+    deep = {"name": "a", "layers": [INPUT, {"module": "keras", "class_name": "Sequential", "config": inner}]}
+    weighted = {
+        "class_name": "MeanMetricWrapper",
+        "config": {"name": "weighted_accuracy", "dtype": "float32", "fn": "sparse_categorical_accuracy"},
+    }
+    training = {"loss": LOSS, "metrics": None, "weighted_metrics": [[weighted]], "optimizer_config": ADAM}
+    write(tmp_path / "model.h5", [INPUT, {"class_name": "Sequential", "config": deep}, DENSE], training, NEW)
+    model = models.load_model(tmp_path / "model.h5")
+    assert [layer.name for layer in model.layers[0].layers[0].layers] == ["a", "f"]
+    assert model.metrics_names == ["loss", "weighted_accuracy"]
+    for variable, name in zip(model.weights, SHAPES, strict=True):
+        np.testing.assert_array_equal(variable.value, WEIGHTS[name])
+
+
 def test_decay_of_keras_2_s_old_optimizers_is_not_dropped_in_silence(tmp_path: Path) -> None:
     decaying = {**OLD_ADAM, "config": {**OLD_ADAM["config"], "decay": 0.1}}  # type: ignore[dict-item]
     write(
@@ -200,7 +216,7 @@ def test_keras_2_is_known_by_its_version(version: str | None, is_it: bool) -> No
 
 
 def test_what_is_no_config_is_left_for_the_reader_to_refuse() -> None:
-    assert keras2.layer_entries([7, {"class_name": "Dense"}]) == [7, {"class_name": "Dense"}]
+    assert keras2.layer_entries([7, {"class_name": "Dense"}], 20) == [7, {"class_name": "Dense"}]
     odd = {"loss": 7, "metrics": {"a": 1}, "optimizer_config": "adam"}
     assert keras2.training_config(odd) == odd
     metrics = [

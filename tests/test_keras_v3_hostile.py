@@ -5,12 +5,15 @@ They are made in hostile_files.py and loaded in quarantine.py. What the errors o
 
 from __future__ import annotations
 
+import os
 import pickle
 import random
 import zipfile
 from pathlib import Path
 
 import pytest
+from fastcnn import models
+from fastcnn.errors import FormatError
 from hostile_files import CANARY, CODE, HOSTILE, HOSTILE_H5, WEIGHTS, Pickled, good
 from quarantine import MOST_BYTES, MOST_SECONDS, Outcome, loaded
 
@@ -60,6 +63,14 @@ def test_hostile_files_end_in_a_format_error_that_names_them_and_run_nothing(
     ]
     assert faults == []
     assert sorted(tmp_path.rglob("*")) == before  # no canary, and nothing unpacked
+
+
+@pytest.mark.parametrize("ending", ["h5", "keras", "weights.h5", "safetensors"])
+def test_a_pipe_that_nobody_writes_into_is_not_waited_for(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"model.{ending}"
+    os.mkfifo(path)
+    with pytest.raises(FormatError, match=r"model\..*: is a pipe or a device, but a file must be on a disk"):
+        good().load_weights(path) if ending == "weights.h5" else models.load_model(path)
 
 
 def test_bytes_flipped_and_cut_at_random_crash_nothing(tmp_path: Path) -> None:

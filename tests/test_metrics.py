@@ -177,6 +177,11 @@ def test_values_worked_out_by_hand() -> None:
     assert top([0, 1, 2], [[3, 2, 1], [2, 2, 2], [3, 2, 1]]) == pytest.approx(2 / 3)  # of equals, none is outside
 
 
+def test_a_file_may_ask_for_any_number_of_thresholds_without_getting_them() -> None:
+    config = metrics.AUC(num_thresholds=10**15).get_config()
+    assert metrics.AUC.from_config(config).num_thresholds == 10**15
+
+
 def test_many_batches_lose_nothing() -> None:
     """In float32, 2 ** 24 + 1 is 2 ** 24."""
     metric = metrics.Mean()

@@ -175,6 +175,43 @@ def test_a_file_keeps_the_tree(ending: str, frozen: int | None, tmp_path: Path) 
     assert all(np.array_equal(a, b) for a, b in zip(same.get_weights(), model.get_weights(), strict=True))
 
 
+@pytest.mark.parametrize("ending", ["keras", "h5", "safetensors"])
+def test_two_paths_that_are_one_name_keep_their_slots_apart(ending: str, tmp_path: Path) -> None:
+    """ "a/b/kernel" and "a_b/kernel" are both m_a_b_kernel in the names of an optimizer's arrays in a .h5."""
+    inner = models.Sequential([layers.Input((4,)), layers.Dense(4, name="b")], name="a")
+    model = models.Sequential([inner, layers.Dense(4, name="a_b")], name="m")
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).random((8, 4), np.float32)
+    model.fit(x, x, verbose=0)
+    model.save(tmp_path / f"model.{ending}")
+    same = models.load_model(tmp_path / f"model.{ending}")
+    assert model.optimizer is not None
+    assert same.optimizer is not None
+    for slot, flat in model.optimizer.slots.items():
+        for one, other in zip(model.weights, same.weights, strict=True):
+            kept = same.store.view(same.optimizer.slots[slot], other)
+            np.testing.assert_array_equal(kept, model.store.view(flat, one))
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5", "safetensors"])
+def test_what_no_file_would_give_back_is_not_saved(ending: str, tmp_path: Path) -> None:
+    model = models.Sequential([layers.Input((2,)), layers.Dense(2)])
+    for _ in range(20):
+        model = models.Sequential([model])
+    model.save(tmp_path / f"model.{ending}")
+    assert models.load_model(tmp_path / f"model.{ending}").get_config() == model.get_config()
+    for vast, message in (
+        (models.Sequential([model]), "save: the model has models in models 21 deep, but at most 20 are read again"),
+        (
+            models.Sequential([layers.Input((2,)), *(layers.Flatten() for _ in range(5000))]),
+            "save: the model has 5,001 layers, but at most 5,000 are read again",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            vast.save(tmp_path / f"vast.{ending}")
+        assert not (tmp_path / f"vast.{ending}").exists()
+
+
 def test_a_file_of_weights_goes_into_a_tree_of_the_same_layers(tmp_path: Path) -> None:
     model, other = nested(), nested(seed=2)
     model.save_weights(tmp_path / "a.weights.h5")

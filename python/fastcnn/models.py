@@ -78,7 +78,10 @@ class Sequential(Compiled):
 
         filepath : ends in .keras, or in .h5 for Keras's legacy format, which Keras reads too; or in .safetensors for a checkpoint, from which a
             training goes on bit for bit. ValueError otherwise. Folders that are missing are made.
+
+        Raises ValueError too for more than 5,000 layers, or models in models more than 20 deep, which no file is asked for again.
         """
+        keras_config.check_size(self)
         with interrupts.deferred():
             formats.chosen(filepath, "save").save(self, filepath)
 

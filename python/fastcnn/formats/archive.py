@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from fastcnn.formats.place import Place, room
+from fastcnn.formats.place import Place, open_file, room
 
 __all__ = ["Archive", "opened"]
 
@@ -36,7 +36,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
     of a folder.
     """
     whole = Place(os.fspath(path))
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         _check_end(whole, file, size)
         with _reading(whole):

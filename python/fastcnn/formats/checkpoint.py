@@ -17,7 +17,7 @@ import numpy as np
 from fastcnn._serialization import serialize
 from fastcnn.formats import keras_config
 from fastcnn.formats.atomic import write
-from fastcnn.formats.place import LONGEST_JSON, Place, room
+from fastcnn.formats.place import LONGEST_JSON, Place, open_file, room
 
 if TYPE_CHECKING:
     from fastcnn.models import Sequential
@@ -98,7 +98,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[Place, dict[str, Any], dict[str
     from safetensors import SafetensorError, safe_open
 
     place = Place(os.fspath(path))
-    with open(path, "rb") as file:  # for the errors that users know
+    with open_file(path) as file:  # for the errors that users know
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
     if length > min(size, LONGEST_JSON):

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from fastcnn.errors import FormatError
 from fastcnn.formats import hdf5_checks
-from fastcnn.formats.place import Place
+from fastcnn.formats.place import Place, open_file
 
 if TYPE_CHECKING:
     import h5py
@@ -52,7 +52,7 @@ def opened(path: str | os.PathLike[str], content: bytes | None = None, place: st
     whole = Place(os.fspath(path), place)
     with contextlib.ExitStack() as stack:
         if content is None:  # HDF5's own errors do not tell a missing file from a foreign one
-            mapped = stack.enter_context(_mapped(stack.enter_context(open(path, "rb"))))
+            mapped = stack.enter_context(_mapped(stack.enter_context(open_file(path))))
         hdf5_checks.check_file(whole, mapped if content is None else content)
         try:
             file = h5py.File(whole.file if content is None else io.BytesIO(content), "r")

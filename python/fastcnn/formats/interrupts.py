@@ -13,7 +13,10 @@ __all__ = ["deferred"]
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """What SIGINT would do within the block, it does at its end. Only the main thread gets signals; in others this does nothing."""
+    """What SIGINT would do within the block, it does at its end; a second one does it at once, for the block may hang on a dead disk.
+
+    Only the main thread gets signals; in others this does nothing.
+    """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield
@@ -21,7 +24,11 @@ def deferred() -> Iterator[None]:
     came: list[Any] = []
 
     def keep(*arguments: Any) -> None:
-        came.append(arguments)
+        if came:
+            came.clear()
+            before(*arguments)
+        else:
+            came.append(arguments)
 
     signal.signal(signal.SIGINT, keep)
     try:
@@ -29,4 +36,4 @@ def deferred() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, before)
         if came:
-            before(*came[-1])
+            before(*came[0])

@@ -20,8 +20,11 @@ def is_keras2(version: str | None) -> bool:
     return version is not None and version.startswith("2.")
 
 
-def layer_entries(entries: Sequence[Any]) -> list[Any]:
-    """The `layers` of a Sequential's config. What is not understood stays as it is, for the layers' own errors."""
+def layer_entries(entries: Sequence[Any], depth: int) -> list[Any]:
+    """The `layers` of a Sequential's config, and those of models among them, down to `depth`.
+
+    What is not understood stays as it is, for the layers' own errors.
+    """
     translated: list[Any] = []
     for entry in entries:
         if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
@@ -33,6 +36,9 @@ def layer_entries(entries: Sequence[Any]) -> list[Any]:
             config["batch_shape"] = shape
         elif shape is not None and not translated:  # the first Keras 2 wrote no InputLayer
             translated.append({"class_name": "InputLayer", "config": {"batch_shape": shape}})
+        inner = config.get("layers")
+        if entry.get("class_name") == "Sequential" and isinstance(inner, list) and depth > 0:
+            config["layers"] = layer_entries(inner, depth - 1)
         if entry.get("class_name") == "Dense" and config.get("activity_regularizer", ...) is None:
             del config["activity_regularizer"]
         translated.append({**entry, "config": config})
@@ -45,10 +51,11 @@ def training_config(config: Mapping[str, Any]) -> dict[str, Any]:
     loss = config.get("loss")
     if isinstance(loss, Mapping) and isinstance(loss.get("config"), Mapping):
         translated["loss"] = {**loss, "config": _loss_config(loss["config"])}
-    metrics = config.get("metrics")
-    if isinstance(metrics, list):
-        flat = [metric for entry in metrics for metric in (entry if isinstance(entry, list) else [entry])]
-        translated["metrics"] = [_metric(metric) for metric in flat]
+    for argument in ("metrics", "weighted_metrics"):
+        metrics = config.get(argument)
+        if isinstance(metrics, list):
+            flat = [metric for entry in metrics for metric in (entry if isinstance(entry, list) else [entry])]
+            translated[argument] = [_metric(metric) for metric in flat]
     optimizer = config.get("optimizer_config")
     if isinstance(optimizer, Mapping) and isinstance(optimizer.get("config"), Mapping):
         translated["optimizer_config"] = _optimizer(optimizer, optimizer["config"])

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from fastcnn.variables import Variable
 
 __all__ = [
+    "DEEPEST",
     "KERAS_VERSION",
     "LayerArrays",
     "assign",
+    "check_size",
     "compile_config",
     "compile_model",
     "layer_arrays",
@@ -41,9 +43,9 @@ __all__ = [
 ]
 
 KERAS_VERSION = "3.15.1"  # whose files these are
+DEEPEST = 20  # models in models that are read
 
 _MOST_LAYERS = 5000
-_DEEPEST = 20  # models in models
 _WITHOUT = "; compile=False reads the model without"
 
 Entry = Callable[[Any], dict[str, Any]]
@@ -55,12 +57,11 @@ def model_config(model: Stack, entry: Entry) -> dict[str, Any]:
     """The config of a Sequential, with its layers as `entry` writes each."""
     from fastcnn.layers.base import FLOAT32_POLICY
 
-    layers = [*model.inputs, *model.layers] if model.built else model.layers
     config = {
         "name": model.name,
         "trainable": True,
         "dtype": FLOAT32_POLICY,
-        "layers": [entry(layer) for layer in layers],
+        "layers": [entry(layer) for layer in _written(model)],
     }
     if model.built:
         config["build_input_shape"] = model.input_shape
@@ -84,22 +85,21 @@ def compile_config(model: Sequential, entry: Entry) -> dict[str, Any]:
     }
 
 
-def optimizer_arrays(model: Sequential) -> dict[str, Any]:
+def optimizer_arrays(model: Sequential) -> list[tuple[str, Any]]:
     """Keras's variables of an optimizer, in its order: each weight that learns has its slots side by side. Before the first step there are none.
 
-    The names are those in a .h5. A learning rate that follows a schedule is none of them.
+    The names are those in a .h5, where a slash of a path is an underscore. A learning rate that follows a schedule is none of them.
     """
     optimizer, store = model.optimizer, model.store
     assert optimizer is not None
-    state: dict[str, Any] = {f"{optimizer.name}/iteration": np.int64(optimizer.iterations)}
+    state: list[tuple[str, Any]] = [(f"{optimizer.name}/iteration", np.int64(optimizer.iterations))]
     if optimizer.schedule is None:
-        state[f"{optimizer.name}/learning_rate"] = np.float32(optimizer.learning_rate)
+        state.append((f"{optimizer.name}/learning_rate", np.float32(optimizer.learning_rate)))
     slots = optimizer.slots if optimizer._store is store else {}  # else the layers were changed after the training
     for path, variable in model.weight_names():
         if variable.trainable:
             place = f"{model.name}/{path}".replace("/", "_")
-            for name, slot in slots.items():
-                state[f"{optimizer.name}/{place}_{name}"] = store.view(slot, variable)
+            state += [(f"{optimizer.name}/{place}_{name}", store.view(slot, variable)) for name, slot in slots.items()]
     return state
 
 
@@ -117,11 +117,33 @@ def model_of(place: Place, config: Any) -> Sequential:
     return _sequential(place, config, _Limits())
 
 
+def check_size(model: Stack) -> None:
+    """ValueError where `model_of` would refuse the config of this model."""
+    layers, depth = _size(model)
+    if layers > _MOST_LAYERS:
+        raise ValueError(f"save: the model has {layers:,} layers, but at most {_MOST_LAYERS:,} are read again")
+    if depth > DEEPEST:
+        raise ValueError(f"save: the model has models in models {depth} deep, but at most {DEEPEST} are read again")
+
+
+def _size(model: Stack) -> tuple[int, int]:
+    """How many layers it has in all, and how deep models lie in it."""
+    from fastcnn.stack import Stack
+
+    inner = [_size(layer) for layer in model.layers if isinstance(layer, Stack)]
+    return len(_written(model)) + sum(layers for layers, _ in inner), max((depth + 1 for _, depth in inner), default=0)
+
+
+def _written(model: Stack) -> Sequence[Any]:
+    """The entries of a config's list: the layers and, once it is known, the input before them."""
+    return [*model.inputs, *model.layers] if model.built else model.layers
+
+
 class _Limits:
     """How much a config may hold, whatever it is made of: `layers` in all, and models in models down to `depth`."""
 
     def __init__(self) -> None:
-        self.layers, self.depth = _MOST_LAYERS, _DEEPEST
+        self.layers, self.depth = _MOST_LAYERS, DEEPEST
 
 
 def _sequential(place: Place, config: Any, limits: _Limits) -> Sequential:
@@ -168,7 +190,7 @@ def _layer(here: Place, entry: Any, limits: _Limits) -> Layer | Sequential:
 
 def _inner(here: Place, config: Any, limits: _Limits) -> Sequential:
     if limits.depth == 0:
-        raise here.error(f"is a model in a model, and so on, more than {_DEEPEST} deep")
+        raise here.error(f"is a model in a model, and so on, more than {DEEPEST} deep")
     limits.depth -= 1
     model = _sequential(here, config, limits)
     limits.depth += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastcnn.formats import class_names, hdf5, keras2, keras_config
@@ -100,15 +100,20 @@ def _write_weights(group: h5py.Group, model: Sequential) -> None:
     group.attrs["keras_version"] = keras_config.KERAS_VERSION.encode()
     paths = {id(variable): f"{model.name}/{path}" for path, variable in model.weight_names()}
     for layer in sorted(model.layers, key=lambda layer: layer.name):
-        arrays = {paths[id(variable)]: variable.value for variable in keras_config.legacy_order(layer)}
+        arrays = [(paths[id(variable)], variable.value) for variable in keras_config.legacy_order(layer)]
         _write_arrays(group.create_group(layer.name), arrays)
-    _write_arrays(group.create_group("top_level_model_weights"), {})
+    _write_arrays(group.create_group("top_level_model_weights"), [])
 
 
-def _write_arrays(group: h5py.Group, arrays: Mapping[str, Any]) -> None:
-    _write_names(group, "weight_names", list(arrays))
-    for name, array in arrays.items():
+def _write_arrays(group: h5py.Group, arrays: Sequence[tuple[str, Any]]) -> None:
+    """The arrays in their order. Two may have one name, as the slots of "a/b" and "a_b" have: the second gets another, since readers go by the order."""
+    names: list[str] = []
+    for name, array in arrays:
+        while name in group:
+            name += "_"
         group.create_dataset(name, data=array)
+        names.append(name)
+    _write_names(group, "weight_names", names)
 
 
 def _write_names(group: h5py.Group, attribute: str, names: Sequence[str]) -> None:
@@ -135,7 +140,7 @@ def _model(file: hdf5.Node, old: bool) -> Sequential:
     if kind != "Sequential":
         raise place.error(f"the model is a {kind!r}, but only a 'Sequential' can be read")
     if old and isinstance(config, dict) and isinstance(config.get("layers"), list):
-        config = {**config, "layers": keras2.layer_entries(config["layers"])}
+        config = {**config, "layers": keras2.layer_entries(config["layers"], keras_config.DEEPEST)}
     return keras_config.read_model(place, config, room(os.path.getsize(file.file)))
 
 

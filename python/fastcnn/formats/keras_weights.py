@@ -88,7 +88,7 @@ def _fill(file: h5py.File, model: Sequential) -> None:
         own = [] if isinstance(layer, Stack) else layer.weights
         _write_arrays(file, path, layer.name, [variable.value for variable in own])
     if model.optimizer is not None:
-        arrays = keras_config.optimizer_arrays(model).values()
+        arrays = [array for _, array in keras_config.optimizer_arrays(model)]
         _write_arrays(file, "optimizer/vars", model.optimizer.name, arrays)
     _write_arrays(file, "vars", model.name, [])
 

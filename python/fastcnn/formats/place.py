@@ -1,4 +1,4 @@
-"""`Place`, a file and a place in it: how every reader of files says what is wrong where, and how much memory a file may ask for.
+"""`Place`, a file and a place in it: how every reader of files opens it, says what is wrong where, and how much memory a file may ask for.
 
 What is in the file is not known here.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import stat
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from fastcnn.errors import FormatError
 
-__all__ = ["LONGEST_JSON", "Place", "room"]
+__all__ = ["LONGEST_JSON", "Place", "open_file", "room"]
 
 LONGEST_JSON = 8 << 20  # bytes of a model's description: thousands of layers
 _LONGEST_MESSAGE = 600  # characters: a file may hold a name of megabytes
@@ -23,6 +25,14 @@ _GROWTH = 2  # beyond them: as many times its own size
 def room(size: int) -> int:
     """The bytes that what a file of `size` bytes holds may take in memory: weights do not compress, so a file that asks for more lies."""
     return max(_FREE, _GROWTH * size)
+
+
+def open_file(path: str | os.PathLike[str]) -> BinaryIO:
+    """The file, open for reading. A pipe or a device, which may never answer, is a FormatError; otherwise raises what `open` does."""
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise FormatError(f"{os.fspath(path)}: is a pipe or a device, but a file must be on a disk to be read")
+    return open(path, "rb")
 
 
 class Place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -57,22 +58,28 @@ class AUC(Metric):
         self.summation_method = _one_of("summation_method", summation_method, _METHODS)
         self.multi_label = boolean("AUC", "multi_label", multi_label)
         self.from_logits = boolean("AUC", "from_logits", from_logits)
-        self._given = thresholds is not None
+        self._inner: list[float] | None = None  # those that were given, between the two at the ends
         if thresholds is None:
             if positive_integer("AUC", "num_thresholds", num_thresholds) < 2:
                 raise ValueError(f"AUC: num_thresholds must be at least 2, but is {num_thresholds}")
-            inner = [(i + 1) * 1.0 / (num_thresholds - 1) for i in range(num_thresholds - 2)]
+            self.num_thresholds = num_thresholds
         else:
-            inner = sorted(number("AUC", "thresholds", threshold) for threshold in thresholds)
-        self._even = thresholds is None or are_even([0.0, *inner, 1.0])
-        self._thresholds = np.array([-_EPSILON, *inner, 1 + _EPSILON])
-        self.num_thresholds = len(self._thresholds)
+            self._inner = sorted(number("AUC", "thresholds", threshold) for threshold in thresholds)
+            self.num_thresholds = len(self._inner) + 2
+        self._even = self._inner is None or are_even([0.0, *self._inner, 1.0])
         if num_labels and not self.multi_label:
             raise ValueError("AUC: num_labels is for multi_label=True alone")
         self.num_labels = num_labels
         self.label_weights = None if label_weights is None else np.asarray(label_weights, dtype=np.float32)
         self._counts: Counts | None = None
         self._columns = 0  # of the batches so far, where they are counted apart
+
+    @functools.cached_property
+    def _thresholds(self) -> Array:
+        """Made when they are first needed: a file may ask for any number of them."""
+        last = self.num_thresholds - 1
+        inner = np.arange(1, last) / last if self._inner is None else self._inner
+        return np.concatenate(([-_EPSILON], inner, [1 + _EPSILON]))
 
     @property
     def thresholds(self) -> list[float]:
@@ -139,7 +146,7 @@ class AUC(Metric):
             "label_weights": None if self.label_weights is None else self.label_weights.tolist(),
             "from_logits": self.from_logits,
         }
-        inner = {"thresholds": [float(threshold) for threshold in self._thresholds[1:-1]]} if self._given else {}
+        inner = {} if self._inner is None else {"thresholds": list(self._inner)}
         return {**super().get_config(), **options, **inner}
 
 
