@@ -80,6 +80,14 @@ MODELS: dict[str, Callable[[], list[layers.Layer]]] = {
         layers.Flatten(),
         layers.Dense(CLASSES),
     ],
+    "channels enough for Winograd's algorithm": lambda: [
+        layers.Conv2D(24, 3, activation="relu"),
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(33, 3, padding="same"),
+        layers.Flatten(),
+        layers.Dense(CLASSES),
+    ],
     "softmax behind a softmax": lambda: [layers.Flatten(), layers.Softmax(), layers.Softmax(), layers.Dense(CLASSES)],
     "nothing learns": lambda: [layers.GlobalAveragePooling2D(), layers.Softmax()],
 }
@@ -242,6 +250,20 @@ def test_batches_of_any_size_follow_each_other() -> None:
     alone = np.concatenate([Plan(stack, IMAGE).forward(x, np.array([i])) for i in range(70)])
     for n in (1, 0, 32, 7, 70, 33):
         np.testing.assert_array_equal(plan.forward(x, np.arange(n)), alone[:n])
+
+
+def test_batches_of_any_size_agree_where_their_size_decides_the_algorithm() -> None:
+    stack, _ = build("channels enough for Winograd's algorithm")
+    x = np.random.default_rng(4).normal(size=(200, *IMAGE)).astype(np.float32)
+    config.set_winograd(False)
+    exact = Plan(stack, IMAGE).forward(x).astype(np.float64)
+    config.set_winograd(True)
+    plan = Plan(stack, IMAGE)
+    for n in (1, 0, 32, 7, 200, 2):
+        got = plan.forward(x, np.arange(n))
+        assert got.shape == (n, CLASSES)
+        np.testing.assert_allclose(got, exact[:n], atol=4 * cases.SUM * np.abs(exact).max())
+        assert n == 0 or not np.array_equal(got, exact[:n])  # it was used
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,6 @@
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
 
-// About 4 microseconds of multiply-adds: enough to be worth handing out.
-constexpr int64_t task_work = 500'000;
-
 // Some tiles of one class, cut into tasks: about those of one worker's images.
 struct Portion {
   PixelClass cls;
@@ -93,18 +90,18 @@ void pack_transposed(const float* w, int64_t begin, int64_t rows, int64_t block,
 }
 
 // As they were prepared, or as they pay for this batch.
-winograd::Grid tiles_of(Conv2d conv, const Filters& filters) {
+Grid tiles_of(Conv2d conv, const Filters& filters = {nullptr}) {
   if (filters.prepared != nullptr) conv.N = filters.images;
-  return winograd::grid(conv, conv.window.P, conv.window.Q);
+  return winograd::grid(conv, conv.window.P, conv.window.Q, winograd::of_pixels);
 }
 
 // Hands a tile's outputs out, as they are.
 template <int M>
-void fprop_by_tiles(const Conv2d& conv, const winograd::Grid& grid, const float* x, const Filters& filters, const float* b, float* y,
-                    void* scratch, const Parallel& parallel) {
+void fprop_by_tiles(const Conv2d& conv, const Grid& grid, const float* x, const Filters& filters, const float* b, float* y, void* scratch,
+                    const Parallel& parallel) {
   const Window& win = conv.window;
   winograd::fprop<M>(
-      conv, grid, x, filters, b, scratch, parallel, [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&outputs)[M* M]) {
+      conv, grid, x, filters, b, scratch, parallel, [&](const Tile& tile, int64_t k, int64_t count, const Vec(&outputs)[M* M]) {
 #pragma GCC unroll 16
         for (int64_t o = 0; o < M * M; ++o) {
           const int64_t p = M * tile.row + o / M, q = M * tile.column + o % M;
@@ -116,32 +113,21 @@ void fprop_by_tiles(const Conv2d& conv, const winograd::Grid& grid, const float*
 
 }  // namespace
 
-int64_t conv2d_prepared_bytes(const Conv2d& conv) {
-  const winograd::Grid grid = winograd::grid(conv, conv.window.P, conv.window.Q);
-  const int64_t floats =
-      grid.m > 0 ? grid.points() * winograd::filter_step(conv) : conv.window.R * conv.window.S * conv.C * round_up(conv.K, lanes);
-  return floats * static_cast<int64_t>(sizeof(float));
-}
+int64_t conv2d_prepared_bytes(const Conv2d& conv) { return winograd::prepared_bytes(conv, tiles_of(conv)); }
 
-void conv2d_prepare(const Conv2d& conv, const float* w, void* to) {
-  auto* const panels = static_cast<float*>(to);
-  const int64_t rows = conv.window.R * conv.window.S * conv.C;
-  const winograd::Grid grid = winograd::grid(conv, conv.window.P, conv.window.Q);
-  if (grid.m > 0) return winograd::prepare(conv, grid, w, panels);
-  pack_rows(w, 0, rows, rows, conv.K, panels);
-}
+void conv2d_prepare(const Conv2d& conv, const float* w, void* to) { winograd::prepare(conv, tiles_of(conv), w, to); }
 
 int64_t conv2d_fprop_scratch(const Conv2d& conv, const Filters& filters, int workers) {
   const Window& win = conv.window;
-  if (const winograd::Grid grid = tiles_of(conv, filters); grid.m > 0) return winograd::scratch(conv, grid, workers);
+  if (const Grid grid = tiles_of(conv, filters); grid.m > 0) return winograd::scratch(conv, grid, workers);
   return axis_scratch(win.P) + axis_scratch(win.Q) + portions_bytes(win, win.P, win.Q, workers) +
-         laid_out_bytes(win.R * win.S * conv.C * round_up(conv.K, lanes), workers);
+         laid_out_bytes(packed_floats(win.R * win.S * conv.C, conv.K), workers);
 }
 
 void conv2d_fprop(const Conv2d& conv, const float* x, const Filters& filters, const float* b, float* y, void* scratch,
                   const Parallel& parallel) {
   const Window& win = conv.window;
-  if (const winograd::Grid grid = tiles_of(conv, filters); grid.m > 0) {
+  if (const Grid grid = tiles_of(conv, filters); grid.m > 0) {
     (grid.m == 4 ? fprop_by_tiles<4> : fprop_by_tiles<2>)(conv, grid, x, filters, b, y, scratch, parallel);
     return;
   }
@@ -158,11 +144,9 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const Filters& filters, co
   // Packing pays when a panel is read often enough; it must be done where the last vector would reach past the end of w.
   const bool few_tiles = filters.prepared == nullptr && conv.N * win.P * win.Q < 8 * tile_rows;
   if (few_tiles && conv.K % lanes == 0) return run(sliding, portions, [&](int) { return filters.w; }, panel_row, tap_stride, parallel);
-  const int64_t rows = win.R * win.S * conv.C, rows_per_part = ceil_div(8192, conv.K);
-  const auto some_rows = [&](int64_t part, float* to) {
-    pack_rows(filters.w, part * rows_per_part, min((part + 1) * rows_per_part, rows), rows, conv.K, to);
-  };
-  const LaidOut panels(filters.prepared, carver, rows * round_up(conv.K, lanes), ceil_div(rows, rows_per_part), parallel, some_rows);
+  const int64_t rows = win.R * win.S * conv.C;
+  const RowsInParts some_rows{filters.w, rows, conv.K};
+  const LaidOut panels(filters.prepared, carver, packed_floats(rows, conv.K), some_rows.parts(), parallel, some_rows);
   sliding.panel_rows = rows;
   sliding.weight_step = 0;
   run(sliding, portions, [&](int worker) { return panels.of(worker); }, panel_row, tap_stride, parallel);
@@ -170,14 +154,14 @@ void conv2d_fprop(const Conv2d& conv, const float* x, const Filters& filters, co
 
 int64_t conv2d_dgrad_scratch(const Conv2d& conv, int workers) {
   const Window& win = conv.window;
-  if (const winograd::Grid grid = winograd::grid(conv, win.P, win.Q); grid.m > 0) return winograd::dgrad_scratch(conv, grid, workers);
+  if (const Grid grid = winograd::dgrad_grid(conv); grid.m > 0) return winograd::dgrad_scratch(conv, grid, workers);
   return axis_scratch(win.H) + axis_scratch(win.W) + portions_bytes(win, win.H, win.W, workers) +
-         laid_out_bytes(win.R * win.S * conv.K * round_up(conv.C, lanes), workers);
+         laid_out_bytes(packed_floats(win.R * win.S * conv.K, conv.C), workers);
 }
 
 void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
-  if (const winograd::Grid grid = winograd::grid(conv, win.P, win.Q); grid.m > 0) {
+  if (const Grid grid = winograd::dgrad_grid(conv); grid.m > 0) {
     (grid.m == 4 ? winograd::dgrad<4> : winograd::dgrad<2>)(conv, grid, dy, w, dx, scratch, parallel);
     return;
   }
@@ -205,7 +189,7 @@ void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx
     const int64_t begin = (first_tap(phase_h, phase_w) + i * taps_w + j) * conv.K;
     pack_transposed(w + tap * conv.C * conv.K, begin, rows, block, conv.C, conv.K, to);
   };
-  const LaidOut panels(nullptr, carver, rows * round_up(conv.C, lanes), taps * blocks, parallel, one_tap);
+  const LaidOut panels(nullptr, carver, packed_floats(rows, conv.C), taps * blocks, parallel, one_tap);
   sliding.panel_rows = rows;
   const auto panel_row = [&](const AxisGroup& h, const AxisGroup& v) {
     return (first_tap(h.phase, v.phase) + h.first * taps_of_phase(win.S, win.stride_w, v.phase) + v.first) * conv.K;

@@ -17,7 +17,6 @@ namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
 
 constexpr int64_t band_floats = 8192;
-constexpr int64_t task_work = 500'000;  // multiply-adds of a task that goes by windows: about 4 microseconds
 
 // The convolution's rows, or columns, that pooled ones [first, end) look at.
 struct Range {
@@ -100,34 +99,33 @@ bool is_usual(const Window& pool) {
 }
 
 // The tiles of whole windows by which the convolution goes, as they were prepared, or as they pay for this batch; m is 0 for none.
-winograd::Grid tiles_of(const Conv2dReluMaxPool2d& op, const Filters& filters = {nullptr}) {
+Grid tiles_of(const Conv2dReluMaxPool2d& op, const Filters& filters = {nullptr}) {
   Conv2d conv = op.conv;
   if (filters.prepared != nullptr) conv.N = filters.images;
-  return is_usual(op.pool) ? winograd::grid(conv, 2 * op.pool.P, 2 * op.pool.Q) : winograd::Grid{0, 0, 0};
+  return is_usual(op.pool) ? winograd::grid(conv, 2 * op.pool.P, 2 * op.pool.Q, winograd::of_bands) : Grid{0, 0, 0};
 }
 
 // Pools a tile's outputs in registers.
 template <int M>
-void fprop_by_tiles(const Conv2dReluMaxPool2d& op, const winograd::Grid& grid, const float* x, const Filters& filters, const float* b,
-                    float* y, uint8_t* index, void* scratch, const Parallel& parallel) {
+void fprop_by_tiles(const Conv2dReluMaxPool2d& op, const Grid& grid, const float* x, const Filters& filters, const float* b, float* y,
+                    uint8_t* index, void* scratch, const Parallel& parallel) {
   const Window& pool = op.pool;
   const int64_t K = op.conv.K;
-  winograd::fprop<M>(op.conv, grid, x, filters, b, scratch, parallel,
-                     [&](const winograd::Tile& tile, int64_t k, int64_t count, const Vec(&outputs)[M* M]) {
+  winograd::fprop<M>(
+      op.conv, grid, x, filters, b, scratch, parallel, [&](const Tile& tile, int64_t k, int64_t count, const Vec(&outputs)[M* M]) {
 #pragma GCC unroll 4
-                       for (int64_t i = 0; i < M * M / 4; ++i) {
-                         const int64_t row = i / (M / 2), column = i % (M / 2), p = tile.row * (M / 2) + row,
-                                       q = tile.column * (M / 2) + column;
-                         if (p >= pool.P || q >= pool.Q) continue;
-                         const Vec* const corner = outputs + 2 * (row * M + column);
-                         Winner winner = winner_of_one(corner[0], 0);
-                         challenge(winner, corner[1], 1);
-                         challenge(winner, corner[M], 2);
-                         challenge(winner, corner[M + 1], 3);
-                         const int64_t output = ((tile.n * pool.P + p) * pool.Q + q) * K + k;
-                         store_winner(winner, count, y + output, place_in(index, output));
-                       }
-                     });
+        for (int64_t i = 0; i < M * M / 4; ++i) {
+          const int64_t row = i / (M / 2), column = i % (M / 2), p = tile.row * (M / 2) + row, q = tile.column * (M / 2) + column;
+          if (p >= pool.P || q >= pool.Q) continue;
+          const Vec* const corner = outputs + 2 * (row * M + column);
+          Winner winner = winner_of_one(corner[0], 0);
+          challenge(winner, corner[1], 1);
+          challenge(winner, corner[M], 2);
+          challenge(winner, corner[M + 1], 3);
+          const int64_t output = ((tile.n * pool.P + p) * pool.Q + q) * K + k;
+          store_winner(winner, count, y + output, place_in(index, output));
+        }
+      });
 }
 
 // Whether it goes by whole windows, whose four pixels are pooled in registers: where there are registers for enough of them, and where all
@@ -186,8 +184,8 @@ void fprop_windows(const Conv2dReluMaxPool2d& op, const float* x, const float* p
                               width,
                               b == nullptr ? nullptr : b + first_k,
                               min(K - first_k, tile_columns)};
-    const winograd::Grid windows_of{2, op.pool.P, op.pool.Q};
-    winograd::Tile window(windows_of, first);
+    const Grid windows_of{2, op.pool.P, op.pool.Q};
+    Tile window(windows_of, first);
     for (int64_t at = first; at < end;) {
       const int64_t windows = min(tile_windows, end - at);
       const float* in[4 * tile_windows];
@@ -206,26 +204,16 @@ void fprop_windows(const Conv2dReluMaxPool2d& op, const float* x, const float* p
 
 }  // namespace
 
-int64_t conv2d_relu_max_pool2d_prepared_bytes(const Conv2dReluMaxPool2d& op) {
-  const Conv2d& conv = op.conv;
-  const winograd::Grid grid = tiles_of(op);
-  const int64_t floats =
-      grid.m > 0 ? grid.points() * winograd::filter_step(conv) : conv.window.R * conv.window.S * conv.C * round_up(conv.K, lanes);
-  return floats * static_cast<int64_t>(sizeof(float));
-}
+int64_t conv2d_relu_max_pool2d_prepared_bytes(const Conv2dReluMaxPool2d& op) { return winograd::prepared_bytes(op.conv, tiles_of(op)); }
 
 void conv2d_relu_max_pool2d_prepare(const Conv2dReluMaxPool2d& op, const float* w, void* to) {
-  auto* const panels = static_cast<float*>(to);
-  const int64_t rows = op.conv.window.R * op.conv.window.S * op.conv.C;
-  const winograd::Grid grid = tiles_of(op);
-  if (grid.m > 0) return winograd::prepare(op.conv, grid, w, panels);
-  pack_rows(w, 0, rows, rows, op.conv.K, panels);
+  winograd::prepare(op.conv, tiles_of(op), w, to);
 }
 
 int64_t conv2d_relu_max_pool2d_fprop_scratch(const Conv2dReluMaxPool2d& op, const Filters& filters, int workers) {
-  if (const winograd::Grid grid = tiles_of(op, filters); grid.m > 0) return winograd::scratch(op.conv, grid, workers);
+  if (const Grid grid = tiles_of(op, filters); grid.m > 0) return winograd::scratch(op.conv, grid, workers);
   const Window& win = op.conv.window;
-  return axis_scratch(win.P) + axis_scratch(win.Q) + laid_out_bytes(win.R * win.S * op.conv.C * round_up(op.conv.K, lanes), workers) +
+  return axis_scratch(win.P) + axis_scratch(win.Q) + laid_out_bytes(packed_floats(win.R * win.S * op.conv.C, op.conv.K), workers) +
          workers * Carver::bytes_of<float>(scratch_rows(op) * win.Q * op.conv.K);
 }
 
@@ -233,7 +221,7 @@ void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x,
                                   uint8_t* index, void* scratch, const Parallel& parallel) {
   const Conv2d& conv = op.conv;
   const Window &win = conv.window, &pool = op.pool;
-  if (const winograd::Grid grid = tiles_of(op, filters); grid.m > 0) {
+  if (const Grid grid = tiles_of(op, filters); grid.m > 0) {
     (grid.m == 4 ? fprop_by_tiles<4> : fprop_by_tiles<2>)(op, grid, x, filters, b, y, index, scratch, parallel);
     return;
   }
@@ -241,11 +229,8 @@ void conv2d_relu_max_pool2d_fprop(const Conv2dReluMaxPool2d& op, const float* x,
   const Axis rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
   const Axis columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
   const int64_t taps = win.R * win.S * conv.C, image_floats = win.H * win.W * conv.C;
-  const int64_t rows_per_part = ceil_div(8192, conv.K);
-  const auto some_rows = [&](int64_t part, float* to) {
-    pack_rows(filters.w, part * rows_per_part, min((part + 1) * rows_per_part, taps), taps, conv.K, to);
-  };
-  const LaidOut panels(filters.prepared, carver, taps * round_up(conv.K, lanes), ceil_div(taps, rows_per_part), parallel, some_rows);
+  const RowsInParts some_rows{filters.w, taps, conv.K};
+  const LaidOut panels(filters.prepared, carver, packed_floats(taps, conv.K), some_rows.parts(), parallel, some_rows);
   if (goes_by_windows(op)) {
     const int64_t windows = conv.N * pool.P * pool.Q, work = 4 * taps * conv.K, a_task = round_up(ceil_div(task_work, work), tile_windows);
     parallel_for(parallel, ceil_div(windows, a_task), [&](int64_t task, int worker) {

@@ -180,7 +180,7 @@ void add_partials(const Conv2d& conv, const Slabs& slabs, const float* partials,
 int64_t conv2d_wgrad_scratch(const Conv2d& conv, int workers) {
   const Window& win = conv.window;
   const Slabs slabs = slabs_of(conv);
-  const winograd::Grid grid = winograd::wgrad_grid(conv);
+  const Grid grid = winograd::wgrad_grid(conv);
   return max(axis_scratch(win.P) + axis_scratch(win.Q) + Carver::bytes_of<float>(slabs.count * slabs.floats) +
                  workers * Carver::bytes_of<float>(block_pixels * slabs.columns),
              grid.m > 0 ? winograd::wgrad_scratch(conv, grid, workers) : 0);
@@ -188,7 +188,7 @@ int64_t conv2d_wgrad_scratch(const Conv2d& conv, int workers) {
 
 void conv2d_wgrad(const Conv2d& conv, const float* x, const float* dy, float* dw, float* db, void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
-  if (const winograd::Grid grid = winograd::wgrad_grid(conv); grid.m > 0) {
+  if (const Grid grid = winograd::wgrad_grid(conv); grid.m > 0) {
     if ((grid.m == 4 ? winograd::wgrad<4> : winograd::wgrad<2>)(conv, grid, x, dy, dw, db, scratch, parallel)) return;
   }
   Carver carver(scratch);

@@ -19,6 +19,9 @@ struct PixelClass {
   int64_t panel_row;    // where its taps begin in a panel, in rows of tile_columns
 };
 
+// Multiply-adds of a task: about 4 microseconds, enough to be worth handing out.
+constexpr int64_t task_work = 500'000;
+
 // One product of a sliding window of inputs with weights, for all its output pixels.
 struct SlidingProduct {
   int64_t N, in_width, in_channels, out_width, out_channels;
@@ -89,6 +92,9 @@ struct SlidingProduct {
   }
 }
 
+// Floats of `rows` rows in panels.
+FASTCNN_INLINE int64_t packed_floats(int64_t rows, int64_t channels) { return rows * round_up(channels, lanes); }
+
 // Copies rows [begin, end) of w, `channels` wide, into the panels; the lanes past the last channel become 0.
 [[maybe_unused]] static void pack_rows(const float* w, int64_t begin, int64_t end, int64_t rows, int64_t channels, float* panels) {
   for (int64_t block = 0; block < blocks_of(channels); ++block) {
@@ -102,5 +108,17 @@ struct SlidingProduct {
     }
   }
 }
+
+// pack_rows, in parts of some rows each, for LaidOut.
+struct RowsInParts {
+  const float* w;
+  int64_t rows, channels;
+
+  int64_t rows_of_a_part() const { return ceil_div(8192, channels); }
+  int64_t parts() const { return ceil_div(rows, rows_of_a_part()); }
+  void operator()(int64_t part, float* panels) const {
+    pack_rows(w, part * rows_of_a_part(), min((part + 1) * rows_of_a_part(), rows), rows, channels, panels);
+  }
+};
 
 }  // namespace fastcnn::cpu::FASTCNN_ISA

@@ -9,10 +9,12 @@
 // cache: as they are, or pooled.
 //
 // Sums of C terms replace sums of 9 C, so with terms of usual sizes the error of F(2x2) is smaller than that of the direct sum; that of
-// F(4x4) is some three times as large. What is not finite would spread over a tile, and very large numbers could overflow: a tile with an
-// output that is not finite is summed up directly.
+// F(4x4) is some three times as large. It is relative to a whole tile, though: within 5e-6 of the largest |x| under the tile times the sum
+// of the |w|, also where an output reads only small ones. What is not finite would spread over a tile, and very large numbers could
+// overflow: a tile with an output that is not finite is summed up directly.
 #pragma once
 
+#include "cpu/grid.h"
 #include "cpu/laid_out.h"
 #include "cpu/sliding.h"
 #include "cpu/winograd_transforms.h"
@@ -21,28 +23,43 @@
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace winograd {
 
-// The tiles of an image, each of m x m outputs: (i, j) begins at the output (m i, m j).
-struct Grid {
-  int64_t m, rows, columns;
+FASTCNN_INLINE int64_t points_of(const Grid& grid) { return (grid.m + 2) * (grid.m + 2); }
 
-  int64_t tiles() const { return rows * columns; }
-  int64_t side() const { return m + 2; }
-  int64_t points() const { return side() * side(); }
+// How long things take, in multiply-adds of Winograd's products: a multiply-add of the direct sum; a weight, packed for that; and a point
+// of a transformed filter. Fitted to the times of 700 shapes a kind, with vectors of 8 and of 16 floats: what is chosen takes 1 to 4 %
+// longer than the best choice in the mean.
+struct Costs {
+  double direct, packed, transformed;
 };
+constexpr Costs of_pixels{1.1, 0, 8}, of_bands{1.6, 0, 8}, of_transposed{1.3, 12, 6};
+constexpr double of_point = 10;  // of a patch or of products: a channel's point, transformed
 
-FASTCNN_INLINE Grid grid_of(int64_t m, int64_t P, int64_t Q) { return {m, ceil_div(P, m), ceil_div(Q, m)}; }
+// Taps of the first P windows of 3 along an axis that lie in the image.
+FASTCNN_INLINE int64_t taps_inside(int64_t P, int64_t H, int64_t top) {
+  int64_t count = 0;
+  for (int64_t r = 0; r < 3; ++r) count += max(0, min(P, H + top - r) - max(0, top - r));
+  return count;
+}
 
-// The tiles for the first P x Q outputs of each image; m is 0 where none are worth it. The large ones are where they have a quarter fewer
-// products than the small ones, also with what lies beyond the image. Both must save more products than it costs to transform patches and
-// filters: for that there must be enough tiles, and where much of the small ones lies beyond the image, enough channels.
-[[maybe_unused]] static Grid grid(const Conv2d& conv, int64_t P, int64_t Q) {
+// The tiles for the first P x Q outputs of each image; m is 0 where the direct sum over the taps that lie in the image is faster.
+[[maybe_unused]] static Grid grid(const Conv2d& conv, int64_t P, int64_t Q, const Costs& costs) {
   const Window& win = conv.window;
-  const int64_t fewest = min(conv.C, conv.K);
-  const Grid none{0, 0, 0}, small = grid_of(2, P, Q), large = grid_of(4, P, Q);
-  if (!conv.winograd || win.R != 3 || win.S != 3 || win.stride_h != 1 || win.stride_w != 1 || fewest < 16) return none;
-  if (4 * large.points() * large.tiles() <= 3 * small.points() * small.tiles() && conv.N * large.tiles() >= 5) return large;
-  const int64_t beyond = 4 * small.tiles() - P * Q;
-  return conv.N * small.tiles() >= 32 && (fewest >= 24 || 8 * beyond <= 4 * small.tiles()) ? small : none;
+  Grid best{0, 0, 0};
+  if (!conv.winograd || win.R != 3 || win.S != 3 || win.stride_h != 1 || win.stride_w != 1 || min(conv.C, conv.K) < 16) return best;
+  const double N = static_cast<double>(conv.N), channels = static_cast<double>(conv.C + conv.K),
+               weights = static_cast<double>(conv.C * conv.K);
+  const double taps = static_cast<double>(taps_inside(P, win.H, win.top) * taps_inside(Q, win.W, win.left));
+  double least = (costs.direct * N * taps + costs.packed * 9) * weights;
+  for (const int64_t m : {int64_t{2}, int64_t{4}}) {
+    const Grid tiles{m, ceil_div(P, m), ceil_div(Q, m)};
+    const double of_tiles = N * static_cast<double>(tiles.tiles()) * (weights + of_point * channels);
+    const double cost = static_cast<double>(points_of(tiles)) * (of_tiles + costs.transformed * weights);
+    if (cost < least) {
+      least = cost;
+      best = tiles;
+    }
+  }
+  return best;
 }
 
 // Floats from point to point. Never a multiple of 4 KB: then all points of a tile would want the same few lines of the cache.
@@ -51,8 +68,8 @@ FASTCNN_INLINE int64_t patch_step(const Conv2d& conv) { return round_up(tile_row
 constexpr int64_t product_step = tile_rows * tile_columns + 16;
 
 FASTCNN_INLINE int64_t scratch(const Conv2d& conv, const Grid& grid, int workers) {
-  const int64_t floats = grid.points() * (patch_step(conv) + product_step + conv.C);
-  return laid_out_bytes(grid.points() * filter_step(conv), workers) + Carver::bytes_of<float>(workers * floats);
+  const int64_t floats = points_of(grid) * (patch_step(conv) + product_step + conv.C);
+  return laid_out_bytes(points_of(grid) * filter_step(conv), workers) + Carver::bytes_of<float>(workers * floats);
 }
 
 // The filters of input channels [begin, end), to panels[point][block][c][width].
@@ -73,35 +90,34 @@ static void transform_filters(const Conv2d& conv, const float* w, int64_t begin,
   }
 }
 
-// Channels [k, k + count) of one output, summed up tap by tap.
-static __attribute__((noinline)) Vec direct_output(const Conv2d& conv, const float* image, const float* w, Vec bias, int64_t p, int64_t q,
-                                                   int64_t k, int64_t count) {
+// Channels [k, k + count) of a tile's outputs, summed up tap by tap. Those beyond the image stay as they are.
+template <int M>
+static __attribute__((noinline)) void direct_outputs(const Conv2d& conv, const float* image, const float* w, Vec bias, const Tile& tile,
+                                                     int64_t k, int64_t count, Vec* y) {
   const Window& win = conv.window;
-  Vec sum{};
-  for (int64_t tap = 0; tap < 9; ++tap) {
-    const int64_t h = p - win.top + tap / 3, column = q - win.left + tap % 3;
-    if (h < 0 || h >= win.H || column < 0 || column >= win.W) continue;
-    const float* pixel = image + (h * win.W + column) * conv.C;
-    for (int64_t c = 0; c < conv.C; ++c) sum += broadcast(pixel[c]) * load_lanes(w + (tap * conv.C + c) * conv.K + k, count);
+  const int64_t C = conv.C, left = M * tile.column - win.left;
+  bool inside[M + 2];
+  for (int64_t j = 0; j < M + 2; ++j) inside[j] = left + j >= 0 && left + j < win.W;
+  for (int64_t i = 0; i < min(M, win.P - M * tile.row); ++i) {
+    Vec sums[M]{};
+    for (int64_t r = 0; r < 3; ++r) {
+      const int64_t h = M * tile.row + i - win.top + r;
+      if (h < 0 || h >= win.H) continue;
+      const float *const pixels = image + (h * win.W + left) * C, *const filter = w + 3 * r * C * conv.K + k;
+      for (int64_t c = 0; c < C; ++c) {
+#pragma GCC unroll 3
+        for (int s = 0; s < 3; ++s) {
+          const Vec weights = load_lanes(filter + (s * C + c) * conv.K, count);
+#pragma GCC unroll 4
+          for (int j = 0; j < M; ++j) {
+            if (inside[j + s]) sums[j] += broadcast(pixels[(j + s) * C + c]) * weights;
+          }
+        }
+      }
+    }
+    for (int j = 0; j < M; ++j) y[i * M + j] = sums[j] + bias;
   }
-  return sum + bias;
 }
-
-// A tile on its walk over all images.
-struct Tile {
-  int64_t n, row, column;
-
-  Tile(const Grid& grid, int64_t number)
-      : n(number / grid.tiles()), row(number / grid.columns % grid.rows), column(number % grid.columns) {}
-
-  void advance(const Grid& grid) {
-    if (++column < grid.columns) return;
-    column = 0;
-    if (++row < grid.rows) return;
-    row = 0;
-    ++n;
-  }
-};
 
 // A tile's patch, transformed, to v[point]. padded: room for it with the zeros around the image.
 template <int M>
@@ -152,8 +168,16 @@ static void multiply_points(const float* v, int64_t v_step, int64_t length, cons
   }
 }
 
-// All filters.
-[[maybe_unused]] static void prepare(const Conv2d& conv, const Grid& grid, const float* w, float* panels) {
+// All filters as fprop wants them prepared: transformed or, where there are no tiles, packed into panels.
+[[maybe_unused]] static int64_t prepared_bytes(const Conv2d& conv, const Grid& grid) {
+  const int64_t floats = grid.m > 0 ? points_of(grid) * filter_step(conv) : packed_floats(conv.window.R * conv.window.S * conv.C, conv.K);
+  return floats * static_cast<int64_t>(sizeof(float));
+}
+
+[[maybe_unused]] static void prepare(const Conv2d& conv, const Grid& grid, const float* w, void* to) {
+  auto* const panels = static_cast<float*>(to);
+  const int64_t rows = conv.window.R * conv.window.S * conv.C;
+  if (grid.m == 0) return pack_rows(w, 0, rows, rows, conv.K, panels);
   (grid.m == 4 ? transform_filters<4> : transform_filters<2>)(conv, w, 0, conv.C, panels);
 }
 
@@ -196,11 +220,7 @@ static void fprop(const Conv2d& conv, const Grid& grid, const float* x, const Fi
                                                [&](int p, int q, Vec output) { y[p * M + q] = output + bias; });
 #pragma GCC unroll 16
           for (int o = 0; o < M * M; ++o) all += y[o];
-          if (any(all - all != Vec{})) {
-            for (int64_t o = 0; o < M * M; ++o)
-              y[o] = direct_output(conv, x + tile.n * image_floats, given.w, bias, M * tile.row + o / M, M * tile.column + o % M,
-                                   first_k + k, left);
-          }
+          if (any(all - all != Vec{})) direct_outputs<M>(conv, x + tile.n * image_floats, given.w, bias, tile, first_k + k, left, y);
           finish(tile, first_k + k, left, y);
         }
       }

@@ -19,10 +19,9 @@ constexpr int64_t most_slabs = 8;
 constexpr int64_t tiles_of_a_slab = 16;  // at least
 constexpr int64_t tiles_at_once = 64;    // that are transformed, then multiplied
 
-// The tiles for wgrad, whose sums must be transformed too: with few channels that does not pay.
-FASTCNN_INLINE Grid wgrad_grid(const Conv2d& conv) {
-  return min(conv.C, conv.K) >= 24 ? grid(conv, conv.window.P, conv.window.Q) : Grid{0, 0, 0};
-}
+// The tiles of the convolution's outputs.
+FASTCNN_INLINE Grid dgrad_grid(const Conv2d& conv) { return grid(conv, conv.window.P, conv.window.Q, of_transposed); }
+FASTCNN_INLINE Grid wgrad_grid(const Conv2d& conv) { return grid(conv, conv.window.P, conv.window.Q, of_pixels); }
 
 // As filter_step and patch_step, with the channels' roles exchanged.
 FASTCNN_INLINE int64_t transposed_step(const Conv2d& conv) { return conv.K * round_up(conv.C, lanes) + 16; }
@@ -30,8 +29,8 @@ FASTCNN_INLINE int64_t gradient_step(const Conv2d& conv) { return round_up(tile_
 FASTCNN_INLINE int64_t block_step(int64_t channels) { return tiles_at_once * round_up(channels, lanes) + 16; }
 
 FASTCNN_INLINE int64_t dgrad_scratch(const Conv2d& conv, const Grid& grid, int workers) {
-  return laid_out_bytes(grid.points() * transposed_step(conv), workers) +
-         Carver::bytes_of<float>(workers * grid.points() * (gradient_step(conv) + product_step));
+  return laid_out_bytes(points_of(grid) * transposed_step(conv), workers) +
+         Carver::bytes_of<float>(workers * points_of(grid) * (gradient_step(conv) + product_step));
 }
 
 FASTCNN_INLINE int64_t slabs_of(const Conv2d& conv, const Grid& grid) {
@@ -41,7 +40,7 @@ FASTCNN_INLINE int64_t slabs_of(const Conv2d& conv, const Grid& grid) {
 FASTCNN_INLINE int64_t partial_floats(const Conv2d& conv) { return (9 * conv.C + 1) * round_up(conv.K, lanes); }
 // Of a worker: a block of transformed patches, one of transformed gradients, the sums, and room for padding.
 FASTCNN_INLINE int64_t wgrad_floats(const Conv2d& conv, const Grid& grid) {
-  return grid.points() * round_up(block_step(conv.C) + block_step(conv.K) + filter_step(conv) + conv.C, 16);
+  return points_of(grid) * round_up(block_step(conv.C) + block_step(conv.K) + filter_step(conv) + conv.C, 16);
 }
 
 FASTCNN_INLINE int64_t wgrad_scratch(const Conv2d& conv, const Grid& grid, int workers) {
@@ -86,19 +85,21 @@ FASTCNN_INLINE void transform_gradients(const Conv2d& conv, const float* image, 
 static __attribute__((noinline)) Vec direct_gradient(const Conv2d& conv, const float* image, const Tile& tile, int64_t m, const float* w,
                                                      int64_t i, int64_t j, int64_t c, int64_t count) {
   const Window& win = conv.window;
+  const int64_t K = conv.K;
   Vec total{};
-  for (int64_t r = max(0, i - m + 1); r <= min(i, 2); ++r) {
-    for (int64_t s = max(0, j - m + 1); s <= min(j, 2); ++s) {
-      const int64_t p = m * tile.row + i - r, q = m * tile.column + j - s;
-      if (p >= win.P || q >= win.Q) continue;
-      const float* const dy = image + (p * win.Q + q) * conv.K;
-      for (int64_t lane = 0; lane < count; ++lane) {
-        const float* const filter = w + ((r * 3 + s) * conv.C + c + lane) * conv.K;
-        float sum = total[lane];
-        for (int64_t k = 0; k < conv.K; ++k) sum += dy[k] * filter[k];
-        total[lane] = sum;
+  for (int64_t lane = 0; lane < count; ++lane) {
+    Vec of_lane{};
+    for (int64_t r = max(0, i - m + 1); r <= min(i, 2); ++r) {
+      for (int64_t s = max(0, j - m + 1); s <= min(j, 2); ++s) {
+        const int64_t p = m * tile.row + i - r, q = m * tile.column + j - s;
+        if (p >= win.P || q >= win.Q) continue;
+        const float *const dy = image + (p * win.Q + q) * K, *const filter = w + ((r * 3 + s) * conv.C + c + lane) * K;
+        int64_t k = 0;
+        for (; k + lanes <= K; k += lanes) of_lane += load(dy + k) * load(filter + k);
+        if (k < K) of_lane += load_first(dy + k, K - k) * load_first(filter + k, K - k);
       }
     }
+    total[lane] = sum(of_lane);
   }
   return total;
 }

@@ -29,22 +29,15 @@ namespace {
 class AveragePoolStage : public Operation {
  public:
   void forward(Context& context, const StageArguments& stage) const override {
-    average_pool2d_forward(context, batch_of(stage.n), stage.x, stage.y);
+    average_pool2d_forward(context, pool_.of(stage.n), stage.x, stage.y);
   }
 
   void backward(Context& context, const StageArguments& stage) const override {
-    if (stage.dx != nullptr) average_pool2d_backward(context, batch_of(stage.n), stage.dy, stage.dx);
+    if (stage.dx != nullptr) average_pool2d_backward(context, pool_.of(stage.n), stage.dy, stage.dx);
   }
 
  protected:
   Pool2d pool_{};
-
- private:
-  Pool2d batch_of(int64_t n) const {
-    Pool2d pool = pool_;
-    pool.N = n;
-    return pool;
-  }
 };
 
 class AveragePool2dStage : public AveragePoolStage {

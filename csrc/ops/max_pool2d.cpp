@@ -53,21 +53,15 @@ class MaxPool2dStage : public Operation {
   }
 
   void forward(Context& context, const StageArguments& stage) const override {
-    max_pool2d_forward(context, batch_of(stage.n), stage.x, stage.y, static_cast<uint16_t*>(stage.saved));
+    max_pool2d_forward(context, pool_.of(stage.n), stage.x, stage.y, static_cast<uint16_t*>(stage.saved));
   }
 
   void backward(Context& context, const StageArguments& stage) const override {
     if (stage.dx == nullptr) return;
-    max_pool2d_backward(context, batch_of(stage.n), stage.dy, static_cast<const uint16_t*>(stage.saved), stage.dx);
+    max_pool2d_backward(context, pool_.of(stage.n), stage.dy, static_cast<const uint16_t*>(stage.saved), stage.dx);
   }
 
  private:
-  Pool2d batch_of(int64_t n) const {
-    Pool2d pool = pool_;
-    pool.N = n;
-    return pool;
-  }
-
   std::array<int64_t, 2> window_, stride_;
   Padding padding_;
   Pool2d pool_{};

@@ -20,6 +20,8 @@ namespace fastcnn {
 struct Pool2d {
   int64_t N, C;
   Window window;
+
+  Pool2d of(int64_t images) const { return {images, C, window}; }
 };
 
 // Checks the shapes and gives the pooling's sizes; `operation` names it in errors (average_pool2d shares the checks).

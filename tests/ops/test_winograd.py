@@ -15,10 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds, whole_numbers
 
-sizes = st.integers(6, 19)
-of_small_tiles = st.sampled_from(
-    [(8, 8), (8, 9), (9, 12), (12, 13), (13, 8)]
-)  # images with 5, 6, 9 or 10 outputs a side, see cpu/winograd.h
+sizes, pooled_sizes = st.integers(3, 19), st.integers(4, 19)
+of_small_tiles = st.sampled_from([(4, 4), (4, 5), (8, 4), (8, 8), (9, 8)])  # images that tiles of 2x2 fit best
 many = st.integers(16, 70)  # channels: more than a vector, more than a panel, and what is left
 pads = st.sampled_from(["valid", "same", ((1, 0), (0, 1)), ((3, 2), (0, 3))])
 
@@ -51,6 +49,14 @@ def both_ways(operation: Any, *operands: Any, **settings: Any) -> tuple[Any, Any
     return winograd, direct
 
 
+def differs(operation: Any, *operands: Any, **settings: Any) -> bool:
+    """Whether Winograd's algorithm was used: whether the bits of the (first) result are others than the direct sum's."""
+    winograd, direct = both_ways(operation, *operands, **settings)
+    if isinstance(winograd, tuple):
+        winograd, direct = winograd[0], direct[0]
+    return not np.array_equal(winograd, direct)
+
+
 @given(sizes, sizes, many, many, pads, seeds)
 def test_agrees_with_float64(h: int, w: int, c: int, k: int, padding: Any, seed: int) -> None:
     x, filters, b = arrays(seed, images(h, w), h, w, c, k)
@@ -60,9 +66,12 @@ def test_agrees_with_float64(h: int, w: int, c: int, k: int, padding: Any, seed:
 
 
 @given(of_small_tiles, many, many, seeds)
-def test_small_tiles_with_pooling_equal_the_three_operations(size: tuple[int, int], c: int, k: int, seed: int) -> None:
+def test_small_tiles_with_pooling_equal_the_three_operations(
+    backend: str, size: tuple[int, int], c: int, k: int, seed: int
+) -> None:
     """To the bit: whole numbers, whose halves and quarters are exact too."""
     n = images(*size)
+    assert differs(ops.conv2d_relu_max_pool2d, *arrays(seed, n, *size, c, k)) == backend.startswith("cpu")
     x, filters, b = whole_numbers(seed, n, *size, c), whole_numbers(seed + 1, 3, 3, c, k), whole_numbers(seed + 2, k)
     y, index = ops.conv2d_relu_max_pool2d(x, filters, b)
     config.set_winograd(False)
@@ -72,7 +81,7 @@ def test_small_tiles_with_pooling_equal_the_three_operations(size: tuple[int, in
     np.testing.assert_array_equal(index, np.where(want > 0, place, 255))
 
 
-@given(sizes, sizes, many, many, pads, seeds)
+@given(pooled_sizes, pooled_sizes, many, many, pads, seeds)
 def test_with_pooling_it_agrees_with_float64(h: int, w: int, c: int, k: int, padding: Any, seed: int) -> None:
     x, filters, b = arrays(seed, images(h, w), h, w, c, k)
     convolved = reference.conv2d(x, filters, b, padding=padding)
@@ -118,15 +127,52 @@ def test_it_is_used_unless_it_may_not(backend: str) -> None:
 @pytest.mark.parametrize(
     ("shape", "settings"),
     [
-        ((1, 9, 9, 32, 64), {}),  # too few tiles
-        ((9, 9, 9, 15, 64), {}),  # too few channels
-        ((9, 11, 11, 16, 16), {}),  # too much of either kind of tiles lies beyond its 9x9 outputs
+        ((9, 9, 9, 32, 64), {}),
+        ((9, 9, 9, 32, 32), {"padding": "same"}),
+        ((40, 4, 4, 32, 64), {}),
+        ((40, 4, 12, 17, 33), {}),
+        ((1, 24, 24, 64, 64), {"padding": "same"}),
+        ((40, 5, 5, 64, 64), {"padding": ((1, 0), (0, 1))}),
+    ],
+)
+def test_it_is_used_where_it_pays(backend: str, shape: Any, settings: Any) -> None:
+    if backend.startswith("cuda"):
+        return  # it is the CPU's
+    x, filters, b = arrays(0, *shape)
+    assert differs(ops.conv2d, x, filters, b, **settings)
+    assert differs(ops.conv2d_relu_max_pool2d, x, filters, b, **settings)
+    dy = np.random.default_rng(1).normal(size=ops.conv2d(x, filters, b, **settings).shape).astype(np.float32)
+    dx, dw, _ = zip(*both_ways(ops.conv2d_backward, dy, x, filters, **settings), strict=True)
+    assert not np.array_equal(*dx)
+    assert not np.array_equal(*dw)
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings"),
+    [
+        ((1, 5, 5, 32, 64), {}),  # too few tiles
+        ((40, 3, 3, 64, 64), {}),  # one output, of which a tile computes four
+        ((40, 3, 12, 64, 64), {}),  # one row of them
+        ((40, 2, 2, 64, 64), {"padding": "same"}),  # four taps of nine meet the image
+        ((40, 1, 12, 64, 64), {"padding": "same"}),  # three
+        ((40, 1, 1, 64, 64), {"padding": "same"}),  # one
+    ],
+)
+def test_it_is_not_used_where_it_does_not_pay(shape: Any, settings: Any) -> None:
+    x, filters, b = arrays(0, *shape)
+    np.testing.assert_array_equal(*both_ways(ops.conv2d, x, filters, b, **settings))
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings"),
+    [
+        ((9, 9, 9, 15, 64), {}),
         ((9, 9, 9, 64, 15), {}),
         ((9, 9, 9, 32, 64), {"stride": 2}),
         ((9, 9, 9, 32, 64), {"stride": (1, 2)}),
     ],
 )
-def test_it_is_not_used_where_it_does_not_pay(shape: Any, settings: Any) -> None:
+def test_few_channels_and_strides_are_not_for_it(shape: Any, settings: Any) -> None:
     x, filters, b = arrays(0, *shape)
     winograd, direct = both_ways(ops.conv2d, x, filters, b, **settings)
     np.testing.assert_array_equal(winograd, direct)
@@ -134,7 +180,7 @@ def test_it_is_not_used_where_it_does_not_pay(shape: Any, settings: Any) -> None
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(("side", "most"), [(12, 1.5), (14, 3.0)])  # small tiles, and large ones
+@pytest.mark.parametrize(("side", "most"), [(8, 1.5), (14, 3.0)])  # small tiles, and large ones
 @pytest.mark.parametrize("lowest", [-1.0, 0.0, 1000.0])
 @pytest.mark.parametrize("channels", [16, 64, 256])
 def test_its_error_beside_the_direct_sums(side: int, most: float, lowest: float, channels: int) -> None:
@@ -146,6 +192,22 @@ def test_its_error_beside_the_direct_sums(side: int, most: float, lowest: float,
     winograd, direct = (np.sqrt(np.mean((y - want) ** 2)) for y in both_ways(ops.conv2d, x, filters, b))
     assert winograd <= most * direct
     assert winograd > 0
+
+
+@pytest.mark.parametrize("side", [8, 14])  # small tiles, and large ones
+@pytest.mark.parametrize("scale", [1e2, 1e5])
+def test_a_large_pixel_disturbs_its_tile_alone(side: int, scale: float) -> None:
+    """The error is within what the largest pixel under an output's tile could have contributed."""
+    x, filters, b = arrays(11, 8, side, side, 32, 32)
+    x[np.random.default_rng(12).random((8, side, side, 1)).repeat(32, axis=3) < 0.02] *= scale
+    error = np.abs(ops.conv2d(x, filters, b) - reference.conv2d(x, filters, b))
+    pixels = np.pad(
+        np.abs(x).max(axis=3), ((0, 0), (3, 3), (3, 3))
+    )  # a tile's patch reaches three pixels beyond a window
+    largest = np.lib.stride_tricks.sliding_window_view(pixels, (9, 9), axis=(1, 2)).max(axis=(3, 4))
+    allowed = largest[..., None] * np.abs(filters).sum(axis=(0, 1, 2)) + np.abs(b)
+    assert (error <= cases.SUM * allowed).all()
+    assert error.max() > 0
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
