@@ -6,6 +6,7 @@ measured is in ops.py, train.py, tutorial.py and accuracy.py; machine and versio
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import json
@@ -30,10 +31,12 @@ __all__ = [
     "Worker",
     "compare",
     "interleave",
+    "keep_memory",
     "process_seconds",
     "repeats_for",
     "save",
     "seconds_a_call",
+    "seconds_spun",
 ]
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -110,8 +113,17 @@ def repeats_for(work: Callable[[], object], seconds: float) -> int:
     return max(1, min(100_000, round(seconds / seconds_a_call(work, 3))))
 
 
+def keep_memory() -> None:
+    """Tells glibc's malloc to keep what is freed, so that a call's results lie in memory that is there already, and no call pays for the system's making pages of
+    zeros. Elsewhere nothing happens."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        trim_threshold, mmap_max = -1, -4
+        mallopt(trim_threshold, (1 << 31) - 1)
+        mallopt(mmap_max, 0)
+
+
 class Worker:
-    """A competitor in a process of its own, so that its threads and its allocator disturb nobody.
+    """A competitor in a process of its own, so that its threads and its allocator disturb nobody; malloc keeps its memory (`keep_memory`).
 
     The process imports `module` and calls its function `make` once; what that returns answers each `call`. Its time in the processor between two calls is
     counted: `idle` are the seconds of each pause that its threads spent spinning, which must be next to nothing.
@@ -149,9 +161,17 @@ class Worker:
         return answer
 
 
+def seconds_spun(workers: Mapping[str, Worker]) -> dict[str, float]:
+    """Of each worker, the median over the pauses; printed, since whoever spins slows the others down."""
+    spun = {name: Summary.of(worker.idle[1:]).median for name, worker in workers.items()}
+    print("spun in a pause: " + ", ".join(f"{name} {seconds * 1e3:.2f} ms" for name, seconds in spun.items()))
+    return spun
+
+
 def _serve(connection: Connection, module: str, make: str, arguments: tuple[Any, ...]) -> None:
     """What a worker's process does until its pipe is closed. The first answer is the `about` of what `make` returned."""
     os.dup2(2, 1)  # what a framework prints is no result
+    keep_memory()
     work: Any = None
     slept_at: float | None = None
     asked: tuple[Any, ...] = ()

@@ -17,7 +17,7 @@ from typing import Any
 
 import inference_peers
 import numpy as np
-from harness import Summary, Worker, compare, interleave, save
+from harness import Summary, Worker, compare, interleave, save, seconds_spun
 from peak import measured_peak
 
 __all__ = ["main"]
@@ -37,9 +37,14 @@ def measure(
     batch: int, rounds: int, workers: dict[str, Worker], variants: dict[str, list[str]]
 ) -> dict[str, list[float]]:
     """Seconds a call in each round, by "framework variant"; after a look at what they answer."""
-    outputs = {name: worker.call(variants[name][0], batch, 0) for name, worker in workers.items()}
+    outputs = {
+        f"{name} {variant}".strip(): worker.call(variant, batch, 0)
+        for name, worker in workers.items()
+        for variant in variants[name]
+    }
+    wanted = outputs["torch nchw"] if "torch nchw" in outputs else outputs["fastcnn inference"]
     for name, output in outputs.items():
-        error = np.abs(output - outputs["fastcnn"]).max() / np.abs(outputs["fastcnn"]).max()
+        error = np.abs(output - wanted).max() / np.abs(wanted).max()
         if error > 1e-4:
             raise SystemExit(f"{name} answers something else: off by {error:.1e} of the largest output")
     competitors: dict[str, Callable[[], float]] = {}
@@ -96,7 +101,8 @@ def main() -> None:
             report(measure(batch, options.rounds, workers, variants), batch, options.threads, peak)
             for batch in options.batch
         ]
-    save("inference", {"about": {name: worker.about for name, worker in workers.items()}, "outcomes": outcomes})
+    about, spun = {name: worker.about for name, worker in workers.items()}, seconds_spun(workers)
+    save("inference", {"about": about, "seconds_spun_in_a_pause": spun, "outcomes": outcomes})
     for worker in workers.values():
         worker.close()
 

@@ -13,7 +13,6 @@ peak is possible. GB/s count each array once for each time that it must be read 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import functools
 import resource
 import sys
@@ -24,13 +23,13 @@ from unittest import mock
 
 import numpy as np
 from fastcnn import _core, ops
-from harness import Ratio, Summary, Worker, compare, interleave, repeats_for, save, seconds_a_call
+from harness import Ratio, Summary, Worker, compare, interleave, keep_memory, repeats_for, save, seconds_a_call
 from peak import measured_copy, measured_peak
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import cases  # the table that the tests check
 
-__all__ = ["Call", "calls_of", "keep_memory", "main", "run_call", "table"]
+__all__ = ["Call", "calls_of", "main", "run_call", "table"]
 
 SECONDS = 0.004  # of each competitor in a round
 PAUSE = 0.03  # PyTorch's OpenMP threads spin for some milliseconds after their work
@@ -122,14 +121,6 @@ def calls_of(case: cases.Case) -> list[Call]:
 def run_call(call: Call) -> Any:
     """Its result, which for adam and sgd is in its arguments."""
     return getattr(_core, call.function)(*call.arguments)
-
-
-def keep_memory() -> None:
-    """Tells glibc's malloc to keep what is freed, so that a call's results lie in memory that is there already. Elsewhere nothing happens."""
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        trim_threshold, mmap_threshold = -1, -3
-        mallopt(trim_threshold, 1 << 30)
-        mallopt(mmap_threshold, 32 << 20)
 
 
 def bytes_of(call: Call, results: Any) -> int:

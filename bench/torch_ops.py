@@ -32,7 +32,6 @@ class Peer:
     def __init__(self) -> None:
         import ops  # bench/ops.py; here, because only a worker needs it
 
-        ops.keep_memory()
         self._cases = ops.table()
         self._variants: dict[str, Work] = {}
         self.about = {"version": torch.__version__, "parallel": torch.__config__.parallel_info().splitlines()[1:4]}

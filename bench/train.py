@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import trainers
-from harness import Summary, Worker, compare, interleave, save
+from harness import Summary, Worker, compare, interleave, save, seconds_spun
 from peak import measured_peak, measured_round_trip
 
 __all__ = ["main"]
@@ -124,8 +124,6 @@ def main() -> None:
         outcome = report(seconds, batch, options.threads, peak)
         print("from core to core and back: {:.0f} ns before, {:.0f} ns after".format(*round_trips))
         outcomes.append({**outcome, "steps_a_round": steps, "nanoseconds_from_core_to_core_and_back": round_trips})
-    spun = {name: Summary.of(worker.idle[1:]).median for name, worker in workers.items()}
-    print("spun in a pause: " + ", ".join(f"{name} {seconds * 1e3:.2f} ms" for name, seconds in spun.items()))
     save(
         "train",
         {
@@ -133,7 +131,7 @@ def main() -> None:
             "frameworks": {name: worker.about for name, worker in workers.items()},
             "rounds": options.rounds,
             "mflop_an_image": FLOPS / 1e6,
-            "seconds_spun_in_a_pause": spun,
+            "seconds_spun_in_a_pause": seconds_spun(workers),
             "outcomes": outcomes,
         },
     )

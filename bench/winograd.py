@@ -1,7 +1,7 @@
 """Winograd's algorithm beside the direct sum, with 3x3 filters: `python bench/winograd.py`. One thread, each instruction set.
 
-The figures are how many times as fast Winograd's is: conv2d, its gradients, and conv2d_relu_max_pool2d with windows of 2x2. A call allocates its results and transforms
-the filters.
+The figures are how many times as fast the call is where Winograd's algorithm may be used: conv2d, its gradients, and conv2d_relu_max_pool2d with windows of 2x2. "direct"
+stands where it is not, because it would not pay: there the results are the same to the bit. A call allocates its results and transforms the filters.
 """
 
 from __future__ import annotations
@@ -13,38 +13,48 @@ from typing import Any
 import fastcnn
 import numpy as np
 from fastcnn import _core, config, ops
-from harness import compare, interleave, repeats_for, save, seconds_a_call
+from harness import compare, interleave, keep_memory, repeats_for, save, seconds_a_call
 
 __all__ = ["main"]
 
 CHANNELS = [(16, 16), (16, 32), (24, 24), (32, 32), (32, 64), (64, 64), (128, 128), (256, 256)]
-IMAGES = [6, 8, 14, 15, 34, 64]
+OUTPUTS = [(1, 1), (1, 12), (2, 2), (3, 3), (4, 4), (6, 6), (9, 9), (12, 12), (13, 13), (32, 32), (62, 62)]
 FLOPS = 1e8  # of a call, about
 SECONDS = 0.01
-OPERATIONS: dict[str, Callable[[Any, Any, Any], Any]] = {  # of x, w and dy
-    "conv2d": lambda x, w, dy: ops.conv2d(x, w),
-    "conv2d_relu_max_pool2d": lambda x, w, dy: ops.conv2d_relu_max_pool2d(x, w),
-    "conv2d_dgrad": lambda x, w, dy: _core.conv2d_dgrad(dy, w, x.shape, (1, 1), "valid"),
-    "conv2d_wgrad": lambda x, w, dy: _core.conv2d_wgrad(x, dy, w.shape, (1, 1), "valid"),
+OPERATIONS: dict[str, Callable[[Any, Any, Any, str], Any]] = {  # of x, w, dy and the padding
+    "conv2d": lambda x, w, dy, padding: ops.conv2d(x, w, padding=padding),
+    "conv2d_relu_max_pool2d": lambda x, w, dy, padding: ops.conv2d_relu_max_pool2d(x, w, padding=padding),
+    "conv2d_dgrad": lambda x, w, dy, padding: _core.conv2d_dgrad(dy, w, x.shape, (1, 1), padding),
+    "conv2d_wgrad": lambda x, w, dy, padding: _core.conv2d_wgrad(x, dy, w.shape, (1, 1), padding),
 }
 
 
 def measure(
-    operation: Callable[[Any, Any, Any], Any], channels: tuple[int, int], side: int, rounds: int
-) -> tuple[int, dict[str, list[float]]]:
-    """The number of images, and the seconds a call of both ways in each round."""
-    c, k = channels
-    n = max(1, round(FLOPS / (2 * 9 * c * k * (side - 2) ** 2)))
+    operation: Callable[[Any, Any, Any, str], Any],
+    channels: tuple[int, int],
+    outputs: tuple[int, int],
+    padding: str,
+    rounds: int,
+) -> tuple[int, bool, dict[str, list[float]]]:
+    """The number of images, whether Winograd's algorithm was used, and the seconds a call of both ways in each round."""
+    (c, k), (p, q), border = channels, outputs, 2 if padding == "valid" else 0
+    n = max(1, round(FLOPS / (2 * 9 * c * k * p * q)))
     random = np.random.default_rng(0)
-    shapes = (n, side, side, c), (3, 3, c, k), (n, side - 2, side - 2, k)
+    shapes = (n, p + border, q + border, c), (3, 3, c, k), (n, p, q, k)
     x, w, dy = (random.normal(size=shape).astype(np.float32) for shape in shapes)
-    repeats = repeats_for(lambda: operation(x, w, dy), SECONDS)
+    repeats = repeats_for(lambda: operation(x, w, dy, padding), SECONDS)
+
+    def result(allowed: bool) -> Any:
+        config.set_winograd(allowed)
+        result = operation(x, w, dy, padding)
+        return result[0] if isinstance(result, tuple) else result
 
     def timed(allowed: bool) -> float:
         config.set_winograd(allowed)
-        return seconds_a_call(lambda: operation(x, w, dy), repeats)
+        return seconds_a_call(lambda: operation(x, w, dy, padding), repeats)
 
-    return n, interleave({"winograd": lambda: timed(True), "direct": lambda: timed(False)}, rounds)
+    used = not np.array_equal(result(True), result(False))
+    return n, used, interleave({"winograd": lambda: timed(True), "direct": lambda: timed(False)}, rounds)
 
 
 def main() -> None:
@@ -55,24 +65,33 @@ def main() -> None:
     options = parser.parse_args()
     fastcnn.set_device("cpu")
     fastcnn.set_threads(1)
+    keep_memory()
     table = []
     for isa in options.isa:
         _core.set_isa(isa)
-        print(f"\n{isa}: images of " + " ".join(f"{side:>8}" for side in IMAGES))
-        for name, operation in OPERATIONS.items():
-            for channels in CHANNELS:
-                ratios = []
-                for side in IMAGES:
-                    n, seconds = measure(operation, channels, side, options.rounds)
-                    ratio = compare(seconds["winograd"], seconds["direct"])
-                    ratios.append(ratio.of_rounds.median)
-                    table.append(
-                        {
-                            **{"isa": isa, "operation": name, "channels": channels, "side": side, "images": n},
-                            **{"times_as_fast": ratio.of_rounds._asdict(), "rounds": seconds},
+        for padding in ("valid", "same"):
+            print(f"\n{isa}, {padding}: outputs of " + " ".join(f"{p:>4}x{q:<3}" for p, q in OUTPUTS))
+            for name, operation in OPERATIONS.items():
+                for channels in CHANNELS:
+                    line = []
+                    for outputs in OUTPUTS:
+                        if "pool" in name and min(outputs) < 2:
+                            line.append("")
+                            continue
+                        n, used, seconds = measure(operation, channels, outputs, padding, options.rounds)
+                        ratio = compare(seconds["winograd"], seconds["direct"]).of_rounds
+                        line.append(f"{ratio.median:.2f}" if used else "direct")
+                        case = {
+                            "isa": isa,
+                            "operation": name,
+                            "channels": channels,
+                            "outputs": outputs,
+                            "padding": padding,
                         }
-                    )
-                print(f"{name:<24}{channels[0]:>4} to {channels[1]:<4}" + " ".join(f"{ratio:8.2f}" for ratio in ratios))
+                        table.append(
+                            {**case, "images": n, "used": used, "times_as_fast": ratio._asdict(), "rounds": seconds}
+                        )
+                    print(f"{name:<24}{channels[0]:>4} to {channels[1]:<4}" + " ".join(f"{ratio:>8}" for ratio in line))
     config.set_winograd(True)
     save("winograd", {"table": table})
 

@@ -25,14 +25,22 @@ namespace winograd {
 
 FASTCNN_INLINE int64_t points_of(const Grid& grid) { return (grid.m + 2) * (grid.m + 2); }
 
+// Into how many parts wgrad cuts the images, each with sums of its own.
+constexpr int64_t most_slabs = 8;
+constexpr int64_t tiles_of_a_slab = 16;  // at least
+FASTCNN_INLINE int64_t slabs_of(const Conv2d& conv, const Grid& grid) {
+  return max(1, min(conv.N, min(most_slabs, conv.N * grid.tiles() / tiles_of_a_slab)));
+}
+
 // How long things take, in multiply-adds of Winograd's products: a multiply-add of the direct sum; a weight, packed for that; and a point
-// of a transformed filter. Fitted to the times of 700 shapes a kind, with vectors of 8 and of 16 floats: what is chosen takes 1 to 4 %
-// longer than the best choice in the mean.
+// of a filter that is transformed, once or in each slab. Fitted to the times of 700 shapes a kind, with vectors of 8 and of 16 floats: what
+// is chosen takes 1 to 4 % longer than the best choice in the mean.
 struct Costs {
-  double direct, packed, transformed;
+  double direct, packed, transformed, of_slab;
 };
-constexpr Costs of_pixels{1.1, 0, 8}, of_bands{1.6, 0, 8}, of_transposed{1.3, 12, 6};
-constexpr double of_point = 10;  // of a patch or of products: a channel's point, transformed
+constexpr Costs of_pixels{1.0, 0, 8, 0}, of_bands{1.6, 0, 8, 0}, of_transposed{1.2, 12, 6, 0}, of_weights{1.0, 0, 4, 8};
+constexpr int64_t floats_near = 1 << 18;  // more transformed weights than these take twice as long: they lie in memory
+constexpr double of_point = 10;           // of a patch or of products: a channel's point, transformed
 
 // Taps of the first P windows of 3 along an axis that lie in the image.
 FASTCNN_INLINE int64_t taps_inside(int64_t P, int64_t H, int64_t top) {
@@ -53,7 +61,9 @@ FASTCNN_INLINE int64_t taps_inside(int64_t P, int64_t H, int64_t top) {
   for (const int64_t m : {int64_t{2}, int64_t{4}}) {
     const Grid tiles{m, ceil_div(P, m), ceil_div(Q, m)};
     const double of_tiles = N * static_cast<double>(tiles.tiles()) * (weights + of_point * channels);
-    const double cost = static_cast<double>(points_of(tiles)) * (of_tiles + costs.transformed * weights);
+    const double transformed = costs.transformed + costs.of_slab * static_cast<double>(slabs_of(conv, tiles));
+    const bool far = points_of(tiles) * conv.C * conv.K > floats_near;
+    const double cost = static_cast<double>(points_of(tiles)) * (of_tiles + (far ? 2 : 1) * transformed * weights);
     if (cost < least) {
       least = cost;
       best = tiles;

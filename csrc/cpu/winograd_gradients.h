@@ -15,13 +15,11 @@
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace winograd {
 
-constexpr int64_t most_slabs = 8;
-constexpr int64_t tiles_of_a_slab = 16;  // at least
-constexpr int64_t tiles_at_once = 64;    // that are transformed, then multiplied
+constexpr int64_t tiles_at_once = 64;  // that are transformed, then multiplied
 
 // The tiles of the convolution's outputs.
 FASTCNN_INLINE Grid dgrad_grid(const Conv2d& conv) { return grid(conv, conv.window.P, conv.window.Q, of_transposed); }
-FASTCNN_INLINE Grid wgrad_grid(const Conv2d& conv) { return grid(conv, conv.window.P, conv.window.Q, of_pixels); }
+FASTCNN_INLINE Grid wgrad_grid(const Conv2d& conv) { return grid(conv, conv.window.P, conv.window.Q, of_weights); }
 
 // As filter_step and patch_step, with the channels' roles exchanged.
 FASTCNN_INLINE int64_t transposed_step(const Conv2d& conv) { return conv.K * round_up(conv.C, lanes) + 16; }
@@ -33,9 +31,6 @@ FASTCNN_INLINE int64_t dgrad_scratch(const Conv2d& conv, const Grid& grid, int w
          Carver::bytes_of<float>(workers * points_of(grid) * (gradient_step(conv) + product_step));
 }
 
-FASTCNN_INLINE int64_t slabs_of(const Conv2d& conv, const Grid& grid) {
-  return max(1, min(conv.N, min(most_slabs, conv.N * grid.tiles() / tiles_of_a_slab)));
-}
 // Of a slab: dw, then db, in rows of whole vectors.
 FASTCNN_INLINE int64_t partial_floats(const Conv2d& conv) { return (9 * conv.C + 1) * round_up(conv.K, lanes); }
 // Of a worker: a block of transformed patches, one of transformed gradients, the sums, and room for padding.
