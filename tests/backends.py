@@ -34,30 +34,34 @@ def running_on(backend: str) -> Iterator[None]:
     if backend == "cuda":
         yield from _on_cuda(_core, backend)
         return
-    if backend == "cuda-simt":
+    core = _core
+    if backend == "cuda-simt" or emulation.SANITIZED:
         try:
             core = emulation.core()
         except emulation.UnavailableError as reason:
             raise AbsentError(f"{backend}: {reason}") from None
-        yield from _on_cuda(core, backend)
-        return
+    yield from _on_cuda(core, backend) if backend == "cuda-simt" else _on_cpu(core, backend)
+
+
+def _on_cpu(core: ModuleType, backend: str) -> Iterator[None]:
     isa = backend.removeprefix("cpu-")
-    if isa not in _core.available_isas():
-        raise AbsentError(f"{backend}: this build and this processor have {', '.join(_core.available_isas())}")
-    before = _core.isa(), _core.device()
-    _core.set_isa(isa)
-    _core.set_device("cpu")
+    if isa not in core.available_isas():
+        raise AbsentError(f"{backend}: this build and this processor have {', '.join(core.available_isas())}")
+    before = core.isa(), core.device()
+    _put_in_place(core)
+    core.set_isa(isa)
+    core.set_device("cpu")
     try:
         yield
     finally:
-        _core.set_isa(before[0])
-        _core.set_device(before[1])
+        core.set_isa(before[0])
+        core.set_device(before[1])
+        _put_in_place(_core)
 
 
 def _on_cuda(core: ModuleType, backend: str) -> Iterator[None]:
     if not core.info()["cuda"]:
         raise AbsentError(f"{backend}: {core.info()['cuda_reason']}")
-    before = _core
     _put_in_place(core)
     device = core.device()
     core.set_device("cuda")
@@ -65,7 +69,7 @@ def _on_cuda(core: ModuleType, backend: str) -> Iterator[None]:
         yield
     finally:
         core.set_device(device)
-        _put_in_place(before)
+        _put_in_place(_core)
 
 
 def _put_in_place(core: ModuleType) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import emulation
 import pytest
 from backends import CPU_BACKENDS, GPUS, required_backends, running_or_skipped
 from hypothesis import HealthCheck, settings
@@ -17,8 +18,9 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+settings.register_profile("sanitized", settings.get_profile("here"), max_examples=8, derandomize=True, database=None)
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True, database=None)
-settings.load_profile("ci" if os.environ.get("CI") else "here")
+settings.load_profile("sanitized" if emulation.SANITIZED else "ci" if os.environ.get("CI") else "here")
 
 
 def pytest_configure(config: pytest.Config) -> None:

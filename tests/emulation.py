@@ -1,10 +1,7 @@
 """fastcnn._core with the CUDA kernels on the emulation of a GPU (tests/simt/), built when it is first asked for and kept in build/cuda-simt.
 
-The build has everything that an ordinary one has, so a test switches to it by putting it in the place of fastcnn.ops's own. Under the address sanitizer, which
-also finds a kernel's index outside a buffer of the device's (Python must be started with the sanitizer's library):
-
-    FASTCNN_SIMT_SANITIZE=1 LD_PRELOAD="$(c++ -print-file-name=libasan.so) $(c++ -print-file-name=libubsan.so)" \\
-        ASAN_OPTIONS=detect_leaks=0:protect_shadow_gap=0 python -m pytest tests/ops tests/test_{cuda,devices,tensor,dlpack}.py -k cuda-simt
+The build has everything that an ordinary one has, so a test switches to it by putting it in the place of fastcnn.ops's own. With FASTCNN_SANITIZE=1 it is built
+under the sanitizers of addresses, also those of the emulated device's buffers, and of undefined behaviour, and all backends are taken from it: `bash .ci/sanitize`.
 """
 
 from __future__ import annotations
@@ -20,10 +17,10 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["UnavailableError", "core"]
+__all__ = ["SANITIZED", "UnavailableError", "core"]
 
 ROOT = Path(__file__).parents[1]
-SANITIZED = os.environ.get("FASTCNN_SIMT_SANITIZE") == "1"
+SANITIZED = os.environ.get("FASTCNN_SANITIZE") == "1"
 FOLDER = ROOT / "build" / f"cuda-simt-{sys.implementation.cache_tag}{'-sanitized' if SANITIZED else ''}"
 
 
