@@ -80,8 +80,7 @@ struct Wgrad {
   Axis rows, columns;
   const float* x;
   const float* dy;
-  bool one_class;    // all pixels meet the whole filter: every element of dw is written by the first block already
-  bool dy_in_place;  // the pixels of the one class follow each other in dy, in whole vectors
+  bool one_class;  // all pixels meet the whole filter: every element of dw is written by the first block already
   Slabs slabs;
   int64_t tiles_per_row;  // each filter row's S*C inputs are cut into so many tiles
 };
@@ -129,16 +128,20 @@ void run_task(const Wgrad& wgrad, int64_t first_image, int64_t end_image, int64_
       for (int64_t pixel = begin; pixel < end; pixel += block_pixels) {
         const int64_t count = min(block_pixels, end - pixel);
         const float* inputs[block_pixels];
-        const float* gradients = wgrad.dy + pixel * conv.K;
+        // The pixels of the one class follow each other in dy. What their last vectors have of those behind comes to columns past K, which
+        // nobody reads; but it must be there.
+        const int64_t behind = (conv.N * image_pixels - pixel - count) * conv.K;
+        const bool in_place = wgrad.one_class && behind >= columns - conv.K;
+        const float* const gradients = in_place ? wgrad.dy + pixel * conv.K : dy_block;
+        const int64_t step = in_place ? conv.K : columns;
         for (int64_t i = 0; i < count; ++i, walk.advance()) {
           const AxisEntry &row = wgrad.rows.entries[walk.row], &column = wgrad.columns.entries[walk.column];
           inputs[i] = wgrad.x + ((walk.image * win.H + row.in) * win.W + column.in) * conv.C;
-          if (wgrad.dy_in_place) continue;
+          if (in_place) continue;
           const float* from = wgrad.dy + ((walk.image * win.P + row.out) * win.Q + column.out) * conv.K;
-          for (int64_t k = 0; k < conv.K; ++k) dy_block[i * columns + k] = from[k];
+          for (int64_t k = 0; k < conv.K; k += lanes) store(dy_block + i * columns + k, load_lanes(from + k, conv.K - k));
         }
-        if (!wgrad.dy_in_place) gradients = dy_block;
-        if (db != nullptr) add_rows(gradients, columns, count, columns, db);
+        if (db != nullptr) add_rows(gradients, step, count, columns, db);
         for (int64_t tile = first_tile; tile < end_tile; ++tile) {
           const InputTile in = input_tile(wgrad, tile);
           const int64_t first = max(in.begin, cols.first * conv.C), last = min(in.end, (cols.first + cols.count) * conv.C);
@@ -146,7 +149,7 @@ void run_task(const Wgrad& wgrad, int64_t first_image, int64_t end_image, int64_
           const int64_t offset = (in.r - rows.first) * win.W * conv.C + first - cols.first * conv.C;
           for (int64_t k = 0; k < columns; k += tile_columns) {
             const int64_t vectors = min(columns - k, tile_columns) / lanes;
-            outer_tile_function(last - first, vectors)(count, inputs, offset, gradients + k, columns,
+            outer_tile_function(last - first, vectors)(count, inputs, offset, gradients + k, step,
                                                        dw + (in.r * row_inputs + first) * columns + k, columns,
                                                        !one_class || pixel > begin);
           }
@@ -192,21 +195,17 @@ void conv2d_wgrad(const Conv2d& conv, const float* x, const float* dy, float* dw
     if ((grid.m == 4 ? winograd::wgrad<4> : winograd::wgrad<2>)(conv, grid, x, dy, dw, db, scratch, parallel)) return;
   }
   Carver carver(scratch);
-  Wgrad wgrad{conv, {}, {}, x, dy, false, false, slabs_of(conv), ceil_div(win.S * conv.C, tile_rows)};
+  Wgrad wgrad{conv, {}, {}, x, dy, false, slabs_of(conv), ceil_div(win.S * conv.C, tile_rows)};
   wgrad.rows = forward_axis(carver, win.P, win.H, win.R, win.stride_h, win.top);
   wgrad.columns = forward_axis(carver, win.Q, win.W, win.S, win.stride_w, win.left);
   wgrad.one_class = wgrad.rows.group_count == 1 && wgrad.columns.group_count == 1 && wgrad.rows.groups[0].count == win.R &&
                     wgrad.columns.groups[0].count == win.S;
-  wgrad.dy_in_place = wgrad.one_class && wgrad.slabs.columns == conv.K;
 
   const Slabs& slabs = wgrad.slabs;
   const bool direct = slabs.count == 1 && slabs.columns == conv.K;
   const int64_t dw_floats = win.R * win.S * conv.C * slabs.columns;
   float* const partials = carver.take<float>(slabs.count * slabs.floats);
   float* const dy_blocks = carver.take<float>(parallel.workers * block_pixels * slabs.columns);
-  if (!wgrad.dy_in_place) {
-    for (int64_t i = 0; i < parallel.workers * block_pixels * slabs.columns; i += lanes) store(dy_blocks + i, Vec{});
-  }
 
   const int64_t tiles = win.R * wgrad.tiles_per_row, chunks = ceil_div(tiles, tiles_per_task);
   parallel_for(parallel, slabs.count * chunks, [&](int64_t task, int worker) {

@@ -37,8 +37,10 @@ FASTCNN_INLINE int64_t slabs_of(const Conv2d& conv, const Grid& grid) {
 // is chosen takes 1 to 4 % longer than the best choice in the mean.
 struct Costs {
   double direct, packed, transformed, of_slab;
+  bool of_dgrad;
 };
-constexpr Costs of_pixels{1.0, 0, 8, 0}, of_bands{1.6, 0, 8, 0}, of_transposed{1.2, 12, 6, 0}, of_weights{1.0, 0, 4, 8};
+constexpr Costs of_pixels{1.0, 0, 8, 0, false}, of_bands{1.6, 0, 8, 0, false}, of_transposed{1.2, 12, 6, 0, true},
+    of_weights{1.0, 0, 4, 8, false};
 constexpr int64_t floats_near = 1 << 18;  // more transformed weights than these take twice as long: they lie in memory
 constexpr double of_point = 10;           // of a patch or of products: a channel's point, transformed
 
@@ -49,20 +51,21 @@ FASTCNN_INLINE int64_t taps_inside(int64_t P, int64_t H, int64_t top) {
   return count;
 }
 
-// The tiles for the first P x Q outputs of each image; m is 0 where the direct sum over the taps that lie in the image is faster.
+// The tiles for the first P x Q outputs of each image; m is 0 where the direct sum over the taps that lie in the image is faster. Channels
+// that lie in vectors, which are computed as a whole, are K; of dgrad's products C.
 [[maybe_unused]] static Grid grid(const Conv2d& conv, int64_t P, int64_t Q, const Costs& costs) {
   const Window& win = conv.window;
   Grid best{0, 0, 0};
-  if (!conv.winograd || win.R != 3 || win.S != 3 || win.stride_h != 1 || win.stride_w != 1 || min(conv.C, conv.K) < 16) return best;
-  const double N = static_cast<double>(conv.N), channels = static_cast<double>(conv.C + conv.K),
-               weights = static_cast<double>(conv.C * conv.K);
+  if (!conv.winograd || win.R != 3 || win.S != 3 || win.stride_h != 1 || win.stride_w != 1) return best;
+  const int64_t C = round_up(conv.C, lanes), K = round_up(conv.K, lanes), products = costs.of_dgrad ? C * conv.K : conv.C * K;
+  const double N = static_cast<double>(conv.N), channels = static_cast<double>(C + K), weights = static_cast<double>(products);
   const double taps = static_cast<double>(taps_inside(P, win.H, win.top) * taps_inside(Q, win.W, win.left));
   double least = (costs.direct * N * taps + costs.packed * 9) * weights;
   for (const int64_t m : {int64_t{2}, int64_t{4}}) {
     const Grid tiles{m, ceil_div(P, m), ceil_div(Q, m)};
     const double of_tiles = N * static_cast<double>(tiles.tiles()) * (weights + of_point * channels);
     const double transformed = costs.transformed + costs.of_slab * static_cast<double>(slabs_of(conv, tiles));
-    const bool far = points_of(tiles) * conv.C * conv.K > floats_near;
+    const bool far = points_of(tiles) * products > floats_near;
     const double cost = static_cast<double>(points_of(tiles)) * (of_tiles + (far ? 2 : 1) * transformed * weights);
     if (cost < least) {
       least = cost;

@@ -127,10 +127,19 @@ static void add_tiles(const Conv2d& conv, const Grid& grid, const float* dy, con
           for (int64_t pixel = 0; pixel < points; ++pixel)
             patch[pixel] = direct_gradient(conv, dy + tile.n * dy_image, tile, M, w, pixel / side, pixel % side, first_c + c, used);
         }
+        const int64_t begin = max(0, -left), end = min(side, win.W - left);
         for (int64_t r = max(0, -top); r < min(side, win.H - top); ++r) {
-          for (int64_t s = max(0, -left); s < min(side, win.W - left); ++s) {
-            float* const to = dx + tile.n * dx_image + ((top + r) * win.W + left + s) * C + first_c + c;
-            store_lanes(to, load_lanes(to, used) + patch[r * side + s], used);
+          float* const to = dx + tile.n * dx_image + ((top + r) * win.W + left + begin) * C + first_c + c;
+          if (C < lanes) {  // pixels side by side: a vector of each overlaps the next one's
+            float row[(M + 3) * lanes];
+            for (int64_t s = begin; s < end; ++s) store(row + (s - begin) * C, patch[r * side + s]);
+            const int64_t floats = (end - begin) * C;
+            for (int64_t i = 0; i < floats; i += lanes) store_lanes(to + i, load_lanes(to + i, floats - i) + load(row + i), floats - i);
+          } else {
+            for (int64_t s = begin; s < end; ++s) {
+              float* const pixel = to + (s - begin) * C;
+              store_lanes(pixel, load_lanes(pixel, used) + patch[r * side + s], used);
+            }
           }
         }
       }
