@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "core/parallel.h"
 
@@ -49,10 +50,19 @@ FASTCNN_INLINE Vec load(const float* from) {
 
 FASTCNN_INLINE void store(float* to, Vec v) { __builtin_memcpy(to, &v, sizeof v); }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// All bits of the first `count` lanes.
+FASTCNN_INLINE __m256i first_lanes(int64_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
 // The first `count` lanes, in [1, lanes); the others are 0.
 FASTCNN_INLINE Vec load_first(const float* from, int64_t count) {
 #if defined(__AVX512F__)
   return reinterpret_cast<Vec>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vec>(_mm256_maskload_ps(from, first_lanes(count)));
 #else
   Vec v = {};
   for (int64_t lane = 0; lane < count; ++lane) v[lane] = from[lane];
@@ -63,6 +73,8 @@ FASTCNN_INLINE Vec load_first(const float* from, int64_t count) {
 FASTCNN_INLINE void store_first(float* to, Vec v, int64_t count) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), reinterpret_cast<__m512>(v));
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(to, first_lanes(count), reinterpret_cast<__m256>(v));
 #else
   for (int64_t lane = 0; lane < count; ++lane) to[lane] = v[lane];
 #endif
@@ -131,6 +143,25 @@ FASTCNN_INLINE IntVec load_small(const uint16_t* from, int64_t count) {
 #endif
 }
 
+// The first bytes of a row, 32 at most: a whole row in one piece, others in up to five, without a call of memcpy.
+FASTCNN_INLINE void store_bytes(void* to, const void* row, int64_t bytes) {
+  auto* at = static_cast<char*>(to);
+  const auto* from = static_cast<const char*>(row);
+  const auto piece = [&](auto size) {
+    if (bytes & size) {
+      __builtin_memcpy(at, from, size);
+      at += size;
+      from += size;
+    }
+  };
+  piece(std::integral_constant<int64_t, 32>());
+  piece(std::integral_constant<int64_t, 16>());
+  piece(std::integral_constant<int64_t, 8>());
+  piece(std::integral_constant<int64_t, 4>());
+  piece(std::integral_constant<int64_t, 2>());
+  piece(std::integral_constant<int64_t, 1>());
+}
+
 FASTCNN_INLINE void store_small(uint8_t* to, IntVec v, int64_t count) {
   alignas(16) uint8_t row[16];
 #if defined(__AVX512F__)
@@ -146,7 +177,7 @@ FASTCNN_INLINE void store_small(uint8_t* to, IntVec v, int64_t count) {
 #else
   for (int lane = 0; lane < lanes; ++lane) row[lane] = static_cast<uint8_t>(v[lane]);
 #endif
-  __builtin_memcpy(to, row, static_cast<size_t>(count));
+  store_bytes(to, row, count);
 }
 
 FASTCNN_INLINE void store_small(uint16_t* to, IntVec v, int64_t count) {
@@ -161,7 +192,7 @@ FASTCNN_INLINE void store_small(uint16_t* to, IntVec v, int64_t count) {
 #else
   for (int lane = 0; lane < lanes; ++lane) row[lane] = static_cast<uint16_t>(v[lane]);
 #endif
-  __builtin_memcpy(to, row, static_cast<size_t>(count) * sizeof(uint16_t));
+  store_bytes(to, row, count * 2);
 }
 
 FASTCNN_INLINE Vec select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
