@@ -121,12 +121,12 @@ def main() -> None:
     assert [name for name, _, _ in plan.stage_times()] == PLAN
     parts = stages(*winners(model, x[:1000]))
     peak = measured_peak(options.threads, _core.isa()) * 1e9
-    random, rounds = np.random.default_rng(0), []
+    random, rounds, steps = np.random.default_rng(0), [], min(STEPS, len(x) // options.batch)
     for number in range(options.rounds + 1):
         plan.begin_timing()
-        for step, rows in enumerate(random.permutation(len(x))[: STEPS * options.batch].reshape(STEPS, options.batch)):
-            plan.train_step(x, y, rows, learning_rate=0.0, step=number * STEPS + step + 1)
-        rounds.append(np.array([[forward, backward] for _, forward, backward in plan.stage_times()]) / STEPS)
+        for step, rows in enumerate(random.permutation(len(x))[: steps * options.batch].reshape(steps, options.batch)):
+            plan.train_step(x, y, rows, learning_rate=0.0, step=number * steps + step + 1)
+        rounds.append(np.array([[forward, backward] for _, forward, backward in plan.stage_times()]) / steps)
     rows, table = [], []
     print(f"batch {options.batch}, {options.threads} threads, peak {peak * 1e-9:.0f} GFLOP/s; microseconds")
     print(f"{'':<34}{'measured':>10}{'dense floor':>13}{'own floor':>11}")
