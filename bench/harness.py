@@ -123,7 +123,7 @@ def keep_memory() -> None:
 
 
 class Worker:
-    """A competitor in a process of its own, so that its threads and its allocator disturb nobody; malloc keeps its memory (`keep_memory`).
+    """A competitor in a process of its own, so that its threads and its allocator disturb nobody. Its malloc keeps its memory (`keep_memory`), unless BENCH_MALLOC=default.
 
     The process imports `module` and calls its function `make` once; what that returns answers each `call`. Its time in the processor between two calls is
     counted: `idle` are the seconds of each pause that its threads spent spinning, which must be next to nothing.
@@ -171,7 +171,8 @@ def seconds_spun(workers: Mapping[str, Worker]) -> dict[str, float]:
 def _serve(connection: Connection, module: str, make: str, arguments: tuple[Any, ...]) -> None:
     """What a worker's process does until its pipe is closed. The first answer is the `about` of what `make` returned."""
     os.dup2(2, 1)  # what a framework prints is no result
-    keep_memory()
+    if os.environ.get("BENCH_MALLOC") != "default":
+        keep_memory()
     work: Any = None
     slept_at: float | None = None
     asked: tuple[Any, ...] = ()

@@ -64,7 +64,11 @@ def commit() -> str:
 
 def command() -> str:
     """How this process was started, from the root of the repository; with the variables of the environment that change what is measured."""
-    variables = [f"{name}={os.environ[name]}" for name in ("FASTCNN_ISA", "OMP_NUM_THREADS") if name in os.environ]
+    variables = [
+        f"{name}={os.environ[name]}"
+        for name in ("BENCH_MALLOC", "FASTCNN_ISA", "OMP_NUM_THREADS")
+        if name in os.environ
+    ]
     script = os.path.relpath(sys.argv[0], ROOT) if os.path.exists(sys.argv[0]) else sys.argv[0]
     return " ".join([*variables, "python", shlex.join([script, *sys.argv[1:]])])
 
