@@ -263,7 +263,7 @@ def test_batches_of_any_size_agree_where_their_size_decides_the_algorithm() -> N
         got = plan.forward(x, np.arange(n))
         assert got.shape == (n, CLASSES)
         np.testing.assert_allclose(got, exact[:n], atol=4 * cases.SUM * np.abs(exact).max())
-        assert n == 0 or not np.array_equal(got, exact[:n])  # it was used
+        assert n < 32 or not np.array_equal(got, exact[:n])  # it was used
 
 
 @pytest.mark.parametrize(

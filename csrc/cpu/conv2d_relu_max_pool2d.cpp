@@ -98,11 +98,21 @@ bool is_usual(const Window& pool) {
   return windows && pool.top == 0 && pool.left == 0 && 2 * pool.P <= pool.H && 2 * pool.Q <= pool.W;
 }
 
+// Whether it may go by whole windows, whose four pixels are pooled in registers: where there are registers for enough of them, and where
+// all its taps lie in the image.
+bool goes_by_windows(const Conv2dReluMaxPool2d& op) {
+  const Window& win = op.conv.window;
+  const bool unpadded =
+      win.top == 0 && win.left == 0 && (win.P - 1) * win.stride_h + win.R <= win.H && (win.Q - 1) * win.stride_w + win.S <= win.W;
+  return tile_rows >= 8 && is_usual(op.pool) && unpadded;
+}
+
 // The tiles of whole windows by which the convolution goes, as they were prepared, or as they pay for this batch; m is 0 for none.
 Grid tiles_of(const Conv2dReluMaxPool2d& op, const Filters& filters = {nullptr}) {
   Conv2d conv = op.conv;
   if (filters.prepared != nullptr) conv.N = filters.images;
-  return is_usual(op.pool) ? winograd::grid(conv, 2 * op.pool.P, 2 * op.pool.Q, winograd::of_bands) : Grid{0, 0, 0};
+  if (!is_usual(op.pool)) return {0, 0, 0};
+  return winograd::grid(conv, 2 * op.pool.P, 2 * op.pool.Q, goes_by_windows(op) ? winograd::of_pixels : winograd::of_bands);
 }
 
 // Pools a tile's outputs in registers.
@@ -126,15 +136,6 @@ void fprop_by_tiles(const Conv2dReluMaxPool2d& op, const Grid& grid, const float
           store_winner(winner, count, y + output, place_in(index, output));
         }
       });
-}
-
-// Whether it goes by whole windows, whose four pixels are pooled in registers: where there are registers for enough of them, and where all
-// its taps lie in the image.
-bool goes_by_windows(const Conv2dReluMaxPool2d& op) {
-  const Window& win = op.conv.window;
-  const bool unpadded =
-      win.top == 0 && win.left == 0 && (win.P - 1) * win.stride_h + win.R <= win.H && (win.Q - 1) * win.stride_w + win.S <= win.W;
-  return tile_rows >= 8 && is_usual(op.pool) && unpadded;
 }
 
 constexpr int tile_windows = tile_rows / 4 > 0 ? tile_rows / 4 : 1;

@@ -39,7 +39,7 @@ struct Costs {
   double direct, packed, transformed, of_slab;
   bool of_dgrad;
 };
-constexpr Costs of_pixels{1.0, 0, 8, 0, false}, of_bands{1.6, 0, 8, 0, false}, of_transposed{1.2, 12, 6, 0, true},
+constexpr Costs of_pixels{1.0, 0, 8, 0, false}, of_bands{1.3, 0, 8, 0, false}, of_transposed{1.2, 12, 6, 0, true},
     of_weights{1.0, 0, 4, 8, false};
 constexpr int64_t floats_near = 1 << 18;  // more transformed weights than these take twice as long: they lie in memory
 constexpr double of_point = 10;           // of a patch or of products: a channel's point, transformed
