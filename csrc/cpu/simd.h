@@ -143,7 +143,8 @@ FASTCNN_INLINE IntVec load_small(const uint16_t* from, int64_t count) {
 #endif
 }
 
-// The first bytes of a row, 32 at most: a whole row in one piece, others in up to five, without a call of memcpy.
+// The first bytes of a row of 16 or 32: a whole row in one piece, others in up to five, without a call of memcpy.
+template <int64_t Row>
 FASTCNN_INLINE void store_bytes(void* to, const void* row, int64_t bytes) {
   auto* at = static_cast<char*>(to);
   const auto* from = static_cast<const char*>(row);
@@ -154,7 +155,7 @@ FASTCNN_INLINE void store_bytes(void* to, const void* row, int64_t bytes) {
       from += size;
     }
   };
-  piece(std::integral_constant<int64_t, 32>());
+  if constexpr (Row == 32) piece(std::integral_constant<int64_t, 32>());
   piece(std::integral_constant<int64_t, 16>());
   piece(std::integral_constant<int64_t, 8>());
   piece(std::integral_constant<int64_t, 4>());
@@ -177,7 +178,7 @@ FASTCNN_INLINE void store_small(uint8_t* to, IntVec v, int64_t count) {
 #else
   for (int lane = 0; lane < lanes; ++lane) row[lane] = static_cast<uint8_t>(v[lane]);
 #endif
-  store_bytes(to, row, count);
+  store_bytes<16>(to, row, count);
 }
 
 FASTCNN_INLINE void store_small(uint16_t* to, IntVec v, int64_t count) {
@@ -192,7 +193,7 @@ FASTCNN_INLINE void store_small(uint16_t* to, IntVec v, int64_t count) {
 #else
   for (int lane = 0; lane < lanes; ++lane) row[lane] = static_cast<uint16_t>(v[lane]);
 #endif
-  store_bytes(to, row, count * 2);
+  store_bytes<32>(to, row, count * 2);
 }
 
 FASTCNN_INLINE Vec select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }

@@ -134,7 +134,8 @@ static void add_tiles(const Conv2d& conv, const Grid& grid, const float* dy, con
             float row[(M + 3) * lanes];
             for (int64_t s = begin; s < end; ++s) store(row + (s - begin) * C, patch[r * side + s]);
             const int64_t floats = (end - begin) * C;
-            for (int64_t i = 0; i < floats; i += lanes) store_lanes(to + i, load_lanes(to + i, floats - i) + load(row + i), floats - i);
+            for (int64_t at = 0; at < floats; at += lanes)
+              store_lanes(to + at, load_lanes(to + at, floats - at) + load(row + at), floats - at);
           } else {
             for (int64_t s = begin; s < end; ++s) {
               float* const pixel = to + (s - begin) * C;
