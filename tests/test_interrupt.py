@@ -92,6 +92,7 @@ def test_evaluate_and_predict_stop_too(method: str) -> None:
     assert model.predict(x[:3], verbose=0).shape == (3, 10)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_block_that_hangs_is_left_at_the_second_interruption() -> None:
     reached = []
 
@@ -104,6 +105,21 @@ def test_a_block_that_hangs_is_left_at_the_second_interruption() -> None:
     with pytest.raises(KeyboardInterrupt):
         press_twice()
     assert reached == ["first"]
+
+    class Dropping:
+        def __del__(self) -> None:
+            press_once_more()
+
+    def press_once_more() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    def lose_the_second() -> None:
+        with interrupts.deferred():
+            signal.raise_signal(signal.SIGINT)
+            Dropping()  # Python drops what is raised in there
+
+    with pytest.raises(KeyboardInterrupt):
+        lose_the_second()
     with interrupts.deferred():
         pass  # and what was deferred before is not heard of again
 

@@ -24,16 +24,17 @@ def deferred() -> Iterator[None]:
     came: list[Any] = []
 
     def keep(*arguments: Any) -> None:
-        if came:
-            came.clear()
+        came.append(arguments)
+        if len(came) > 1:
             before(*arguments)
-        else:
-            came.append(arguments)
 
     signal.signal(signal.SIGINT, keep)
     try:
         yield
+    except KeyboardInterrupt:
+        came.clear()  # the second one got through
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
-        if came:
+        if came:  # also where the second one was dropped
             before(*came[0])
