@@ -15,40 +15,17 @@
 #include "ops/conv2d_relu_max_pool2d.h"
 
 #include "cpu/laid_out.h"
+#include "cpu/padded_image.h"
 #include "cpu/simd.h"
+#include "cpu/slabs.h"
+#include "cpu/winners_by_lane.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
 
-constexpr int64_t max_slabs = 8;
 constexpr int max_vectors = registers == 32 ? 27 : 12;  // accumulators, or weights, in registers
 
-// The image as patches see it: with its padding, in rows of `row` floats.
-struct PaddedImage {
-  bool copied;  // false: the user's own memory
-  int64_t height, width, row, floats;
-};
-
-PaddedImage padded_image(const Conv2d& conv) {
-  const Window& win = conv.window;
-  const int64_t height = (win.P - 1) * win.stride_h + win.R, width = (win.Q - 1) * win.stride_w + win.S;
-  const bool inside = win.top == 0 && win.left == 0 && height <= win.H && width <= win.W;
-  if (inside && win.S * conv.C % lanes == 0) return {false, win.H, win.W, win.W * conv.C, 0};
-  return {true, height, width, width * conv.C, height * width * conv.C + lanes};
-}
-
-// The rows of the user's image that lie in the padded one, and likewise the columns.
-struct Overlap {
-  int64_t rows, columns;
-};
-
-Overlap overlap(const Conv2d& conv, const PaddedImage& padded) {
-  const Window& win = conv.window;
-  return {max(0, min(win.H, padded.height - win.top)), max(0, min(win.W, padded.width - win.left))};
-}
-
-void copy(const float* from, int64_t count, float* to) { __builtin_memcpy(to, from, static_cast<size_t>(count) * sizeof(float)); }
-void clear(float* to, int64_t count) { __builtin_memset(to, 0, static_cast<size_t>(count) * sizeof(float)); }
+PaddedImage image_of(const Conv2d& conv) { return padded_image(conv, conv.window.S * conv.C % lanes != 0); }
 
 // The winners of one channel in one image.
 struct List {
@@ -164,7 +141,7 @@ int64_t sparse_bytes(const Conv2dReluMaxPool2d& op) {
 
 Sparse prepare(const Conv2dReluMaxPool2d& op, Carver& carver) {
   const Window &win = op.conv.window, &pool = op.pool;
-  const PaddedImage image = padded_image(op.conv);
+  const PaddedImage image = image_of(op.conv);
   const int64_t down = win.stride_h * image.row, right = win.stride_w * op.conv.C;
   Sparse sparse{
       op,      image, pool.P * pool.Q, carver.take<int32_t>(pool.P * pool.Q), static_cast<uint32_t>(down), static_cast<uint32_t>(right), 0,
@@ -222,58 +199,53 @@ Vec list_winners(const Sparse& sparse, const float* dy, const uint8_t* index, in
 int64_t patch_floats(const Sparse& sparse) { return sparse.op.conv.window.R * sparse.row_vectors * lanes; }
 int64_t patch_floats(const Conv2d& conv) { return conv.window.R * round_up(conv.window.S * conv.C, lanes); }
 
-struct Slabs {
-  int64_t count, channel_blocks;
-};
-
 // Enough tasks for a few threads, but few partial sums.
-Slabs slabs_of(const Conv2d& conv) {
-  const int64_t blocks = ceil_div(conv.K, lanes);
-  return {max(1, min(conv.N, min(max_slabs, ceil_div(8, blocks)))), blocks};
-}
+Slabs slabs_of(const Conv2d& conv) { return cut_into_slabs(conv, ceil_div(8, ceil_div(conv.K, lanes))); }
 
 // Of a worker: the lists, then the padded image.
-int64_t worker_floats(const Conv2dReluMaxPool2d& op) {
-  return 2 * lanes * list_step(op.pool.P * op.pool.Q) + round_up(padded_image(op.conv).floats, 16);
+int64_t worker_floats(const Conv2dReluMaxPool2d& op) { return 2 * lanes * list_step(op.pool.P * op.pool.Q) + image_of(op.conv).step(); }
+
+// From K x (R, S, C), `patch` floats a channel, to (R, S, C) x K, for a vector of channels.
+void transpose_sums(const Sparse& sparse, const float* sums, int64_t patch, int64_t columns, float* to) {
+  const int64_t inputs = sparse.op.conv.window.S * sparse.op.conv.C;
+  for (int64_t part = 0; part < sparse.op.conv.window.R * sparse.row_vectors; ++part) {
+    const int64_t first = part % sparse.row_vectors * lanes, row = part / sparse.row_vectors * inputs + first;
+    Vec rows[lanes];
+    for (int64_t i = 0; i < lanes; ++i) rows[i] = load(sums + i * patch + part * lanes);
+    transpose(rows);
+    for (int64_t i = 0; i < min(lanes, inputs - first); ++i) store(to + (row + i) * columns, rows[i]);
+  }
 }
 
 }  // namespace
 
 int64_t conv2d_relu_max_pool2d_wgrad_scratch(const Conv2dReluMaxPool2d& op, int workers) {
-  const Slabs slabs = slabs_of(op.conv);
-  return sparse_bytes(op) + Carver::bytes_of<float>(slabs.count * slabs.channel_blocks * lanes * (patch_floats(op.conv) + 1)) +
-         Carver::bytes_of<float>(workers * worker_floats(op));
+  if (goes_by_lanes(op)) return by_lane::scratch(op.conv, workers);
+  return sparse_bytes(op) + slabs_of(op.conv).bytes() +
+         Carver::bytes_of<float>(workers * (lanes * patch_floats(op.conv) + worker_floats(op)));
 }
 
 void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x, const float* dy, const uint8_t* index, float* dw,
                                   float* db, void* scratch, const Parallel& parallel) {
+  if (goes_by_lanes(op)) return by_lane::wgrad(op, x, dy, index, dw, db, scratch, parallel);
   const Conv2d& conv = op.conv;
-  const Window& win = conv.window;
   Carver carver(scratch);
   const Sparse sparse = prepare(op, carver);
   const Slabs slabs = slabs_of(conv);
-  const int64_t patch = patch_floats(sparse), channels = slabs.channel_blocks * lanes, slab_floats = channels * (patch + 1);
-  float* const partials = carver.take<float>(slabs.count * slab_floats);  // of each slab: patches of all channels, then db
-  float* const workers = carver.take<float>(parallel.workers * worker_floats(op));
+  const int64_t patch = patch_floats(sparse), blocks = slabs.columns / lanes, of_worker = lanes * patch + worker_floats(op);
+  float* const partials = carver.take<float>(slabs.count * slabs.floats());
+  float* const workers = carver.take<float>(parallel.workers * of_worker);
 
-  parallel_for(parallel, slabs.count * slabs.channel_blocks, [&](int64_t task, int worker) {
-    const int64_t slab = task / slabs.channel_blocks, k = task % slabs.channel_blocks * lanes, block = min(lanes, conv.K - k);
-    float* const sums = partials + slab * slab_floats + k * patch;
-    float* const bias_sums = partials + slab * slab_floats + channels * patch + k;
+  parallel_for(parallel, slabs.count * blocks, [&](int64_t task, int worker) {
+    const int64_t slab = task / blocks, k = task % blocks * lanes, block = min(lanes, conv.K - k);
+    float *const sums = workers + worker * of_worker, *const memory = sums + lanes * patch;
     clear(sums, lanes * patch);
     Vec bias_sum = {};
-    float* const memory = workers + worker * worker_floats(op);
     LaneLists lists = lists_in(memory, sparse.pixels);
-    float* const padded = memory + worker_floats(op) - round_up(sparse.image.floats, 16);
-    if (sparse.image.copied) clear(padded, sparse.image.floats);
-    for (int64_t n = slab * conv.N / slabs.count; n < (slab + 1) * conv.N / slabs.count; ++n) {
-      const float* image = x + n * win.H * win.W * conv.C;
-      if (sparse.image.copied) {
-        const Overlap part = overlap(conv, sparse.image);
-        for (int64_t h = 0; h < part.rows; ++h)
-          copy(image + h * win.W * conv.C, part.columns * conv.C, padded + (h + win.top) * sparse.image.row + win.left * conv.C);
-        image = padded;
-      }
+    float* const padded = memory + worker_floats(op) - sparse.image.step();
+    clear(padded, sparse.image.floats);
+    for (int64_t n = slabs.begin(slab); n < slabs.end(slab); ++n) {
+      const float* const image = seen_by_patches(conv, sparse.image, x, n, padded);
       bias_sum += list_winners(sparse, dy, index, n, k, block, lists);
       for (int64_t lane = 0; lane < block; ++lane) {
         const List list = list_of(lists, lane);
@@ -284,30 +256,11 @@ void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x,
         }
       }
     }
-    store(bias_sums, bias_sum);
+    float* const partial = partials + slab * slabs.floats() + k;
+    transpose_sums(sparse, sums, patch, slabs.columns, partial);
+    store(partial + (slabs.rows - 1) * slabs.columns, bias_sum);
   });
-
-  // The partials in their order, and from K x (R, S, C) to (R, S, C) x K: a task is one vector of a patch's row.
-  parallel_for(parallel, win.R * sparse.row_vectors, [&](int64_t task, int) {
-    const int64_t inputs = win.S * conv.C, first = task % sparse.row_vectors * lanes;
-    float* const to = dw + (task / sparse.row_vectors * inputs + first) * conv.K;
-    for (int64_t k = 0; k < conv.K; k += lanes) {
-      Vec rows[lanes];
-      for (int64_t i = 0; i < lanes; ++i) {
-        const float* const from = partials + (k + i) * patch + task * lanes;
-        rows[i] = load(from);
-        for (int64_t slab = 1; slab < slabs.count; ++slab) rows[i] += load(from + slab * slab_floats);
-      }
-      transpose(rows);
-      for (int64_t i = 0; i < min(lanes, inputs - first); ++i) store_lanes(to + i * conv.K + k, rows[i], min(lanes, conv.K - k));
-    }
-  });
-  if (db == nullptr) return;
-  for (int64_t k = 0; k < conv.K; ++k) {
-    float total = 0;
-    for (int64_t slab = 0; slab < slabs.count; ++slab) total += partials[slab * slab_floats + channels * patch + k];
-    db[k] = total;
-  }
+  add_partials(slabs, conv.K, partials, dw, db, parallel);
 }
 
 int64_t conv2d_relu_max_pool2d_dgrad_scratch(const Conv2dReluMaxPool2d& op, int workers) {
@@ -343,7 +296,7 @@ void conv2d_relu_max_pool2d_dgrad(const Conv2dReluMaxPool2d& op, const float* dy
     const float* const weights = filters.of(worker);
     LaneLists lists = lists_in(memory, sparse.pixels);
     float* const target = dx + n * win.H * win.W * conv.C;
-    float* const image = sparse.image.copied ? memory + worker_floats(op) - round_up(sparse.image.floats, 16) : target;
+    float* const image = sparse.image.copied ? memory + worker_floats(op) - sparse.image.step() : target;
     clear(image, sparse.image.copied ? sparse.image.floats : win.H * win.W * conv.C);
     for (int64_t k = 0; k < conv.K; k += lanes) {
       const int64_t block = min(lanes, conv.K - k);

@@ -12,6 +12,7 @@
 #include "ops/conv2d.h"
 
 #include "cpu/simd.h"
+#include "cpu/slabs.h"
 #include "cpu/taps.h"
 #include "cpu/tile.h"
 #include "cpu/winograd_gradients.h"
@@ -64,14 +65,8 @@ OuterTile outer_tile_function(int64_t inputs, int64_t vectors) {
   return vectors == 1 ? outer_tile<T, 1> : outer_tile<T, 2>;
 }
 
-struct Slabs {
-  int64_t count, columns, floats;  // columns: K rounded up to whole vectors; floats: of one partial (dw, then db)
-};
-
 Slabs slabs_of(const Conv2d& conv) {
-  const Window& win = conv.window;
-  const int64_t pixels = conv.N * win.P * win.Q, columns = round_up(conv.K, lanes);
-  return {max(1, min(conv.N, min(max_slabs, ceil_div(pixels, slab_pixels)))), columns, (win.R * win.S * conv.C + 1) * columns};
+  return cut_into_slabs(conv, min(max_slabs, ceil_div(conv.N * conv.window.P * conv.window.Q, slab_pixels)));
 }
 
 // What all tasks share.
@@ -159,33 +154,13 @@ void run_task(const Wgrad& wgrad, int64_t first_image, int64_t end_image, int64_
   }
 }
 
-// dw and db = the sum of the partials, in their order, without the columns past K.
-void add_partials(const Conv2d& conv, const Slabs& slabs, const float* partials, float* dw, float* db, const Parallel& parallel) {
-  const int64_t rows = conv.window.R * conv.window.S * conv.C + 1, rows_per_task = ceil_div(4096, conv.K);
-  parallel_for(parallel, ceil_div(rows, rows_per_task), [&](int64_t task, int) {
-    for (int64_t row = task * rows_per_task; row < min((task + 1) * rows_per_task, rows); ++row) {
-      float* to = row + 1 < rows ? dw + row * conv.K : db;
-      if (to == nullptr) continue;
-      for (int64_t k = 0; k < conv.K; k += lanes) {
-        Vec total = load(partials + row * slabs.columns + k);
-        for (int64_t slab = 1; slab < slabs.count; ++slab) total += load(partials + slab * slabs.floats + row * slabs.columns + k);
-        if (conv.K - k < lanes)
-          store_first(to + k, total, conv.K - k);
-        else
-          store(to + k, total);
-      }
-    }
-  });
-}
-
 }  // namespace
 
 int64_t conv2d_wgrad_scratch(const Conv2d& conv, int workers) {
   const Window& win = conv.window;
   const Slabs slabs = slabs_of(conv);
   const Grid grid = winograd::wgrad_grid(conv);
-  return max(axis_scratch(win.P) + axis_scratch(win.Q) + Carver::bytes_of<float>(slabs.count * slabs.floats) +
-                 workers * Carver::bytes_of<float>(block_pixels * slabs.columns),
+  return max(axis_scratch(win.P) + axis_scratch(win.Q) + slabs.bytes() + workers * Carver::bytes_of<float>(block_pixels * slabs.columns),
              grid.m > 0 ? winograd::wgrad_scratch(conv, grid, workers) : 0);
 }
 
@@ -203,20 +178,20 @@ void conv2d_wgrad(const Conv2d& conv, const float* x, const float* dy, float* dw
 
   const Slabs& slabs = wgrad.slabs;
   const bool direct = slabs.count == 1 && slabs.columns == conv.K;
-  const int64_t dw_floats = win.R * win.S * conv.C * slabs.columns;
-  float* const partials = carver.take<float>(slabs.count * slabs.floats);
+  const int64_t dw_floats = slabs.floats() - slabs.columns;
+  float* const partials = carver.take<float>(slabs.count * slabs.floats());
   float* const dy_blocks = carver.take<float>(parallel.workers * block_pixels * slabs.columns);
 
   const int64_t tiles = win.R * wgrad.tiles_per_row, chunks = ceil_div(tiles, tiles_per_task);
   parallel_for(parallel, slabs.count * chunks, [&](int64_t task, int worker) {
     const int64_t slab = task / chunks, chunk = task % chunks;
-    float* const partial = partials + slab * slabs.floats;
+    float* const partial = partials + slab * slabs.floats();
     float* const to = direct ? dw : partial;
     float* const db_to = chunk > 0 || db == nullptr ? nullptr : direct ? db : partial + dw_floats;
-    run_task(wgrad, slab * conv.N / slabs.count, (slab + 1) * conv.N / slabs.count, chunk * tiles_per_task,
-             min((chunk + 1) * tiles_per_task, tiles), to, db_to, dy_blocks + worker * block_pixels * slabs.columns);
+    run_task(wgrad, slabs.begin(slab), slabs.end(slab), chunk * tiles_per_task, min((chunk + 1) * tiles_per_task, tiles), to, db_to,
+             dy_blocks + worker * block_pixels * slabs.columns);
   });
-  if (!direct) add_partials(conv, slabs, partials, dw, db, parallel);
+  if (!direct) add_partials(slabs, conv.K, partials, dw, db, parallel);
 }
 
 }  // namespace fastcnn::cpu::FASTCNN_ISA

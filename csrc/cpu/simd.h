@@ -198,6 +198,30 @@ FASTCNN_INLINE void store_small(uint16_t* to, IntVec v, int64_t count) {
 
 FASTCNN_INLINE Vec select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
 
+// Lane l: element places[l] of a vector, or of two, one behind the other; only the bits of places that are needed count.
+#if defined(__AVX512F__)
+constexpr bool picks_from_two = true;  // whether that is one instruction
+FASTCNN_INLINE IntVec pick(IntVec from, IntVec places) {
+  return reinterpret_cast<IntVec>(_mm512_permutexvar_epi32(reinterpret_cast<__m512i>(places), reinterpret_cast<__m512i>(from)));
+}
+FASTCNN_INLINE Vec pick(Vec low, Vec high, IntVec places) {
+  return reinterpret_cast<Vec>(
+      _mm512_permutex2var_ps(reinterpret_cast<__m512>(low), reinterpret_cast<__m512i>(places), reinterpret_cast<__m512>(high)));
+}
+#else
+constexpr bool picks_from_two = false;
+FASTCNN_INLINE IntVec pick(IntVec from, IntVec places) {
+  IntVec picked;
+  for (int lane = 0; lane < lanes; ++lane) picked[lane] = from[places[lane] & (lanes - 1)];
+  return picked;
+}
+FASTCNN_INLINE Vec pick(Vec low, Vec high, IntVec places) {
+  Vec picked;
+  for (int lane = 0; lane < lanes; ++lane) picked[lane] = (places[lane] & lanes ? high : low)[places[lane] & (lanes - 1)];
+  return picked;
+}
+#endif
+
 // Whether any lane of a mask, as a comparison gives it, is set.
 FASTCNN_INLINE bool any(IntVec mask) {
 #if defined(__AVX512F__)

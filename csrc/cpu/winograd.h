@@ -16,6 +16,7 @@
 
 #include "cpu/grid.h"
 #include "cpu/laid_out.h"
+#include "cpu/slabs.h"
 #include "cpu/sliding.h"
 #include "cpu/winograd_transforms.h"
 #include "ops/conv2d.h"
@@ -28,8 +29,8 @@ FASTCNN_INLINE int64_t points_of(const Grid& grid) { return (grid.m + 2) * (grid
 // Into how many parts wgrad cuts the images, each with sums of its own.
 constexpr int64_t most_slabs = 8;
 constexpr int64_t tiles_of_a_slab = 16;  // at least
-FASTCNN_INLINE int64_t slabs_of(const Conv2d& conv, const Grid& grid) {
-  return max(1, min(conv.N, min(most_slabs, conv.N * grid.tiles() / tiles_of_a_slab)));
+FASTCNN_INLINE Slabs slabs_of(const Conv2d& conv, const Grid& grid) {
+  return cut_into_slabs(conv, min(most_slabs, conv.N * grid.tiles() / tiles_of_a_slab));
 }
 
 // How long things take, in multiply-adds of Winograd's products: a multiply-add of the direct sum; a weight, packed for that; and a point
@@ -64,7 +65,7 @@ FASTCNN_INLINE int64_t taps_inside(int64_t P, int64_t H, int64_t top) {
   for (const int64_t m : {int64_t{2}, int64_t{4}}) {
     const Grid tiles{m, ceil_div(P, m), ceil_div(Q, m)};
     const double of_tiles = N * static_cast<double>(tiles.tiles()) * (weights + of_point * channels);
-    const double transformed = costs.transformed + costs.of_slab * static_cast<double>(slabs_of(conv, tiles));
+    const double transformed = costs.transformed + costs.of_slab * static_cast<double>(slabs_of(conv, tiles).count);
     const bool far = points_of(tiles) * products > floats_near;
     const double cost = static_cast<double>(points_of(tiles)) * (of_tiles + (far ? 2 : 1) * transformed * weights);
     if (cost < least) {

@@ -31,15 +31,13 @@ FASTCNN_INLINE int64_t dgrad_scratch(const Conv2d& conv, const Grid& grid, int w
          Carver::bytes_of<float>(workers * points_of(grid) * (gradient_step(conv) + product_step));
 }
 
-// Of a slab: dw, then db, in rows of whole vectors.
-FASTCNN_INLINE int64_t partial_floats(const Conv2d& conv) { return (9 * conv.C + 1) * round_up(conv.K, lanes); }
 // Of a worker: a block of transformed patches, one of transformed gradients, the sums, and room for padding.
 FASTCNN_INLINE int64_t wgrad_floats(const Conv2d& conv, const Grid& grid) {
   return points_of(grid) * round_up(block_step(conv.C) + block_step(conv.K) + filter_step(conv) + conv.C, 16);
 }
 
 FASTCNN_INLINE int64_t wgrad_scratch(const Conv2d& conv, const Grid& grid, int workers) {
-  return Carver::bytes_of<float>(slabs_of(conv, grid) * partial_floats(conv)) + Carver::bytes_of<float>(workers * wgrad_floats(conv, grid));
+  return slabs_of(conv, grid).bytes() + Carver::bytes_of<float>(workers * wgrad_floats(conv, grid));
 }
 
 // The filters of input channels [first, first + lanes) and output channels [begin, end), to panels[point][block of C][k][width].
@@ -237,32 +235,15 @@ static void wgrad_slab(const Conv2d& conv, const Grid& grid, const float* x, con
 template <int M>
 static bool wgrad(const Conv2d& conv, const Grid& grid, const float* x, const float* dy, float* dw, float* db, void* memory,
                   const Parallel& parallel) {
-  const int64_t C = conv.C, K = conv.K, columns = round_up(K, lanes), slabs = slabs_of(conv, grid), slab_floats = partial_floats(conv);
+  const Slabs slabs = slabs_of(conv, grid);
   Carver carver(memory);
-  float* const partials = carver.take<float>(slabs * slab_floats);
+  float* const partials = carver.take<float>(slabs.count * slabs.floats());
   float* const of_workers = carver.take<float>(parallel.workers * wgrad_floats(conv, grid));
-  parallel_for(parallel, slabs, [&](int64_t slab, int worker) {
-    wgrad_slab<M>(conv, grid, x, dy, slab * conv.N / slabs, (slab + 1) * conv.N / slabs, of_workers + worker * wgrad_floats(conv, grid),
-                  partials + slab * slab_floats);
+  parallel_for(parallel, slabs.count, [&](int64_t slab, int worker) {
+    wgrad_slab<M>(conv, grid, x, dy, slabs.begin(slab), slabs.end(slab), of_workers + worker * wgrad_floats(conv, grid),
+                  partials + slab * slabs.floats());
   });
-  bool finite = true;
-  const int64_t rows = 9 * C + 1, rows_per_task = ceil_div(8192, columns);
-  parallel_for(parallel, ceil_div(rows, rows_per_task), [&](int64_t task, int) {
-    Vec all{};
-    for (int64_t row = task * rows_per_task; row < min((task + 1) * rows_per_task, rows); ++row) {
-      float* const to = row + 1 < rows ? dw + row * K : db;
-      if (to == nullptr) continue;
-      for (int64_t k = 0; k < K; k += lanes) {
-        const float* const from = partials + row * columns + k;
-        Vec total = load(from);
-        for (int64_t slab = 1; slab < slabs; ++slab) total += load(from + slab * slab_floats);
-        all += total - total;
-        store_lanes(to + k, total, min(lanes, K - k));
-      }
-    }
-    if (any(all != Vec{})) __atomic_store_n(&finite, false, __ATOMIC_RELAXED);
-  });
-  return finite;
+  return add_partials(slabs, conv.K, partials, dw, db, parallel);
 }
 
 }  // namespace winograd
