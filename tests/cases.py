@@ -1,6 +1,6 @@
 """One table of cases for each operation: tests check their values and gradients, bench/ops.py times them.
 
-A case names a function of fastcnn.ops, which has a namesake in reference.py, and says how its arrays are drawn, what its
+A case names a function of fastcnn.ops, which has a namesake in reference.py or reference_random.py, and says how its arrays are drawn, what its
 FLOPs are (a multiply and an add are two) and how far its results may lie from float64's, relative to the largest value of
 each. TIMED has the layers of the tutorial's network at batch 32; EDGES has what is odd.
 """

@@ -10,6 +10,7 @@ import cases
 import numpy as np
 import pytest
 import reference
+import reference_random
 from checks import assert_close
 from fastcnn import config, layers, losses, ops, optimizers
 from fastcnn.description import describe
@@ -341,8 +342,8 @@ def test_parts_draw_what_the_whole_batch_would() -> None:
     _, outputs, _, store = trained(x, y, dropout=True)
     kernel, bias, last, last_bias = (variable.numpy() for variable in store.variables)
     h = np.maximum(reference.conv2d(x, kernel, bias, padding="same"), 0).astype(np.float32)
-    h = reference.spatial_dropout(h, 0.5, seed=7, step=STEP, purpose=DROPOUT_PURPOSE).astype(np.float32)
-    h = reference.dropout(h, 0.5, seed=7, step=STEP, purpose=DROPOUT_PURPOSE + 1)
+    h = reference_random.spatial_dropout(h, 0.5, seed=7, step=STEP, purpose=DROPOUT_PURPOSE).astype(np.float32)
+    h = reference_random.dropout(h, 0.5, seed=7, step=STEP, purpose=DROPOUT_PURPOSE + 1)
     pooled = h.reshape(20, 36, 2, 36, 2, 16).max(axis=(2, 4)).mean(axis=(1, 2))
     assert_close(outputs, pooled @ last + last_bias, 1e-5)
 
