@@ -1,6 +1,6 @@
 """Files of models that are damaged, foreign or malicious: each ends in a FormatError that names it, runs nothing, and takes little time and memory.
 
-They are made in hostile_files.py and loaded in quarantine.py. What the errors of a .h5 say in detail is in test_keras_h5_hostile.py.
+They are made in hostile_files.py and hostile_h5.py, and loaded in quarantine.py. What the errors of a .h5 say in detail is in test_keras_h5_hostile.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from fastcnn import models
 from fastcnn.errors import FormatError
-from hostile_files import CANARY, CODE, HOSTILE, HOSTILE_H5, WEIGHTS, Pickled, good
+from hostile_files import CANARY, CODE, HOSTILE, WEIGHTS, Pickled, good
+from hostile_h5 import HOSTILE_H5
 from quarantine import MOST_BYTES, MOST_SECONDS, Outcome, loaded
 
 
