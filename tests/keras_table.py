@@ -1,8 +1,8 @@
 """The table of what is compared with a real Keras: every public class of layers, losses, metrics, regularizers, initializers, schedules and optimizers.
 
 An entry is a class, its arguments and the shapes it is tried with. test_keras_table.py holds that no class, and no argument of one, is missing;
-test_keras_table_words_peer.py, test_keras_table_peer.py, test_metrics_peer.py and test_schedules_peer.py run over the entries. What is refused,
-and what else differs on purpose, is in docs/keras.md.
+test_keras_table_words_peer.py, test_keras_table_peer.py, test_metrics_peer.py, test_metrics_models_peer.py and test_schedules_peer.py run over the
+entries. What is refused, and what else differs on purpose, is in docs/keras.md.
 """
 
 from __future__ import annotations

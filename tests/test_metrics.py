@@ -1,4 +1,4 @@
-"""Metrics as objects: names, configs, errors, values worked out by hand, and what a training makes of them. A real Keras is in test_metrics_peer.py."""
+"""Metrics as objects: names, configs, errors, values worked out by hand, and what a training makes of them. A real Keras is in test_metrics_peer.py and test_metrics_models_peer.py."""
 
 from __future__ import annotations
 
