@@ -6,7 +6,6 @@ pad. Then batches of odd sizes, through the tutorial's network, beside the next 
 
 from __future__ import annotations
 
-import argparse
 import functools
 import itertools
 from collections.abc import Callable
@@ -16,7 +15,8 @@ import fastcnn
 import numpy as np
 from fastcnn import _core, ops
 from fastcnn.tutorial import tutorial_model
-from harness import compare, interleave, keep_memory, repeats_for, save, seconds_a_call
+from harness import compare, interleave, repeats_for, save, seconds_a_call
+from one_thread import one_thread
 
 __all__ = ["main"]
 
@@ -123,13 +123,7 @@ def measure_batches(rounds: int) -> list[dict[str, Any]]:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--isa", nargs="+", default=_core.available_isas()[::-1])
-    options = parser.parse_args()
-    fastcnn.set_device("cpu")
-    fastcnn.set_threads(1)
-    keep_memory()
+    options = one_thread(__doc__)
     cells, batches = [], measure_batches(options.rounds)
     for isa in options.isa:
         _core.set_isa(isa)

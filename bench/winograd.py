@@ -6,14 +6,13 @@ stands where it is not, because it would not pay: there the results are the same
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 
-import fastcnn
 import numpy as np
 from fastcnn import _core, config, ops
-from harness import compare, interleave, keep_memory, repeats_for, save, seconds_a_call
+from harness import compare, interleave, repeats_for, save, seconds_a_call
+from one_thread import one_thread
 
 __all__ = ["main"]
 
@@ -59,13 +58,7 @@ def measure(
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--isa", nargs="+", default=_core.available_isas()[::-1])
-    options = parser.parse_args()
-    fastcnn.set_device("cpu")
-    fastcnn.set_threads(1)
-    keep_memory()
+    options = one_thread(__doc__)
     table = []
     for isa in options.isa:
         _core.set_isa(isa)
