@@ -254,17 +254,25 @@ def test_batches_of_any_size_follow_each_other() -> None:
 
 
 def test_batches_of_any_size_agree_where_their_size_decides_the_algorithm() -> None:
-    stack, _ = build("channels enough for Winograd's algorithm")
+    stack, store = build("channels enough for Winograd's algorithm")
     x = np.random.default_rng(4).normal(size=(200, *IMAGE)).astype(np.float32)
+    first, first_bias, second, second_bias, third, third_bias, last, last_bias = (v.numpy() for v in store.variables)
+    h = reference.relu(reference.conv2d(x, first, first_bias))
+    h, _ = reference.max_pool2d(reference.relu(reference.conv2d(h, second, second_bias)))
+    h = reference.conv2d(h, third, third_bias, padding="same")
+    want = reference.dense(h.reshape(len(x), -1), last, last_bias)
+    # As for one operation: the errors of the layers before come in with either sign, and lose themselves in the last sum. Measured with 8 seeds, in
+    # every instruction set: 1.4e-6, and 1.3e-6 without the algorithm. Of the largest of all values: a batch of one has but four.
+    allowed = cases.SUM * np.abs(want).max()
     config.set_winograd(False)
-    exact = Plan(stack, IMAGE).forward(x).astype(np.float64)
+    direct = Plan(stack, IMAGE).forward(x)
     config.set_winograd(True)
     plan = Plan(stack, IMAGE)
     for n in (1, 0, 32, 7, 200, 2):
         got = plan.forward(x, np.arange(n))
         assert got.shape == (n, CLASSES)
-        np.testing.assert_allclose(got, exact[:n], atol=4 * cases.SUM * np.abs(exact).max())
-        assert n < 32 or not np.array_equal(got, exact[:n])  # it was used
+        np.testing.assert_allclose(got, want[:n], rtol=0, atol=allowed)
+        assert n < 32 or not np.array_equal(got, direct[:n])  # it was used
 
 
 @pytest.mark.parametrize(
