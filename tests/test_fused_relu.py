@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 from strategies import seeds
 from through_plan import train_step
 
+# Every test runs on every backend, so that it runs under the sanitizers, too: only backends are built with them.
+pytestmark = pytest.mark.usefixtures("backend")
+
 sizes, channels = st.integers(3, 14), st.sampled_from([1, 3, 16, 17, 33])
 
 

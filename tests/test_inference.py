@@ -43,7 +43,8 @@ MODELS = {
 
 
 @pytest.fixture(autouse=True)
-def as_it_was() -> Any:
+def as_it_was(backend: str) -> Any:
+    """Each test runs on every backend (so under the sanitizers, too: only these are built with them), whose setting is put back."""
     yield
     config.set_winograd(True)
 

@@ -19,6 +19,9 @@ from fastcnn.stage import Stage
 from fastcnn.variables import VariableStore
 from numpy.typing import NDArray
 
+# Every test runs on every backend, so that it runs under the sanitizers, too: only backends are built with them.
+pytestmark = pytest.mark.usefixtures("backend")
+
 Array = NDArray[Any]
 IMAGE = (12, 11, 3)
 SEED, STEP, CLASSES = 5, 3, 4
