@@ -9,9 +9,8 @@ from types import ModuleType
 
 import emulation
 import pytest
-from fastcnn import _core, config, cuda, description, info, initializers, plan, tensor, training
-from fastcnn.ops import elementwise, matrix, pooling
-from fastcnn.ops import training as training_ops
+from fastcnn import _core, batches, config, cuda, description, info, initializers, plan, tensor
+from fastcnn.ops import elementwise, matrix, pooling, training
 
 # CPU instruction sets by the names of _core.available_isas(); the CUDA kernels on a GPU; the same kernels on the emulation of one (emulation.py).
 BACKENDS = (
@@ -73,8 +72,8 @@ def _on_cuda(core: ModuleType, backend: str) -> Iterator[None]:
 
 
 def _put_in_place(core: ModuleType) -> None:
-    ops = (elementwise, matrix, pooling, training_ops)
-    for module in (config, cuda, description, info, initializers, plan, tensor, training, *ops):
+    ops = (elementwise, matrix, pooling, training)
+    for module in (batches, config, cuda, description, info, initializers, plan, tensor, *ops):
         module._core = core
 
 
