@@ -80,6 +80,26 @@ FASTCNN_INLINE void store_winner(const Winner& winner, int64_t count, float* y, 
   if (index != nullptr) store_small(index, passes ? winner.place : IntVec{} + Conv2dReluMaxPool2d::cut, count);
 }
 
+// The same for the four of a window of 2x2, by fewer instructions: what is not above 0, or a NaN, needs no place.
+FASTCNN_INLINE void store_largest(Vec a, Vec b, Vec c, Vec d, int64_t count, float* y, uint8_t* index) {
+  const Vec first = b > a ? b : a, second = d > c ? d : c, best = second > first ? second : first;  // a NaN in a stays
+  if (__builtin_expect(any_nan(best, b, c, d), false)) {
+    Winner winner = winner_of_one(a, 0);
+    challenge(winner, b, 1);
+    challenge(winner, c, 2);
+    challenge(winner, d, 3);
+    return store_winner(winner, count, y, index);
+  }
+  store_lanes(y, best > Vec{} ? best : Vec{}, count);
+  if (index == nullptr) return;
+  static constexpr int32_t places[4] = {1, 2, 3, Conv2dReluMaxPool2d::cut};
+  const int32_t* const numbers = opaque(places);  // from memory: a number out of a register would take the comparisons' unit
+  IntVec place = c == best ? IntVec{} + numbers[1] : IntVec{} + numbers[2];
+  place = b == best ? IntVec{} + numbers[0] : place;
+  place = a == best ? IntVec{} : place;
+  store_small(index, best > Vec{} ? place : IntVec{} + numbers[3], count);
+}
+
 // `from` points to the window's element (0, 0).
 FASTCNN_INLINE void pool_window(const float* from, int64_t row, int64_t column, const Span& rows, const Span& columns, int64_t S,
                                 int64_t count, float* y, uint8_t* index) {
@@ -128,38 +148,50 @@ void fprop_by_tiles(const Conv2dReluMaxPool2d& op, const Grid& grid, const float
           const int64_t row = i / (M / 2), column = i % (M / 2), p = tile.row * (M / 2) + row, q = tile.column * (M / 2) + column;
           if (p >= pool.P || q >= pool.Q) continue;
           const Vec* const corner = outputs + 2 * (row * M + column);
-          Winner winner = winner_of_one(corner[0], 0);
-          challenge(winner, corner[1], 1);
-          challenge(winner, corner[M], 2);
-          challenge(winner, corner[M + 1], 3);
           const int64_t output = ((tile.n * pool.P + p) * pool.Q + q) * K + k;
-          store_winner(winner, count, y + output, place_in(index, output));
+          store_largest(corner[0], corner[1], corner[M], corner[M + 1], count, y + output, place_in(index, output));
         }
       });
 }
 
 constexpr int tile_windows = tile_rows / 4 > 0 ? tile_rows / 4 : 1;
 
-// Some windows, side by side in y and index, `step` apart. in: their pixels, four by four.
+// The inputs of some windows' pixels, four by four; those of a window share two pointers, for its rows.
+template <int Windows>
+struct WindowInputs {
+  const float* tops[Windows];
+  const float* bottoms[Windows];
+  int64_t across;  // floats from pixel to pixel
+
+  WindowInputs(const float* const* corners, int64_t right, int64_t down) : across(right) {
+#pragma GCC unroll 4
+    for (int i = 0; i < Windows; ++i) {
+      tops[i] = corners[i];
+      bottoms[i] = corners[i] + down;
+    }
+  }
+  float operator()(int pixel, int64_t j) const { return (pixel % 4 < 2 ? tops : bottoms)[pixel / 4][pixel % 2 == 0 ? j : j + across]; }
+};
+
+// Some windows, side by side in y and index, `step` apart. corners: where the windows begin in x; across, down: to their other pixels.
 template <int Windows, int V>
-void pool_tile(const TileProduct& product, const float* const* in, int64_t step, float* y, uint8_t* index) {
+void pool_tile(const TileProduct& product, const float* const* corners, int64_t across, int64_t down, int64_t step, float* y,
+               uint8_t* index) {
   Vec sums[4 * Windows][V];
-  sum_products(product, in, sums);
+  sum_products(product, WindowInputs<Windows>(corners, across, down), sums);
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) {
     const Vec bias = bias_of(product, v);
     const int64_t count = min(product.columns - v * lanes, lanes);
 #pragma GCC unroll 4
     for (int i = 0; i < Windows; ++i) {
-      Winner winner = winner_of_one(sums[4 * i][v] + bias, 0);
-#pragma GCC unroll 4
-      for (int place = 1; place < 4; ++place) challenge(winner, sums[4 * i + place][v] + bias, place);
-      store_winner(winner, count, y + i * step + v * lanes, place_in(index, i * step + v * lanes));
+      store_largest(sums[4 * i][v] + bias, sums[4 * i + 1][v] + bias, sums[4 * i + 2][v] + bias, sums[4 * i + 3][v] + bias, count,
+                    y + i * step + v * lanes, place_in(index, i * step + v * lanes));
     }
   }
 }
 
-using PoolTile = void (*)(const TileProduct&, const float* const*, int64_t, float*, uint8_t*);
+using PoolTile = void (*)(const TileProduct&, const float* const*, int64_t, int64_t, int64_t, float*, uint8_t*);
 
 template <int Windows = tile_windows>
 PoolTile pool_tile_function(int64_t windows, int64_t vectors) {
@@ -189,15 +221,11 @@ void fprop_windows(const Conv2dReluMaxPool2d& op, const float* x, const float* p
     Tile window(windows_of, first);
     for (int64_t at = first; at < end;) {
       const int64_t windows = min(tile_windows, end - at);
-      const float* in[4 * tile_windows];
-      for (int64_t i = 0; i < windows; ++i, window.advance(windows_of)) {
-        const float* corner = x + window.n * win.H * win.W * conv.C + 2 * window.row * down + 2 * window.column * across;
-        in[4 * i] = corner;
-        in[4 * i + 1] = corner + across;
-        in[4 * i + 2] = corner + down;
-        in[4 * i + 3] = corner + down + across;
-      }
-      pool_tile_function(windows, width / lanes)(product, in, K, y + at * K + first_k, place_in(index, at * K + first_k));
+      const float* corners[tile_windows];
+      for (int64_t i = 0; i < windows; ++i, window.advance(windows_of))
+        corners[i] = x + window.n * win.H * win.W * conv.C + 2 * window.row * down + 2 * window.column * across;
+      pool_tile_function(windows, width / lanes)(product, corners, across, down, K, y + at * K + first_k,
+                                                 place_in(index, at * K + first_k));
       at += windows;
     }
   }

@@ -94,9 +94,35 @@ FASTCNN_INLINE Vec broadcast(float x) { return x - Vec{}; }
 
 // Small integers, as poolings store the places of their winners: the first `count`, in [1, lanes], of a row, widened and narrowed again
 // (larger ones than fit give anything). By intrinsics: from a vector type, GCC 12 converts them one by one.
+// The first bytes of a row: a whole one in one piece, others in up to five, without a call of memcpy.
+template <int64_t Row>
+FASTCNN_INLINE void store_bytes(void* to, const void* row, int64_t bytes) {
+  auto* at = static_cast<char*>(to);
+  const auto* from = static_cast<const char*>(row);
+  if (bytes == Row) {
+    __builtin_memcpy(at, from, Row);
+    return;
+  }
+  const auto piece = [&](auto size) {
+    if (bytes & size) {
+      __builtin_memcpy(at, from, size);
+      at += size;
+      from += size;
+    }
+  };
+  piece(std::integral_constant<int64_t, 16>());
+  piece(std::integral_constant<int64_t, 8>());
+  piece(std::integral_constant<int64_t, 4>());
+  piece(std::integral_constant<int64_t, 2>());
+  piece(std::integral_constant<int64_t, 1>());
+}
+
 #if defined(__x86_64__)
 // Up to 16 bytes, the rest 0. Those of a whole row in one piece: what is written in two and read in one waits for the store.
 FASTCNN_INLINE __m128i load_row(const void* from, int64_t bytes) {
+#if defined(__AVX512F__)
+  return _mm_maskz_loadu_epi8(static_cast<__mmask16>((1u << bytes) - 1), from);
+#else
   if (bytes == 16) return _mm_loadu_si128(static_cast<const __m128i*>(from));
   if (bytes == 8) return _mm_loadl_epi64(static_cast<const __m128i*>(from));
   if (bytes == 4) {
@@ -105,8 +131,9 @@ FASTCNN_INLINE __m128i load_row(const void* from, int64_t bytes) {
     return _mm_cvtsi32_si128(whole);
   }
   alignas(16) uint8_t row[16] = {};
-  __builtin_memcpy(row, from, static_cast<size_t>(bytes));
+  store_bytes<16>(row, from, bytes);
   return _mm_load_si128(reinterpret_cast<const __m128i*>(row));
+#endif
 }
 #endif
 
@@ -129,9 +156,8 @@ FASTCNN_INLINE IntVec load_small(const uint8_t* from, int64_t count) {
 
 FASTCNN_INLINE IntVec load_small(const uint16_t* from, int64_t count) {
 #if defined(__AVX512F__)
-  alignas(32) uint16_t row[16] = {};
-  if (count < lanes) __builtin_memcpy(row, from, static_cast<size_t>(count) * sizeof(uint16_t));
-  return reinterpret_cast<IntVec>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(count < lanes ? row : from))));
+  const auto first = static_cast<__mmask16>((1u << count) - 1);
+  return reinterpret_cast<IntVec>(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first, from)));
 #elif defined(__AVX2__)
   return reinterpret_cast<IntVec>(_mm256_cvtepu16_epi32(load_row(from, count * 2)));
 #elif defined(__x86_64__)
@@ -141,26 +167,6 @@ FASTCNN_INLINE IntVec load_small(const uint16_t* from, int64_t count) {
   for (int64_t lane = 0; lane < count; ++lane) v[lane] = from[lane];
   return v;
 #endif
-}
-
-// The first bytes of a row of 16 or 32: a whole row in one piece, others in up to five, without a call of memcpy.
-template <int64_t Row>
-FASTCNN_INLINE void store_bytes(void* to, const void* row, int64_t bytes) {
-  auto* at = static_cast<char*>(to);
-  const auto* from = static_cast<const char*>(row);
-  const auto piece = [&](auto size) {
-    if (bytes & size) {
-      __builtin_memcpy(at, from, size);
-      at += size;
-      from += size;
-    }
-  };
-  if constexpr (Row == 32) piece(std::integral_constant<int64_t, 32>());
-  piece(std::integral_constant<int64_t, 16>());
-  piece(std::integral_constant<int64_t, 8>());
-  piece(std::integral_constant<int64_t, 4>());
-  piece(std::integral_constant<int64_t, 2>());
-  piece(std::integral_constant<int64_t, 1>());
 }
 
 FASTCNN_INLINE void store_small(uint8_t* to, IntVec v, int64_t count) {
@@ -178,7 +184,7 @@ FASTCNN_INLINE void store_small(uint8_t* to, IntVec v, int64_t count) {
 #else
   for (int lane = 0; lane < lanes; ++lane) row[lane] = static_cast<uint8_t>(v[lane]);
 #endif
-  store_bytes<16>(to, row, count);
+  store_bytes<lanes>(to, row, count);
 }
 
 FASTCNN_INLINE void store_small(uint16_t* to, IntVec v, int64_t count) {
@@ -193,7 +199,7 @@ FASTCNN_INLINE void store_small(uint16_t* to, IntVec v, int64_t count) {
 #else
   for (int lane = 0; lane < lanes; ++lane) row[lane] = static_cast<uint16_t>(v[lane]);
 #endif
-  store_bytes<32>(to, row, count * 2);
+  store_bytes<2 * lanes>(to, row, count * 2);
 }
 
 FASTCNN_INLINE Vec select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
@@ -234,6 +240,17 @@ FASTCNN_INLINE bool any(IntVec mask) {
   int32_t set = 0;
   for (int lane = 0; lane < lanes; ++lane) set |= mask[lane];
   return set != 0;
+#endif
+}
+
+// Whether any lane of the four is a NaN.
+FASTCNN_INLINE bool any_nan(Vec a, Vec b, Vec c, Vec d) {
+#if defined(__AVX512F__)
+  const __m512 first = reinterpret_cast<__m512>(a), second = reinterpret_cast<__m512>(c);
+  return (_mm512_cmp_ps_mask(first, reinterpret_cast<__m512>(b), _CMP_UNORD_Q) |
+          _mm512_cmp_ps_mask(second, reinterpret_cast<__m512>(d), _CMP_UNORD_Q)) != 0;
+#else
+  return any((a != a) | (b != b) | (c != c) | (d != d));
 #endif
 }
 

@@ -30,16 +30,25 @@ struct TileProduct {
   bool relu = false;         // whether what is not above 0 is cut off
 };
 
-// The sums of T rows and V vectors, without the bias.
-template <int T, int V>
-FASTCNN_INLINE void sum_products(const TileProduct& product, const float* const* in, Vec (&sums)[T][V]) {
+// The inputs of T rows, each with a pointer of its own.
+template <int T>
+struct RowInputs {
+  const float* rows[T];
+
+  explicit RowInputs(const float* const* in) {
+#pragma GCC unroll 16
+    for (int i = 0; i < T; ++i) rows[i] = in[i];
+  }
+  float operator()(int row, int64_t j) const { return rows[row][j]; }
+};
+
+// The sums of T rows and V vectors, without the bias. inputs(i, j): input j of row i.
+template <int T, int V, class Inputs>
+FASTCNN_INLINE void sum_products(const TileProduct& product, const Inputs& inputs, Vec (&sums)[T][V]) {
 #pragma GCC unroll 16
   for (int i = 0; i < T; ++i)
 #pragma GCC unroll 16
     for (int v = 0; v < V; ++v) sums[i][v] = Vec{};
-  const float* rows[T];
-#pragma GCC unroll 16
-  for (int i = 0; i < T; ++i) rows[i] = in[i];
   for (int64_t tap = 0; tap < product.taps; ++tap) {
     const float* w = product.w + tap * product.w_stride;
     const int64_t begin = tap * product.in_stride, end = begin + product.length;
@@ -49,7 +58,7 @@ FASTCNN_INLINE void sum_products(const TileProduct& product, const float* const*
       for (int v = 0; v < V; ++v) weights[v] = load(w + v * lanes);
 #pragma GCC unroll 16
       for (int i = 0; i < T; ++i) {
-        const Vec x = broadcast(rows[i][j]);
+        const Vec x = broadcast(inputs(i, j));
 #pragma GCC unroll 16
         for (int v = 0; v < V; ++v) sums[i][v] += x * weights[v];
       }
@@ -68,7 +77,7 @@ FASTCNN_INLINE Vec cut(Vec v) { return select(v <= Vec{}, Vec{}, v); }  // a NaN
 template <int T, int V>
 static __attribute__((noinline)) void multiply_tile(const TileProduct& product, const float* const* in, float* const* out) {
   Vec sums[T][V];
-  sum_products(product, in, sums);
+  sum_products(product, RowInputs<T>(in), sums);
 #pragma GCC unroll 16
   for (int v = 0; v < V; ++v) {
     const int64_t left = product.columns - v * lanes;
@@ -89,7 +98,7 @@ static __attribute__((noinline)) void multiply_tile(const TileProduct& product, 
 template <int T, int V>
 static __attribute__((noinline)) void add_tile(const TileProduct& product, const float* const* in, float* const* out, bool add) {
   Vec sums[T][V];
-  sum_products(product, in, sums);
+  sum_products(product, RowInputs<T>(in), sums);
 #pragma GCC unroll 16
   for (int i = 0; i < T; ++i)
 #pragma GCC unroll 16

@@ -6,8 +6,8 @@
 //
 // So a tile takes as many products as forward, where the sums over the taps take 9 m m.
 //
-// dgrad: a task is some images. wgrad: slab by slab of tiles, all patches and gradients are transformed, then each point's product is
-// summed up by one task, over all slabs: the result does not depend on the number of threads.
+// dgrad: a task is some images. wgrad: a task is a slab of images (slabs.h): all patches and gradients of some tiles are transformed, then
+// multiplied point by point.
 #pragma once
 
 #include "cpu/winograd.h"
