@@ -2,6 +2,7 @@
 #include "ops/average_pool2d.h"
 
 #include "cpu/pool.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 

@@ -11,8 +11,10 @@
 #include "ops/conv2d.h"
 
 #include "cpu/laid_out.h"
+#include "cpu/prepared_filters.h"
 #include "cpu/sliding.h"
 #include "cpu/winograd_gradients.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
@@ -113,9 +115,9 @@ void fprop_by_tiles(const Conv2d& conv, const Grid& grid, const float* x, const 
 
 }  // namespace
 
-int64_t conv2d_prepared_bytes(const Conv2d& conv) { return winograd::prepared_bytes(conv, tiles_of(conv)); }
+int64_t conv2d_prepared_bytes(const Conv2d& conv) { return prepared_bytes(conv, tiles_of(conv)); }
 
-void conv2d_prepare(const Conv2d& conv, const float* w, void* to) { winograd::prepare(conv, tiles_of(conv), w, to); }
+void conv2d_prepare(const Conv2d& conv, const float* w, void* to) { prepare_filters(conv, tiles_of(conv), w, to); }
 
 int64_t conv2d_fprop_scratch(const Conv2d& conv, const Filters& filters, int workers) {
   const Window& win = conv.window;

@@ -10,8 +10,10 @@
 
 #include "cpu/laid_out.h"
 #include "cpu/pool.h"
+#include "cpu/prepared_filters.h"
 #include "cpu/sliding.h"
 #include "cpu/winograd.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
@@ -233,10 +235,10 @@ void fprop_windows(const Conv2dReluMaxPool2d& op, const float* x, const float* p
 
 }  // namespace
 
-int64_t conv2d_relu_max_pool2d_prepared_bytes(const Conv2dReluMaxPool2d& op) { return winograd::prepared_bytes(op.conv, tiles_of(op)); }
+int64_t conv2d_relu_max_pool2d_prepared_bytes(const Conv2dReluMaxPool2d& op) { return prepared_bytes(op.conv, tiles_of(op)); }
 
 void conv2d_relu_max_pool2d_prepare(const Conv2dReluMaxPool2d& op, const float* w, void* to) {
-  winograd::prepare(op.conv, tiles_of(op), w, to);
+  prepare_filters(op.conv, tiles_of(op), w, to);
 }
 
 int64_t conv2d_relu_max_pool2d_fprop_scratch(const Conv2dReluMaxPool2d& op, const Filters& filters, int workers) {

@@ -19,6 +19,7 @@
 #include "cpu/simd.h"
 #include "cpu/slabs.h"
 #include "cpu/winners_by_lane.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {

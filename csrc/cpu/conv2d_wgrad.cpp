@@ -16,6 +16,7 @@
 #include "cpu/taps.h"
 #include "cpu/tile.h"
 #include "cpu/winograd_gradients.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {

@@ -1,7 +1,9 @@
 // relu, sigmoid, rescale and dropouts (ops/elementwise.h): memory traffic and nothing else, so chunks of 32 KB are handed out.
 #include "ops/elementwise.h"
 
+#include "cpu/exponential.h"
 #include "cpu/simd.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {

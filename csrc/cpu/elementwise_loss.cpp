@@ -2,6 +2,7 @@
 #include "ops/elementwise_loss.h"
 
 #include "cpu/simd.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {

@@ -2,6 +2,7 @@
 #include "ops/gather.h"
 
 #include "cpu/simd.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {

@@ -1,5 +1,6 @@
 // adam and sgd (ops/adam.h, ops/sgd.h): one pass over the flat parameters, in chunks of 4,096 floats.
 #include "cpu/simd.h"
+#include "cpu/work.h"
 #include "ops/adam.h"
 #include "ops/sgd.h"
 

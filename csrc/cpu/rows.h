@@ -1,6 +1,7 @@
 // Reductions over one row of K floats, for the softmax and the losses.
 #pragma once
 
+#include "cpu/exponential.h"
 #include "cpu/simd.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {

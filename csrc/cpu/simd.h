@@ -9,8 +9,6 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "core/parallel.h"
-
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -358,33 +356,6 @@ FASTCNN_INLINE T* opaque(T* pointer) {
   return pointer;
 }
 
-// e^x by x = n ln 2 + f with |f| <= ln 2 / 2 and the polynomial of degree 7 for e^f; relative error below 2e-7. Below about -87.3 it is 0;
-// NaN stays NaN, +inf is inf.
-FASTCNN_INLINE Vec exponential(Vec x) {
-  const Vec lowest = broadcast(-87.33654f), highest = broadcast(88.72283f);
-  const Vec clamped = select(x < lowest, lowest, select(x > highest, highest, x));
-  const Vec magic = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
-  const Vec rounded = clamped * 1.44269504f + magic;
-  const Vec n = rounded - magic;
-  Vec f = clamped - n * 0.693359375f;
-  f = f + n * 2.12194440e-4f;
-  Vec p = broadcast(1.0f / 5040);
-  p = p * f + 1.0f / 720;
-  p = p * f + 1.0f / 120;
-  p = p * f + 1.0f / 24;
-  p = p * f + 1.0f / 6;
-  p = p * f + 0.5f;
-  p = p * f + 1.0f;
-  p = p * f + 1.0f;
-  // 2^n in two halves, since n may be 128.
-  const IntVec exponent = reinterpret_cast<IntVec>(rounded) - reinterpret_cast<IntVec>(magic);
-  const IntVec half = exponent >> 1;
-  const Vec scale0 = reinterpret_cast<Vec>((half + 127) << 23), scale1 = reinterpret_cast<Vec>((exponent - half + 127) << 23);
-  const Vec y = p * scale0 * scale1;
-  const Vec infinity = broadcast(__builtin_inff());
-  return select(x != x, x, select(x < lowest, Vec{}, select(x > highest, infinity, y)));
-}
-
 FASTCNN_INLINE float sum(Vec v) {
   float total = 0;
   for (int lane = 0; lane < lanes; ++lane) total += v[lane];
@@ -421,37 +392,5 @@ constexpr unsigned long long flush_subnormals_bits = 1ull << 24;  // FZ
 #else
 constexpr unsigned long long flush_subnormals_bits = 0;
 #endif
-
-// The parallel loop over a callable: body(task, worker).
-template <class Body>
-static inline void parallel_for(const Parallel& parallel, int64_t tasks, const Body& body) {
-  parallel.run(
-      parallel.pool, tasks, [](void* context, int64_t task, int worker) { (*static_cast<const Body*>(context))(task, worker); },
-      const_cast<Body*>(&body));
-}
-
-constexpr int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
-
-// Hands out pieces of one block of scratch memory, each at a cache line.
-class Carver {
- public:
-  explicit Carver(void* scratch) : next_(static_cast<char*>(scratch)) {}
-  template <class T>
-  T* take(int64_t count) {
-    T* const piece = reinterpret_cast<T*>(next_);
-    next_ += bytes_of<T>(count);
-    return piece;
-  }
-  template <class T>
-  static constexpr int64_t bytes_of(int64_t count) {
-    return round_up(count * static_cast<int64_t>(sizeof(T)), 64);
-  }
-
- private:
-  char* next_;
-};
 
 }  // namespace fastcnn::cpu::FASTCNN_ISA

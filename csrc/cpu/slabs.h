@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cpu/simd.h"
+#include "cpu/work.h"
 #include "ops/conv2d.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {

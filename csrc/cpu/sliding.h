@@ -7,6 +7,7 @@
 #include "cpu/simd.h"
 #include "cpu/taps.h"
 #include "cpu/tile.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 

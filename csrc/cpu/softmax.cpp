@@ -5,6 +5,7 @@
 #include "cpu/rows.h"
 #include "cpu/simd.h"
 #include "cpu/tile.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {

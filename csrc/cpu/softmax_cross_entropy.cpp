@@ -3,6 +3,7 @@
 
 #include "cpu/rows.h"
 #include "cpu/simd.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {

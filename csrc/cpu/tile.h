@@ -12,6 +12,7 @@
 #pragma once
 
 #include "cpu/simd.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 

@@ -19,6 +19,7 @@
 #include "cpu/slabs.h"
 #include "cpu/sliding.h"
 #include "cpu/winograd_transforms.h"
+#include "cpu/work.h"
 #include "ops/conv2d.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
@@ -104,7 +105,7 @@ static void transform_filters(const Conv2d& conv, const float* w, int64_t begin,
   }
 }
 
-// Channels [k, k + count) of a tile's outputs, summed up tap by tap. Those beyond the image stay as they are.
+// Channels [k, k + count) of a tile's outputs, summed up tap by tap. Rows of outputs beyond the image stay as they are.
 template <int M>
 static __attribute__((noinline)) void direct_outputs(const Conv2d& conv, const float* image, const float* w, Vec bias, const Tile& tile,
                                                      int64_t k, int64_t count, Vec* y) {
@@ -180,19 +181,6 @@ static void multiply_points(const float* v, int64_t v_step, int64_t length, cons
       out[i] += product_step;
     }
   }
-}
-
-// All filters as fprop wants them prepared: transformed or, where there are no tiles, packed into panels.
-[[maybe_unused]] static int64_t prepared_bytes(const Conv2d& conv, const Grid& grid) {
-  const int64_t floats = grid.m > 0 ? points_of(grid) * filter_step(conv) : packed_floats(conv.window.R * conv.window.S * conv.C, conv.K);
-  return floats * static_cast<int64_t>(sizeof(float));
-}
-
-[[maybe_unused]] static void prepare(const Conv2d& conv, const Grid& grid, const float* w, void* to) {
-  auto* const panels = static_cast<float*>(to);
-  const int64_t rows = conv.window.R * conv.window.S * conv.C;
-  if (grid.m == 0) return pack_rows(w, 0, rows, rows, conv.K, panels);
-  (grid.m == 4 ? transform_filters<4> : transform_filters<2>)(conv, w, 0, conv.C, panels);
 }
 
 // finish(tile, k, count, y) gets channels [k, k + count) of a tile's M x M outputs, row by row; those beyond the image are anything. w is

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "cpu/winograd.h"
+#include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace winograd {
@@ -129,7 +130,7 @@ static void add_tiles(const Conv2d& conv, const Grid& grid, const float* dy, con
         for (int64_t r = max(0, -top); r < min(side, win.H - top); ++r) {
           float* const to = dx + tile.n * dx_image + ((top + r) * win.W + left + begin) * C + first_c + c;
           if (C < lanes) {  // pixels side by side: a vector of each overlaps the next one's
-            float row[(M + 3) * lanes];
+            float row[(M + 2) * lanes];
             for (int64_t s = begin; s < end; ++s) store(row + (s - begin) * C, patch[r * side + s]);
             const int64_t floats = (end - begin) * C;
             for (int64_t at = 0; at < floats; at += lanes)

@@ -9,12 +9,14 @@
 // FLOPs of each: 2 * N * P * Q * K * R * S * C, the taps in the padding included. Source: Dumoulin and Visin 2016; the letters are
 // CUTLASS's.
 //
-// Allowed error against float64, relative to the tensor's largest value: 5e-6. (Sums are of up to R*S*C terms, or N*P*Q cut into slabs
-// of about 2,048, in float32 with fused multiply-add where there is one.)
+// Allowed error against float64: 5e-6 of the largest sum of |products| of the tensor, which is its largest value where products do not
+// cancel each other. (Sums are of up to R*S*C terms, or N*P*Q cut into slabs of about 2,048, in float32 with fused multiply-add where there
+// is one.)
 //
 // On the CPU, all three go by Winograd's F(4x4, 3x3) or F(2x2, 3x3) where the filters are 3x3, the stride is 1 and it pays (cpu/winograd.h,
-// cpu/winograd_gradients.h): a quarter or less than half of the products. The error is within the same bound: forward, its root mean square
-// is at most three times the direct sum's. What is not finite comes out as from that.
+// cpu/winograd_gradients.h): a quarter or less than half of the products. Forward, the error's root mean square is at most three times the
+// direct sum's, and it is within 5e-6 of the largest |x| under a tile times the sum of the |w|. What is not finite comes out as from the
+// direct sum.
 #pragma once
 
 #include "core/dispatch.h"

@@ -70,6 +70,25 @@ def test_equals_the_three_operations(
         np.testing.assert_array_equal(got, want)
 
 
+@given(slidings(padding_beyond_window=True), st.integers(1, 3), batches, st.integers(1, 5), channels, seeds)
+def test_of_few_channels_each_winner_gives_its_patch(
+    backend: str, sliding: Sliding, stride: int, n: int, c: int, k: int, seed: int
+) -> None:
+    """With windows of 2x2, as first layers have them; to the bit, of whole numbers."""
+    x, w = whole_numbers(seed, n, *sliding.image, c), whole_numbers(seed + 1, *sliding.window, c, k)
+    convolution: dict[str, Any] = {"stride": (1, 1), "padding": sliding.padding}
+    pooling: dict[str, Any] = {"window": 2, "stride": stride, "padding": "valid"}
+    try:
+        y, _, backward = one_after_the_other(ops, x, w, None, convolution, pooling)
+    except ValueError:
+        assume(False)
+    settings = fused_settings(convolution, pooling)
+    _, index = ops.conv2d_relu_max_pool2d(x, w, **settings)
+    dy = whole_numbers(seed + 2, *y.shape)
+    for got, want in zip(ops.conv2d_relu_max_pool2d_backward(dy, index, x, w, **settings), backward(dy), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
 @pytest.mark.parametrize("case", cases.of("conv2d_relu_max_pool2d", "conv2d_relu_max_pool2d_backward"), ids=str)
 def test_agrees_with_float64(case: Case, backend: str) -> None:
     assert_all_close(case.run(ops), case.run(reference), case.allowed)
@@ -83,6 +102,27 @@ def test_nan_comes_through_and_takes_no_gradient(backend: str) -> None:
     np.testing.assert_array_equal(y, want_y)
     assert np.isnan(y).any()
     np.testing.assert_array_equal(index[np.isnan(y)], CUT)
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("c", [1, 3, 16])
+def test_a_nan_anywhere_in_the_window_comes_through(place: int, c: int, backend: str) -> None:
+    x = np.random.default_rng(place).normal(size=(3, 8, 8, c)).astype(np.float32)
+    x[1, 2 + place // 2, 4 + place % 2, c - 1] = np.nan
+    y, index = ops.conv2d_relu_max_pool2d(x, np.ones((1, 1, c, 32), np.float32))
+    want = np.zeros(y.shape, bool)
+    want[1, 1, 2] = True
+    np.testing.assert_array_equal(np.isnan(y), want)
+    np.testing.assert_array_equal(index[want], CUT)
+
+
+@pytest.mark.parametrize("c", [1, 3, 16])
+def test_a_gradient_that_is_cut_counts_as_nothing_whatever_the_patch_holds(c: int, backend: str) -> None:
+    x, w = np.full((2, 8, 8, c), np.nan, np.float32), np.ones((3, 3, c, 20), np.float32)
+    y, index = ops.conv2d_relu_max_pool2d(x, w)
+    dx, dw, db = ops.conv2d_relu_max_pool2d_backward(np.ones_like(y), index, x, w)
+    for gradient in (dx, dw, db):
+        np.testing.assert_array_equal(gradient, 0)
 
 
 def test_bad_input_is_named() -> None:
