@@ -59,7 +59,7 @@ def test_a_warning_points_to_the_line_that_called(act: Callable[[], Any], messag
 @pytest.mark.parametrize(
     ("look_up", "message"),
     [
-        (lambda: keras.layers.BatchNormalization, "module 'fastcnn.keras.layers' has no 'BatchNormalization' (what of Keras is there: docs/keras.md)"),
+        (lambda: keras.layers.LayerNormalization, "module 'fastcnn.keras.layers' has no 'LayerNormalization' (what of Keras is there: docs/keras.md)"),
         (lambda: keras.layers.Conv2d, "module 'fastcnn.keras.layers' has no 'Conv2d'; did you mean 'Conv2D'?"),
         (lambda: keras.Model, "module 'fastcnn.keras' has no 'Model' (what of Keras is there"),
         (lambda: keras.optimizers.RMSprop, "module 'fastcnn.keras.optimizers' has no 'RMSprop' (what"),

@@ -136,7 +136,7 @@ def test_keras_model_built_by_its_first_batch(keras: Any, tmp_path: Path) -> Non
 def test_keras_model_with_a_lambda_or_an_unknown_layer_is_refused_by_name(keras: Any, tmp_path: Path) -> None:
     for layer, name in (
         (keras.layers.Lambda(lambda x: x), "Lambda"),
-        (keras.layers.BatchNormalization(), "BatchNormalization"),
+        (keras.layers.LayerNormalization(), "LayerNormalization"),
     ):
         keras.Sequential([keras.layers.Input((4,)), layer, keras.layers.Dense(2)]).save(tmp_path / "model.h5")
         with pytest.raises(fastcnn.FormatError, match=rf"model\.h5: model_config/layer 1: .*{name}"):

@@ -8,6 +8,7 @@ namespace fastcnn::bindings {
 void add_system(pybind11::module_& module);        // threads, instruction sets, random numbers, what this build is
 void add_operations(pybind11::module_& module);    // the operations on arrays
 void add_convolutions(pybind11::module_& module);  // of these, the convolutions and dense layers; add_operations calls it
+void add_normalization(pybind11::module_& module);  // of these, batch_norm; add_operations calls it
 void add_training(pybind11::module_& module);      // of these, the losses and optimizers; add_operations calls it
 void add_tensor(pybind11::module_& module);        // arrays on a device
 void add_plan(pybind11::module_& module);          // the runtime

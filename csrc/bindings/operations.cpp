@@ -1,4 +1,4 @@
-// The operations on arrays, for ops/ (convolutions.cpp has the matrix products, training.cpp the losses and optimizers): shapes are
+// The operations on arrays, for ops/ (convolutions.cpp has the matrix products, normalization.cpp batch_norm, training.cpp the losses and optimizers): shapes are
 // checked by the operations themselves, results allocated here.
 #include "bindings/module.h"
 #include "bindings/operands.h"
@@ -192,6 +192,7 @@ void add_operations(py::module_& module) {
   add_pooling(module);
   add_elementwise(module);
   add_softmax(module);
+  add_normalization(module);
   add_training(module);
 }
 

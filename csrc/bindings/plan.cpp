@@ -179,6 +179,8 @@ class PyPlan {
       plan.learning.push_back({offset, size});
     for (const auto& [offset, size, l1, l2] : description["penalties"].cast<std::vector<std::tuple<int64_t, int64_t, float, float>>>())
       plan.regularizations.push_back({{offset, size}, {l1, l2}});
+    for (const auto& [offset, size, momentum] : description["averages"].cast<std::vector<std::tuple<int64_t, int64_t, double>>>())
+      plan.averages.push_back({{offset, size}, momentum});
     plan.optimizer = description["optimizer"].cast<std::string>();
     plan.optimizer_attributes = attributes_from(description["optimizer_attributes"]);
     return plan;

@@ -67,6 +67,8 @@ class Operation {
   // The shape of y for one sample, given that of x and those of the parameters. Checks them; called once, before anything else.
   virtual Shape bind(const Shape& sample, const std::vector<Shape>& parameters) = 0;
   virtual int64_t saved_bytes(int64_t /*n*/) const { return 0; }
+  // Whether training takes all of a batch at once, because each sample's result hangs on the others.
+  virtual bool wants_whole_batch() const { return false; }
   // The parameters as forward reads them, laid out once for many batches of up to stage.n samples; empty where it reads them as they are.
   virtual AlignedBlock prepare(const Context& /*context*/, const StageArguments& /*stage*/) { return AlignedBlock(); }
   virtual void forward(Context& context, const StageArguments& stage) const = 0;

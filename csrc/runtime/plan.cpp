@@ -37,6 +37,7 @@ Plan::Plan(const Description& description, const ModelMemory& memory, Device dev
       totals_(sizeof(Totals), device),
       regularizations_(description.regularizations),
       learning_(description.learning),
+      averages_(description.averages),
       optimizer_attributes_(description.optimizer_attributes),
       host_(memory),
       memory_(memory),
@@ -61,6 +62,7 @@ Plan::Plan(const Description& description, const ModelMemory& memory, Device dev
   };
   for (const Range& range : learning_) check(range);
   for (const Regularization& each : regularizations_) check(each.variable);
+  for (const Average& each : averages_) check(each.variable);
   if (!description.optimizer.empty()) optimizer_ = registry::optimizer(description.optimizer);
   const StageDescription& last = description.head.empty() ? description.stages.back() : description.head.back();
   output_elements_ = activation_sizes_.at(static_cast<size_t>(last.y));
@@ -85,6 +87,8 @@ Plan::Stage Plan::bind(const StageDescription& description, const Description& p
 int64_t Plan::parts_of(int64_t n, bool training) const {
   constexpr int64_t training_bytes = 4 << 20, forward_bytes = 16 << 20, times_weights = 4, fewest = 8;
   if (!context_.device.is_cpu()) return 1;
+  const auto whole = [](const Stage& stage) { return stage.description.learns && stage.operation->wants_whole_batch(); };
+  if (training && std::any_of(stages_.begin(), stages_.end(), whole)) return 1;
   int64_t floats = std::accumulate(activation_sizes_.begin(), activation_sizes_.end(), int64_t{1});
   if (training) floats = std::accumulate(gradient_sizes_.begin(), gradient_sizes_.end(), floats);
   const int64_t bytes = floats * static_cast<int64_t>(sizeof(float)), weights = memory_.size * static_cast<int64_t>(sizeof(float));
@@ -290,6 +294,11 @@ void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learnin
     Update update{range.size, memory_.parameters + range.offset, memory_.gradients + range.offset, memory_.slots, learning_rate, step};
     for (float*& slot : update.slots) slot += range.offset;
     optimizer_(context_, optimizer_attributes_, update);
+  }
+  for (const Average& each : averages_) {
+    const auto before = static_cast<float>(each.momentum), now = static_cast<float>(1 - each.momentum);
+    accumulate(context_, each.variable.size, before, now, memory_.gradients + each.variable.offset,
+               memory_.parameters + each.variable.offset);
   }
   last_n_ = batch.n;
   copies_.model_changed = true;

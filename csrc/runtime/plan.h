@@ -49,6 +49,12 @@ struct Regularization {
   Penalty penalty;
 };
 
+// A moving average: in training, the step's value lies where its gradient would be.
+struct Average {
+  Range variable;
+  double momentum;
+};
+
 struct Description {
   std::vector<StageDescription> stages;  // forward, in order
   std::vector<StageDescription> head;    // after them, in forward() only: what the loss does by itself in training (softmax)
@@ -57,6 +63,7 @@ struct Description {
   std::vector<int64_t> gradients;
   std::vector<Regularization> regularizations;
   std::vector<Range> learning;  // what the optimizer changes
+  std::vector<Average> averages;
   std::string optimizer;        // empty for none
   Attributes optimizer_attributes;
 };
@@ -163,6 +170,7 @@ class Plan {
   int64_t capacity_ = 0, part_capacity_ = 0, training_capacity_ = 0, output_elements_ = 0, last_n_ = 0;
   std::vector<Regularization> regularizations_;
   std::vector<Range> learning_;
+  std::vector<Average> averages_;
   Optimizer optimizer_;
   Attributes optimizer_attributes_;
   ModelMemory host_, memory_;  // the caller's buffers, and those of the device: the same on the CPU

@@ -82,12 +82,20 @@ def pair(owner: str, argument: str, value: Any) -> tuple[int, int]:
     return int(items[0]), int(items[1])
 
 
-def number(owner: str, argument: str, value: Any, *, least: float = -math.inf, below: float = math.inf) -> float:
-    """A finite real number in [least, below)."""
+def number(
+    owner: str,
+    argument: str,
+    value: Any,
+    *,
+    least: float = -math.inf,
+    below: float = math.inf,
+    most: float = math.inf,
+) -> float:
+    """A finite real number in [least, below), and in [least, most]."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{owner}: {argument} must be a number, but is {value!r}")
-    if not (math.isfinite(value) and least <= value < below):
-        raise ValueError(f"{owner}: {argument} must be {_range(least, below)}, but is {value!r}")
+    if not (math.isfinite(value) and least <= value < below and value <= most):
+        raise ValueError(f"{owner}: {argument} must be {_range(least, below, most)}, but is {value!r}")
     return float(value)
 
 
@@ -135,7 +143,9 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _range(least: float, below: float) -> str:
+def _range(least: float, below: float, most: float) -> str:
+    if most < math.inf:
+        return f"in [{least:g}, {most:g}]"
     if below < math.inf:
         return f"in [{least:g}, {below:g})"
     return f"finite and at least {least:g}" if least > -math.inf else "finite"

@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Plan', 'Tensor', 'adam', 'allow_winograd', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'binary_cross_entropy', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'from_dlpack', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'mean_squared_error', 'output_shape', 'penalty', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'sigmoid', 'sigmoid_backward', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'spatial_dropout', 'stream', 'synchronize', 'threads', 'why_not_cuda', 'winograd_allowed']
+__all__: list[str] = ['Plan', 'Tensor', 'adam', 'allow_winograd', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'batch_norm', 'batch_norm_backward', 'batch_norm_statistics', 'binary_cross_entropy', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'dense', 'dense_backward', 'dense_softmax', 'device', 'dropout', 'from_dlpack', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'max_pool2d', 'max_pool2d_backward', 'mean_squared_error', 'output_shape', 'penalty', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'set_device', 'set_isa', 'set_threads', 'sgd', 'sigmoid', 'sigmoid_backward', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'spatial_dropout', 'stream', 'synchronize', 'threads', 'why_not_cuda', 'winograd_allowed']
 class Tensor:
     """
     An array in a device's memory, dense, in C order (tensor.py has the public one).
@@ -93,6 +93,12 @@ def available_isas() -> list[str]:
 def average_pool2d(x: numpy.typing.NDArray[numpy.float32] | Tensor, window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
     ...
 def average_pool2d_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
+    ...
+def batch_norm(x: numpy.typing.NDArray[numpy.float32] | Tensor, mean: numpy.typing.NDArray[numpy.float32] | Tensor, variance: numpy.typing.NDArray[numpy.float32] | Tensor, gamma: numpy.typing.NDArray[numpy.float32] | Tensor | None, beta: numpy.typing.NDArray[numpy.float32] | Tensor | None, epsilon: typing.SupportsFloat | typing.SupportsIndex, relu: bool) -> typing.Any:
+    ...
+def batch_norm_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, x: numpy.typing.NDArray[numpy.float32] | Tensor, y: numpy.typing.NDArray[numpy.float32] | Tensor | None, mean: numpy.typing.NDArray[numpy.float32] | Tensor, variance: numpy.typing.NDArray[numpy.float32] | Tensor, gamma: numpy.typing.NDArray[numpy.float32] | Tensor | None, epsilon: typing.SupportsFloat | typing.SupportsIndex, of_batch: bool) -> tuple[typing.Any, typing.Any, typing.Any]:
+    ...
+def batch_norm_statistics(x: numpy.typing.NDArray[numpy.float32] | Tensor) -> tuple[typing.Any, typing.Any]:
     ...
 def binary_cross_entropy(x: numpy.typing.NDArray[numpy.float32] | Tensor, targets: numpy.typing.NDArray[numpy.float32] | Tensor, from_logits: bool, weights: numpy.typing.NDArray[numpy.float32] | Tensor | None) -> tuple[typing.Any, typing.Any]:
     ...

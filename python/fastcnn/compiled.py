@@ -147,7 +147,8 @@ class Compiled(Stack):
         store = self.store
         frozen = (self.seed, tuple(self.optimizer.settings().items())) if train and self.optimizer is not None else None
         learns = tuple((variable.trainable, variable.regularizer) for variable in store.variables)
-        place = (store, config.get_device(), learns, tuple(self.leaves))
+        frozen_layers = tuple(layer.trainable for layer in self.leaves)
+        place = (store, config.get_device(), learns, frozen_layers, tuple(self.leaves))
         moved = self._plan is None or self._planned[0][0] is not store or self._planned[0][1:] != place[1:]
         if self._plan is None or moved or (train and self._planned[1] != frozen):
             self._build(shape, where)  # a model that shares layers may have left them with its own shapes

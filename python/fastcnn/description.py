@@ -39,12 +39,15 @@ _NEED_THEIR_RESULT = {
     "dense_softmax": set(),
     "conv2d_relu": {"relu", *_DROPOUTS},
     "dense_relu": {"relu", *_DROPOUTS},
+    "batch_norm_relu": {"relu", *_DROPOUTS},
 }  # but these may: they keep what is needed
 
 _CAN_BE_CUT = {"conv2d", "conv2d_relu", "conv2d_relu_max_pool2d"}
 _SAME_PLACES = {"relu", "sigmoid", "rescale"}  # stages that read each value where they write it; dropouts count them
 
-_WITH_ACTIVATION = {("dense", "softmax"), ("dense", "relu"), ("conv2d", "relu")}  # what becomes dense_softmax and so on
+_WITH_ACTIVATION = {
+    *(("dense", "softmax"), ("dense", "relu"), ("conv2d", "relu"), ("batch_norm", "relu")),
+}  # what becomes dense_softmax and so on
 
 _LARGEST_FUSED_WINDOW = 255  # pixels of a pooling window: the index of conv2d_relu_max_pool2d is one byte
 
@@ -67,6 +70,9 @@ class _Planned:
 
     @property
     def learns(self) -> bool:
+        """Whether training changes its variables, moving averages too."""
+        if "frozen" in self.stage.attributes:
+            return not self.stage.attributes["frozen"]
         return any(variable.trainable for variable in self.stage.variables)
 
     def describe(self, store: VariableStore) -> dict[str, Any]:
@@ -131,6 +137,7 @@ def describe(
         "activations": activations.sizes,
         "gradients": gradients.sizes,
         "learning": _learning(store),
+        "averages": _averages(planned, store),
         "penalties": _penalties(store),
         "optimizer": "",
         "optimizer_attributes": {},
@@ -151,6 +158,17 @@ def _learning(store: VariableStore) -> list[tuple[int, int]]:
             parts.append((offset, variable.size))
         joins = variable.trainable
     return parts
+
+
+def _averages(planned: list[_Planned], store: VariableStore) -> list[tuple[int, int, float]]:
+    """What follows the training by moving averages: (offset, size, momentum) of each variable that does, unless its stage is frozen."""
+    return [
+        (store.offset(variable), variable.size, stage.stage.attributes["momentum"])
+        for stage in planned
+        if stage.learns and "momentum" in stage.stage.attributes
+        for variable in stage.stage.variables
+        if not variable.learns
+    ]
 
 
 def _penalties(store: VariableStore) -> list[tuple[int, int, float, float]]:

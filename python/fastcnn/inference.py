@@ -19,7 +19,8 @@ class Inference:
     """Answers for batches of up to `batch_size` images, by the weights that the model has when this is made.
 
     The weights are copied and laid out once, for this batch size: it is the number with which it is fastest,
-    and for so many the answers are `predict_on_batch`'s to the bit. A call costs little more than its arithmetic. It runs on the device that `config.get_device()` names when it is made; several threads may call it, one at a time computes.
+    and for so many the answers are `predict_on_batch`'s
+    to the bit, but where batch normalization was folded into the layer before it. A call costs little more than its arithmetic. It runs on the device that `config.get_device()` names when it is made; several threads may call it, one at a time computes.
 
     model : built. ValueError otherwise, and where batch_size is no integer of at least 1.
     """

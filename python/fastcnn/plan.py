@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fastcnn import _core
 from fastcnn.description import describe
 from fastcnn.errors import DeviceError
+from fastcnn.folding import fold_batch_norms
 from fastcnn.stage import Stage
 from fastcnn.variables import VariableStore, aligned_zeros
 
@@ -51,7 +52,8 @@ class Plan:
     input_shape : of one sample.
     loss : needed by `evaluate_step` and `train_step`. optimizer : needed by `train_step`; built for the same store.
     seed : of the random numbers that layers draw in training.
-    prepared_for : for inference alone, by `answer`: the plan keeps a copy of the variables, laid out for batches of up to so many samples.
+    prepared_for : for inference alone, by `answer`: the plan keeps a copy of the variables, laid out for batches of up to so
+        many samples, batch normalization folded into the layers before it.
 
     The plan reads the variables in place, and the optimizer writes them in place. If they are moved to another store, or another device is
     chosen, make a new plan: it runs on the device that `config.get_device()` names when it is made, `device`.
@@ -70,6 +72,11 @@ class Plan:
         self.output_shape = tuple(layers[-1].output_shape or ()) if layers else tuple(input_shape)
         self._seed = seed
         self._store = _common_store(stages)
+        parameters = self._store.buffer
+        if prepared_for:
+            parameters = aligned_zeros(parameters.size)
+            parameters[:] = self._store.buffer
+            stages = fold_batch_norms(stages, self._store, parameters)
         description = describe(stages, tuple(input_shape), self._store, loss)
         slots: list[Array] = []
         gradients = aligned_zeros(0)
@@ -80,10 +87,6 @@ class Plan:
             description["optimizer_attributes"] = {name: float(value) for name, value in optimizer.settings().items()}
         self._gradients = gradients
         self.device: str = _core.device()
-        parameters = self._store.buffer
-        if prepared_for:
-            parameters = aligned_zeros(parameters.size)
-            parameters[:] = self._store.buffer
         self._plan = _core.Plan(description, parameters, gradients, slots)
         if prepared_for:
             self._plan.prepare(prepared_for, self.output_shape)

@@ -25,18 +25,30 @@ Array = npt.NDArray[np.float32]
 
 
 class Variable:
-    """A named float32 array that is learnt: `kernel` or `bias`.
+    """A named float32 array that is learnt, such as `kernel` or `bias`, or that follows the training, such as `moving_mean`.
 
     It begins with an array of its own; a `VariableStore` moves it. `value` is the live array: what is written into it counts at once.
-    trainable : whether training changes it. regularizer : what it adds to the loss then, or None.
+    regularizer : what it adds to the loss while it is trained, or None. learns : whether it is ever trained; else it is a moving average.
     """
 
-    def __init__(self, name: str, value: npt.ArrayLike, regularizer: Regularizer | None = None) -> None:
+    def __init__(
+        self, name: str, value: npt.ArrayLike, regularizer: Regularizer | None = None, *, learns: bool = True
+    ) -> None:
         self.name = name
-        self.trainable = True
+        self.learns = learns
+        self._trainable = learns
         self.regularizer = regularizer
         self._value: Array = np.array(value, dtype=np.float32, order="C")
         self._store: VariableStore | None = None
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the optimizer changes it; never, if it is a moving average."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value and self.learns
 
     @property
     def value(self) -> Array:

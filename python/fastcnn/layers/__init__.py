@@ -1,6 +1,6 @@
 """Layers, with Keras 3's names, defaults and behaviour; shapes are without the batch axis.
 
-base.py has what they share, core.py the input, Flatten and Dense, convolution.py, pooling.py and elementwise.py the rest. `KNOWN` gives the
+base.py has what they share, core.py the input, Flatten and Dense, convolution.py, pooling.py, normalization.py and elementwise.py the rest. `KNOWN` gives the
 class for Keras's class name. Models are in `models.py`, the arithmetic in `ops/`.
 """
 
@@ -8,6 +8,7 @@ from fastcnn.layers.base import Layer
 from fastcnn.layers.convolution import Conv2D, Convolution2D
 from fastcnn.layers.core import Dense, Flatten, Input, InputLayer
 from fastcnn.layers.elementwise import Activation, Dropout, ReLU, Rescaling, Softmax, SpatialDropout2D
+from fastcnn.layers.normalization import BatchNormalization
 from fastcnn.layers.pooling import (
     AveragePooling2D,
     AvgPool2D,
@@ -22,6 +23,7 @@ __all__ = [
     "Activation",
     "AveragePooling2D",
     "AvgPool2D",
+    "BatchNormalization",
     "Conv2D",
     "Convolution2D",
     "Dense",
@@ -56,5 +58,6 @@ KNOWN: dict[str, type[Layer]] = {
         Rescaling,
         Dropout,
         SpatialDropout2D,
+        BatchNormalization,
     )
 }

@@ -11,7 +11,7 @@ from fastcnn.layers.base import Layer, Shape
 from fastcnn.stage import Stage
 from fastcnn.variables import Variable
 
-__all__ = ["KernelLayer"]
+__all__ = ["KernelLayer", "written"]
 
 
 class KernelLayer(Layer):
@@ -70,8 +70,8 @@ class KernelLayer(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": serialize(self.kernel_initializer),
             "bias_initializer": serialize(self.bias_initializer),
-            "kernel_regularizer": _written(self.kernel_regularizer),
-            "bias_regularizer": _written(self.bias_regularizer),
+            "kernel_regularizer": written(self.kernel_regularizer),
+            "bias_regularizer": written(self.bias_regularizer),
         }
 
     def _make_weights(self, shape: Shape) -> list[Variable]:
@@ -96,5 +96,6 @@ class KernelLayer(Layer):
         return self.weights[index]
 
 
-def _written(regularizer: regularizers.Regularizer | None) -> dict[str, Any] | None:
+def written(regularizer: regularizers.Regularizer | None) -> dict[str, Any] | None:
+    """A regularizer as configs hold it."""
     return None if regularizer is None else serialize(regularizer)

@@ -30,6 +30,7 @@ from fastcnn.ops.matrix import (
     dense_backward,
     dense_softmax,
 )
+from fastcnn.ops.normalization import batch_norm, batch_norm_backward, batch_norm_statistics
 from fastcnn.ops.pooling import (
     average_pool2d,
     average_pool2d_backward,
@@ -44,6 +45,9 @@ __all__ = [
     "adam",
     "average_pool2d",
     "average_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "batch_norm_statistics",
     "binary_cross_entropy",
     "conv2d",
     "conv2d_backward",
