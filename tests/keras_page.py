@@ -197,6 +197,7 @@ _VALUES: dict[str, Any] = {
 }  # fmt: skip
 
 _VALUES_OF: dict[tuple[str, str], dict[str, Any]] = {
+    ("BatchNormalization", "scale"): {"scale": False},
     ("InputLayer", "batch_shape"): {"shape": None, "batch_shape": (None, 6)},
     ("Input", "batch_shape"): {"shape": None, "batch_shape": (None, 6)},
     ("AUC", "num_labels"): {"multi_label": True, "num_labels": 2},

@@ -102,7 +102,7 @@ LAYERS = [
     Entry("SpatialDropout2D", {"rate": 0.25}, DROPPED),
     Entry("SpatialDropout2D", {"rate": 0.5, "data_format": "channels_last", "seed": 3}, DROPPED),
     Entry("SpatialDropout2D", {"rate": 0.8, "name": "whole", "dtype": "float32"}, DROPPED),
-    Entry("BatchNormalization", {}, ((7,), (9, 8, 3), (4, 6), (1, 1, 5))),
+    Entry("BatchNormalization", {}, ((7,), (9, 8, 3), (4, 6))),
     Entry("BatchNormalization", {"momentum": 0.5, "epsilon": 1e-5, "center": False, "gamma_initializer": "zeros", "gamma_regularizer": L2}, ((9, 8, 17),)),
     Entry("BatchNormalization", {"scale": False, "beta_initializer": "ones", "beta_regularizer": "l1", "moving_mean_initializer": "ones"}, ((6, 5, 2),)),
     Entry("BatchNormalization", {"scale": False, "center": False, "moving_variance_initializer": "zeros", "name": "plain"}, ((6, 5, 2),)),

@@ -123,6 +123,9 @@ class BatchNormalization(Layer):
             "beta_constraint": None,
             "gamma_constraint": None,
             "synchronized": False,
+            "renorm": False,
+            "renorm_clipping": None,
+            "renorm_momentum": 0.99,
         }
 
     def _output_shape(self, shape: Shape) -> Shape:
