@@ -75,6 +75,17 @@ MODELS: dict[str, Callable[[], list[layers.Layer]]] = {
         layers.Dense(8, activation="sigmoid"),
         layers.Dense(CLASSES),
     ],
+    "what would overwrite a ReLU's result by way of another": lambda: [
+        layers.Conv2D(6, 3, activation="relu"),
+        layers.Dropout(0.2),
+        layers.Rescaling(-1.0, offset=0.1),
+        layers.Conv2D(5, 2),
+        layers.ReLU(),
+        layers.Dropout(0.2),
+        layers.Activation("sigmoid"),
+        layers.Flatten(),
+        layers.Dense(CLASSES),
+    ],
     "rows and columns that nobody reads": lambda: [
         layers.Conv2D(6, (2, 3), activation="relu"),
         layers.MaxPooling2D((2, 1)),

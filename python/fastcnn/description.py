@@ -29,18 +29,20 @@ if TYPE_CHECKING:
 
 __all__ = ["describe"]
 
-# Stages that can write where they read, and those whose backward pass looks at their own result, which must then not be overwritten.
+# Stages that can write where they read. Where a stage's backward pass looks at its own result, that may be overwritten by those alone which keep what
+# is needed: whether a value is positive (a dropped one has no gradient), or nothing does.
 _DROPOUTS = {"dropout", "spatial_dropout"}
 _IN_PLACE = {"relu", "sigmoid", *_DROPOUTS, "rescale", "softmax"}
-_NEED_THEIR_RESULT = {
-    "relu": {"relu", *_DROPOUTS},
+_KEEP_WHAT_IS_POSITIVE = {"relu", *_DROPOUTS}
+_MAY_OVERWRITE: dict[str, set[str]] = {
+    "relu": _KEEP_WHAT_IS_POSITIVE,
+    "conv2d_relu": _KEEP_WHAT_IS_POSITIVE,
+    "dense_relu": _KEEP_WHAT_IS_POSITIVE,
+    "batch_norm_relu": _KEEP_WHAT_IS_POSITIVE,
     "sigmoid": set(),
     "softmax": set(),
     "dense_softmax": set(),
-    "conv2d_relu": {"relu", *_DROPOUTS},
-    "dense_relu": {"relu", *_DROPOUTS},
-    "batch_norm_relu": {"relu", *_DROPOUTS},
-}  # but these may: they keep what is needed
+}  # other stages' results: all of _IN_PLACE
 
 _CAN_BE_CUT = {"conv2d", "conv2d_relu", "conv2d_relu_max_pool2d"}
 _SAME_PLACES = {"relu", "sigmoid", "rescale"}  # stages that read each value where they write it; dropouts count them
@@ -299,13 +301,12 @@ _DROPOUT_PURPOSE = 1 << 16  # those below are drawn by initializers and shufflin
 
 def _assign_activations(planned: list[_Planned], buffers: _Buffers) -> None:
     """A buffer for each result, but where a stage may write over what it read."""
-    before: _Planned | None = None
+    last, may = -1, set[str]()  # the buffer that was written last, and the stages that may write over what is in it
     for stage in planned:
-        stage.x = before.y if before else -1
-        keeps = _NEED_THEIR_RESULT.get(before.operation) if before else set()
-        in_place = stage.operation in _IN_PLACE and (keeps is None or stage.operation in keeps)
-        stage.y = stage.x if in_place else buffers.new(stage.output_shape)
-        before = stage
+        in_place = stage.operation in _IN_PLACE & may
+        stage.x, stage.y = last, last if in_place else buffers.new(stage.output_shape)
+        needs = _MAY_OVERWRITE.get(stage.operation, _IN_PLACE)
+        last, may = stage.y, may & needs if in_place else needs
 
 
 def _assign_gradients(planned: list[_Planned], buffers: _Buffers) -> None:
