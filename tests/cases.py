@@ -155,10 +155,27 @@ def elementwise(name: str, *shape: int) -> Iterator[Case]:
     yield Case("relu_backward", name, {"dy": normal(*shape), "y": normal(*shape)}, {}, flops, EXACT)
     yield Case("sigmoid", name, {"x": normal(*shape, scale=3)}, {}, 4 * flops, SHORT_SUM)
     yield Case("sigmoid_backward", name, {"dy": normal(*shape), "y": shares(*shape)}, {}, 3 * flops, SHORT_SUM)
+    yield from activations(name, *shape)
     yield Case("rescale", name, {"x": normal(*shape)}, {"scale": 1 / 255, "offset": -0.5}, 2 * flops, ROUNDINGS)
     yield Case(
         "dropout", name, {"x": normal(*shape)}, {"rate": 0.3, "seed": 7, "step": 5, "purpose": 2}, flops, ROUNDINGS
     )
+
+
+def activations(name: str, *shape: int) -> Iterator[Case]:
+    """Beside relu and sigmoid."""
+    flops = int(np.prod(shape))
+    x, dy, y = {"x": normal(*shape, scale=3)}, {"dy": normal(*shape)}, {"y": normal(*shape)}
+    yield Case("leaky_relu", name, x, {"negative_slope": 0.3}, 2 * flops, ROUNDINGS)
+    yield Case("leaky_relu_backward", name, dy | y, {"negative_slope": 0.3}, 2 * flops, ROUNDINGS)
+    settings = {"negative_slope": 0.1, "max_value": 2.0, "threshold": 0.5}
+    yield Case("bounded_relu", name, x, settings, 4 * flops, ROUNDINGS)
+    yield Case("bounded_relu_backward", name, dy | x, settings, 4 * flops, ROUNDINGS)
+    yield Case("silu", name, x, {}, 4 * flops, SHORT_SUM)
+    yield Case("silu_backward", name, dy | x, {}, 8 * flops, SHORT_SUM)
+    for kind, approximate in ((name, False), (f"{name} approximate", True)):
+        yield Case("gelu", kind, x, {"approximate": approximate}, 20 * flops, SHORT_SUM)
+        yield Case("gelu_backward", kind, dy | x, {"approximate": approximate}, 24 * flops, SHORT_SUM)
 
 
 def spatial_dropout(name: str, *shape: int) -> Iterator[Case]:

@@ -2,7 +2,7 @@
 
 A function here has the name, the arguments and the results of its namesake in fastcnn.ops, so that a test can call both
 alike. It takes arrays of any kind, computes in float64 and returns float64. The optimizers return the new arrays where
-fastcnn's write into the old ones. What is drawn at random is in reference_random.py.
+fastcnn's write into the old ones. Activations are in reference_activations.py, what is drawn at random in reference_random.py.
 """
 
 from __future__ import annotations
@@ -12,14 +12,24 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from reference_activations import Float64, as_float64
+from reference_activations import bounded_relu as bounded_relu
+from reference_activations import bounded_relu_backward as bounded_relu_backward
+from reference_activations import gelu as gelu
+from reference_activations import gelu_backward as gelu_backward
+from reference_activations import leaky_relu as leaky_relu
+from reference_activations import leaky_relu_backward as leaky_relu_backward
+from reference_activations import relu as relu
+from reference_activations import relu_backward as relu_backward
+from reference_activations import sigmoid as sigmoid
+from reference_activations import sigmoid_backward as sigmoid_backward
+from reference_activations import silu as silu
+from reference_activations import silu_backward as silu_backward
+from reference_activations import softmax as softmax
+from reference_activations import softmax_backward as softmax_backward
 
-Float64 = NDArray[np.float64]
 Size = int | Sequence[int]
 Padding = str | Sequence[Sequence[int]]
-
-
-def as_float64(array: ArrayLike) -> Float64:
-    return np.asarray(array, np.float64)
 
 
 # Windows
@@ -229,42 +239,11 @@ def global_average_pool2d_backward(dy: ArrayLike, input_shape: Sequence[int]) ->
     return np.broadcast_to(as_float64(dy)[:, None, None, :] / (height * width), input_shape).copy()
 
 
-# Elementwise operations, softmax and losses
-
-
-def relu(x: ArrayLike) -> Float64:
-    return np.maximum(as_float64(x), 0)  # numpy's maximum keeps NaN
-
-
-def relu_backward(dy: ArrayLike, y: ArrayLike) -> Float64:
-    return np.where(as_float64(y) > 0, as_float64(dy), 0)
+# Rescaling, softmax behind a dense layer, and losses
 
 
 def rescale(x: ArrayLike, scale: float, offset: float = 0.0) -> Float64:
     return as_float64(x) * scale + offset
-
-
-def sigmoid(x: ArrayLike) -> Float64:
-    x = as_float64(x)
-    with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
-
-
-def sigmoid_backward(dy: ArrayLike, y: ArrayLike) -> Float64:
-    y = as_float64(y)
-    return as_float64(dy) * y * (1 - y)
-
-
-def softmax(x: ArrayLike) -> Float64:
-    x = as_float64(x)
-    with np.errstate(invalid="ignore"):  # inf - inf
-        e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
-def softmax_backward(dy: ArrayLike, y: ArrayLike) -> Float64:
-    dy, y = as_float64(dy), as_float64(y)
-    return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
 
 
 def dense_softmax(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Float64:

@@ -100,6 +100,7 @@ ONLY_THESE_IMPORT = {
         "description",
         "info",
         "initializers",
+        "ops.activations",
         "ops.elementwise",
         "ops.matrix",
         "ops.pooling",

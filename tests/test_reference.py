@@ -82,6 +82,23 @@ def test_gradients_that_are_taken_from_the_result(case: Case) -> None:
     assert_gradient(forward, x, dx, dy)
 
 
+@pytest.mark.parametrize("case", small("leaky_relu"), ids=str)
+def test_gradient_of_leaky_relu(case: Case) -> None:
+    x = arrays_of(case)["x"]
+    dy = np.random.default_rng(5).standard_normal(x.shape)
+    dx = reference.leaky_relu_backward(dy, reference.leaky_relu(x, **case.settings), **case.settings)
+    assert_gradient(lambda x: reference.leaky_relu(x, **case.settings), x, dx, dy)
+
+
+@pytest.mark.parametrize("case", small("bounded_relu", "silu", "gelu"), ids=str)
+def test_gradients_that_are_taken_from_what_is_read(case: Case) -> None:
+    forward = getattr(reference, case.function)
+    x = 7.01 * arrays_of(case)["x"]  # the kinks of bounded_relu are not among these
+    dy = np.random.default_rng(5).standard_normal(x.shape)
+    dx = getattr(reference, f"{case.function}_backward")(dy, x, **case.settings)
+    assert_gradient(lambda x: forward(x, **case.settings), x, dx, dy)
+
+
 @pytest.mark.parametrize("case", small("softmax_cross_entropy"), ids=str)
 def test_gradient_of_softmax_cross_entropy(case: Case) -> None:
     arrays = {name: array if array.dtype == np.int64 else np.float64(array) for name, array in case.draw().items()}

@@ -2,6 +2,7 @@
 // checked by the operations themselves, results allocated here.
 #include "bindings/module.h"
 #include "bindings/operands.h"
+#include "ops/activations.h"
 #include "ops/average_pool2d.h"
 #include "ops/elementwise.h"
 #include "ops/max_pool2d.h"
@@ -98,37 +99,46 @@ py::object map_array(const FloatOperand& x, const Work& work) {
   return map_array(x, work, place_of(x));
 }
 
+// An activation and its gradient, `name` and `name`_backward: of x, and of dy and `from`, which is x or y. Both take the settings, whose
+// names are given last, behind their arrays, and both functions of the core before them.
+template <class... Settings, class Forward, class Backward, class... Names>
+void add_activation(py::module_& module, const char* name, const char* from, Forward forward, Backward backward, const Names&... names) {
+  module.def(
+      name,
+      [forward](const FloatOperand& x, Settings... settings) {
+        return map_array(x, [&](Call& call, const float* in, float* out) { forward(call.context, x.size(), settings..., in, out); });
+      },
+      py::arg("x"), names...);
+  const std::string gradient = std::string(name) + "_backward";
+  module.def(
+      gradient.c_str(),
+      [gradient, from, backward](const FloatOperand& dy, const FloatOperand& other, Settings... settings) {
+        check_shape(gradient.c_str(), from, other.shape(), dy.shape());
+        return map_array(
+            dy, [&](Call& call, const float* in, float* out) { backward(call.context, dy.size(), settings..., in, call.in(other), out); },
+            place_of(dy, other));
+      },
+      py::arg("dy"), py::arg(from), names...);
+}
+
+void add_activations(py::module_& module) {
+  add_activation<>(module, "relu", "y", relu_forward, relu_backward);
+  add_activation<>(module, "sigmoid", "y", sigmoid_forward, sigmoid_backward);
+  add_activation<>(module, "silu", "x", silu_forward, silu_backward);
+  add_activation<bool>(module, "gelu", "x", gelu_forward, gelu_backward, py::arg("approximate"));
+  add_activation<double>(module, "leaky_relu", "y", leaky_relu_forward, leaky_relu_backward, py::arg("negative_slope"));
+  add_activation<double, double, double>(
+      module, "bounded_relu", "x",
+      [](Context& context, int64_t n, double slope, double highest, double threshold, const float* x, float* y) {
+        bounded_relu_forward(context, n, bounded_relu(slope, highest, threshold), x, y);
+      },
+      [](Context& context, int64_t n, double slope, double highest, double threshold, const float* dy, const float* x, float* dx) {
+        bounded_relu_backward(context, n, bounded_relu(slope, highest, threshold), dy, x, dx);
+      },
+      py::arg("negative_slope"), py::arg("max_value"), py::arg("threshold"));
+}
+
 void add_elementwise(py::module_& module) {
-  module.def(
-      "sigmoid",
-      [](const FloatOperand& x) {
-        return map_array(x, [&](Call& call, const float* from, float* to) { sigmoid_forward(call.context, x.size(), from, to); });
-      },
-      py::arg("x"));
-  module.def(
-      "sigmoid_backward",
-      [](const FloatOperand& dy, const FloatOperand& y) {
-        check_shape("sigmoid_backward", "y", y.shape(), dy.shape());
-        return map_array(
-            dy, [&](Call& call, const float* from, float* to) { sigmoid_backward(call.context, dy.size(), from, call.in(y), to); },
-            place_of(dy, y));
-      },
-      py::arg("dy"), py::arg("y"));
-  module.def(
-      "relu",
-      [](const FloatOperand& x) {
-        return map_array(x, [&](Call& call, const float* from, float* to) { relu_forward(call.context, x.size(), from, to); });
-      },
-      py::arg("x"));
-  module.def(
-      "relu_backward",
-      [](const FloatOperand& dy, const FloatOperand& y) {
-        check_shape("relu_backward", "y", y.shape(), dy.shape());
-        return map_array(
-            dy, [&](Call& call, const float* from, float* to) { relu_backward(call.context, dy.size(), from, call.in(y), to); },
-            place_of(dy, y));
-      },
-      py::arg("dy"), py::arg("y"));
   module.def(
       "rescale",
       [](const FloatOperand& x, float scale, float offset) {
@@ -190,6 +200,7 @@ void add_softmax(py::module_& module) {
 void add_operations(py::module_& module) {
   add_convolutions(module);
   add_pooling(module);
+  add_activations(module);
   add_elementwise(module);
   add_softmax(module);
   add_normalization(module);

@@ -6,12 +6,12 @@
 // wgrad's sums over the pixels are long and its products few: they are cut into slabs of at least 512 pixels, one block each, whose sums
 // are added in their order. Sizes are counted in int; check_sizes() sees to that.
 #include "ops/conv2d.h"
-#include "ops/elementwise.h"
 
 #include <string>
 
 #include "core/errors.h"
 #include "cuda/matrix.cuh"
+#include "ops/activations.h"
 
 namespace fastcnn::cuda {
 namespace {

@@ -1,34 +1,10 @@
-// relu, sigmoid, rescale and dropouts (ops/elementwise.h): one thread an element; memory traffic and nothing else.
+// rescale and dropouts (ops/elementwise.h): one thread an element; memory traffic and nothing else.
 #include "ops/elementwise.h"
 
 #include "cuda/launch.cuh"
 
 namespace fastcnn::cuda {
 namespace {
-
-struct ReluForward {
-  const float* x;
-  float* y;
-  __device__ void operator()(int64_t i) const { y[i] = x[i] <= 0 ? 0 : x[i]; }  // a NaN is not <= 0
-};
-
-struct ReluBackward {
-  const float *dy, *y;
-  float* dx;
-  __device__ void operator()(int64_t i) const { dx[i] = y[i] > 0 ? dy[i] : 0; }
-};
-
-struct SigmoidForward {
-  const float* x;
-  float* y;
-  __device__ void operator()(int64_t i) const { y[i] = 1 / (1 + expf(-x[i])); }
-};
-
-struct SigmoidBackward {
-  const float *dy, *y;
-  float* dx;
-  __device__ void operator()(int64_t i) const { dx[i] = dy[i] * y[i] * (1 - y[i]); }
-};
 
 struct Rescale {
   const float* x;
@@ -68,18 +44,6 @@ struct SpatialDropout {
 };
 
 }  // namespace
-
-void relu_forward(int64_t n, const float* x, float* y, const Parallel& parallel) { launch_elements(parallel, n, ReluForward{x, y}); }
-
-void relu_backward(int64_t n, const float* dy, const float* y, float* dx, const Parallel& parallel) {
-  launch_elements(parallel, n, ReluBackward{dy, y, dx});
-}
-
-void sigmoid_forward(int64_t n, const float* x, float* y, const Parallel& parallel) { launch_elements(parallel, n, SigmoidForward{x, y}); }
-
-void sigmoid_backward(int64_t n, const float* dy, const float* y, float* dx, const Parallel& parallel) {
-  launch_elements(parallel, n, SigmoidBackward{dy, y, dx});
-}
 
 void rescale(int64_t n, const float* x, float scale, float offset, float* y, const Parallel& parallel) {
   launch_elements(parallel, n, Rescale{x, scale, offset, y});

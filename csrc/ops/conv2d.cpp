@@ -4,9 +4,9 @@
 
 #include "core/context.h"
 #include "core/errors.h"
+#include "ops/activations.h"
 #include "ops/conv2d_relu.h"
 #include "ops/convolution_stage.h"
-#include "ops/elementwise.h"
 
 namespace fastcnn {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "core/context.h"
 #include "core/errors.h"
-#include "ops/operation.h"
+#include "ops/elementwise_stage.h"
 
 namespace fastcnn {
 namespace {
@@ -12,22 +12,6 @@ void check_rate(const char* operation, double rate) {
 }
 
 }  // namespace
-
-void relu_forward(Context& context, int64_t n, const float* x, float* y) {
-  FASTCNN_DISPATCH(context, relu_forward)(n, x, y, context.parallel());
-}
-
-void relu_backward(Context& context, int64_t n, const float* dy, const float* y, float* dx) {
-  FASTCNN_DISPATCH(context, relu_backward)(n, dy, y, dx, context.parallel());
-}
-
-void sigmoid_forward(Context& context, int64_t n, const float* x, float* y) {
-  FASTCNN_DISPATCH(context, sigmoid_forward)(n, x, y, context.parallel());
-}
-
-void sigmoid_backward(Context& context, int64_t n, const float* dy, const float* y, float* dx) {
-  FASTCNN_DISPATCH(context, sigmoid_backward)(n, dy, y, dx, context.parallel());
-}
 
 void rescale(Context& context, int64_t n, const float* x, float scale, float offset, float* y) {
   FASTCNN_DISPATCH(context, rescale)(n, x, scale, offset, y, context.parallel());
@@ -49,40 +33,6 @@ void dropout(Context& context, int64_t n, const float* x, double rate, const Ran
 }
 
 namespace {
-
-// The shape stays; the plan may run these in place.
-class ElementwiseStage : public Operation {
- public:
-  Shape bind(const Shape& sample, const std::vector<Shape>&) override {
-    elements_ = sample.elements();
-    return sample;
-  }
-
- protected:
-  int64_t elements_ = 0;
-};
-
-class ReluStage : public ElementwiseStage {
- public:
-  explicit ReluStage(const Attributes&) {}
-  void forward(Context& context, const StageArguments& stage) const override {
-    relu_forward(context, stage.n * elements_, stage.x, stage.y);
-  }
-  void backward(Context& context, const StageArguments& stage) const override {
-    if (stage.dx != nullptr) relu_backward(context, stage.n * elements_, stage.dy, stage.y, stage.dx);
-  }
-};
-
-class SigmoidStage : public ElementwiseStage {
- public:
-  explicit SigmoidStage(const Attributes&) {}
-  void forward(Context& context, const StageArguments& stage) const override {
-    sigmoid_forward(context, stage.n * elements_, stage.x, stage.y);
-  }
-  void backward(Context& context, const StageArguments& stage) const override {
-    if (stage.dx != nullptr) sigmoid_backward(context, stage.n * elements_, stage.dy, stage.y, stage.dx);
-  }
-};
 
 class RescaleStage : public ElementwiseStage {
  public:
@@ -141,8 +91,6 @@ class DropoutStage : public ElementwiseStage {
   int64_t channels_ = 1;
 };
 
-const registry::Operations<ReluStage> registered_relu("relu");
-const registry::Operations<SigmoidStage> registered_sigmoid("sigmoid");
 const registry::Operations<RescaleStage> registered_rescale("rescale");
 const registry::Operations<DropoutStage<false>> registered_dropout("dropout");
 const registry::Operations<DropoutStage<true>> registered_spatial_dropout("spatial_dropout");

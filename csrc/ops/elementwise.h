@@ -1,13 +1,11 @@
-// The operations that look at one element at a time: relu, sigmoid, rescale and dropouts, on n floats. In each, y may be x and dx may be
-// dy.
+// The operations, beside activations (activations.h), that look at one element at a time: rescale and dropouts, on n floats. In each, y may
+// be x and dx may be dy.
 //
-//   relu     y = x where x > 0 or x is NaN, else 0;   dx = dy where y > 0, else 0
-//   sigmoid  y = 1 / (1 + exp(-x));                   dx = dy * y * (1 - y)
 //   rescale  y = x * scale + offset;                  dx = dy * scale
 //   dropout  y = x / (1 - rate) where u >= rate, else 0, with u[i] number i of the Philox stream of the key;   dx = the same of dy
 //   spatial_dropout  the same of whole channels: x is (N, pixels, C), and its element (n, p, c) has number n * C + c of the stream
-// Errors (ArgumentError): a rate outside [0, 1). Exact but for one rounding, but sigmoid, whose error against float64 is at most 3e-7.
-// Sources: Keras's ReLU, sigmoid, Rescaling and Dropout (Srivastava et al. 2014, inverted).
+// Errors (ArgumentError): a rate outside [0, 1). Exact but for one rounding.
+// Sources: Keras's Rescaling and Dropout (Srivastava et al. 2014, inverted).
 #pragma once
 
 #include <cstdint>
@@ -18,10 +16,6 @@
 
 namespace fastcnn {
 
-void relu_forward(Context& context, int64_t n, const float* x, float* y);
-void relu_backward(Context& context, int64_t n, const float* dy, const float* y, float* dx);
-void sigmoid_forward(Context& context, int64_t n, const float* x, float* y);
-void sigmoid_backward(Context& context, int64_t n, const float* dy, const float* y, float* dx);
 // y = a y + b x.
 void accumulate(Context& context, int64_t n, float a, float b, const float* x, float* y);
 void rescale(Context& context, int64_t n, const float* x, float scale, float offset, float* y);
@@ -30,10 +24,6 @@ void spatial_dropout(Context& context, int64_t N, int64_t pixels, int64_t C, con
 
 }  // namespace fastcnn
 
-FASTCNN_KERNEL(void, relu_forward, (int64_t n, const float* x, float* y, const Parallel& parallel))
-FASTCNN_KERNEL(void, relu_backward, (int64_t n, const float* dy, const float* y, float* dx, const Parallel& parallel))
-FASTCNN_KERNEL(void, sigmoid_forward, (int64_t n, const float* x, float* y, const Parallel& parallel))
-FASTCNN_KERNEL(void, sigmoid_backward, (int64_t n, const float* dy, const float* y, float* dx, const Parallel& parallel))
 FASTCNN_KERNEL(void, accumulate, (int64_t n, float a, float b, const float* x, float* y, const Parallel& parallel))
 FASTCNN_KERNEL(void, rescale, (int64_t n, const float* x, float scale, float offset, float* y, const Parallel& parallel))
 FASTCNN_KERNEL(void, dropout,

@@ -10,17 +10,23 @@ The checks and the mathematics are in the C++ core (csrc/ops/x.h states each ope
 
 from __future__ import annotations
 
-from fastcnn.ops.elementwise import (
-    dropout,
+from fastcnn.ops.activations import (
+    bounded_relu,
+    bounded_relu_backward,
+    gelu,
+    gelu_backward,
+    leaky_relu,
+    leaky_relu_backward,
     relu,
     relu_backward,
-    rescale,
     sigmoid,
     sigmoid_backward,
+    silu,
+    silu_backward,
     softmax,
     softmax_backward,
-    spatial_dropout,
 )
+from fastcnn.ops.elementwise import dropout, rescale, spatial_dropout
 from fastcnn.ops.matrix import (
     conv2d,
     conv2d_backward,
@@ -49,6 +55,8 @@ __all__ = [
     "batch_norm_backward",
     "batch_norm_statistics",
     "binary_cross_entropy",
+    "bounded_relu",
+    "bounded_relu_backward",
     "conv2d",
     "conv2d_backward",
     "conv2d_relu_max_pool2d",
@@ -57,8 +65,12 @@ __all__ = [
     "dense_backward",
     "dense_softmax",
     "dropout",
+    "gelu",
+    "gelu_backward",
     "global_average_pool2d",
     "global_average_pool2d_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "mean_squared_error",
@@ -69,6 +81,8 @@ __all__ = [
     "sgd",
     "sigmoid",
     "sigmoid_backward",
+    "silu",
+    "silu_backward",
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",

@@ -1,4 +1,4 @@
-"""The operations that keep the shape: activations, dropout, rescaling. See `fastcnn.ops`."""
+"""The operations that keep the shape, beside activations: dropout, rescaling. See `fastcnn.ops`."""
 
 from __future__ import annotations
 
@@ -7,53 +7,7 @@ import numpy as np
 from fastcnn import _core
 from fastcnn._operands import Array, Arrays
 
-__all__ = [
-    "dropout",
-    "relu",
-    "relu_backward",
-    "rescale",
-    "sigmoid",
-    "sigmoid_backward",
-    "softmax",
-    "softmax_backward",
-    "spatial_dropout",
-]
-
-
-def relu(x: Array) -> Array:
-    """max(x, 0), elementwise, any shape; NaN stays NaN."""
-    of = Arrays("relu", x)
-    return of.kind(_core.relu(of("x", x)))
-
-
-def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), elementwise; float32, any shape."""
-    of = Arrays("sigmoid", x)
-    return of.kind(_core.sigmoid(of("x", x)))
-
-
-def sigmoid_backward(dy: Array, y: Array) -> Array:
-    """Gradient of sigmoid by x, from its result y: dy * y * (1 - y)."""
-    of = Arrays("sigmoid_backward", dy)
-    return of.kind(_core.sigmoid_backward(of("dy", dy), of("y", y)))
-
-
-def relu_backward(dy: Array, y: Array) -> Array:
-    """Gradient of relu: dy where its result y is above 0, else 0 (also at 0 and where y is NaN); dy and y of one shape."""
-    of = Arrays("relu_backward", dy)
-    return of.kind(_core.relu_backward(of("dy", dy), of("y", y)))
-
-
-def softmax(x: Array) -> Array:
-    """exp(x) / sum(exp(x)) over the last axis; any number of axes, at least one. Shifted by the largest value, so nothing overflows."""
-    of = Arrays("softmax", x)
-    return of.kind(_core.softmax(of("x", x)))
-
-
-def softmax_backward(dy: Array, y: Array) -> Array:
-    """Gradient of softmax: y * (dy - sum(dy * y)) over the last axis, from its result y; dy and y of one shape."""
-    of = Arrays("softmax_backward", dy)
-    return of.kind(_core.softmax_backward(of("dy", dy), of("y", y)))
+__all__ = ["dropout", "rescale", "spatial_dropout"]
 
 
 def dropout(x: Array, rate: float, *, seed: int, step: int = 0, purpose: int = 0) -> Array:
