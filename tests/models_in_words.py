@@ -58,6 +58,17 @@ MODELS: dict[str, Callable[[Any], list[Any]]] = {
         layers.ReLU(),
         layers.Dense(CLASSES),
     ],
+    "other activations": lambda layers: [
+        layers.Conv2D(6, 3, activation="gelu"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(4, 2, activation="swish"),
+        layers.LeakyReLU(negative_slope=0.125),
+        layers.Conv2D(4, 2, activation="leaky_relu"),
+        layers.ReLU(max_value=6.0, negative_slope=0.25, threshold=0.5),
+        layers.Activation("gelu"),
+        layers.Flatten(),
+        layers.Dense(CLASSES, activation="silu"),
+    ],
     "a softmax as the last layer": lambda layers: [
         layers.Flatten(),
         layers.Dense(7, activation="linear"),

@@ -4,8 +4,8 @@ ReLU at 0 and a maximum at a tie have no gradient; a program takes one of two, a
 the gradient in float64, finds the places where float32 cannot tell (`kinks`), and `explain` shows that a result which differs from
 float64's is float64's with other choices at some of these places, and nowhere else.
 
-The layers of the network are words: "conv" ('valid', stride 1), "pool" (the maximum of 2x2), "relu", "flatten" and "dense"; it ends in softmax
-cross-entropy. A ReLU before a maximum is written behind it, where it is the same function with the same gradient.
+The layers of the network are words: "conv" ('valid', stride 1), "pool" (the maximum of 2x2), "relu", "leaky_relu" (0.2), "silu", "gelu", "flatten" and
+"dense"; it ends in softmax cross-entropy. A ReLU before a maximum is written behind it, where it is the same function with the same gradient.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import reference
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -27,6 +28,10 @@ Choices = dict[
 # What float32 may be off by in a sum, as a part of the sum of its terms' sizes. Roundings partly cancel, so sums of 27 to 1,024 terms stay far below
 # their number times 2^-24, even over inputs that are off themselves; test_network64.py looks at what they are off by.
 ROUNDING = 16 * 2.0**-24
+
+SLOPES = {"relu": 0.0, "leaky_relu": 0.2}  # below 0
+SMOOTH = {"silu": (reference.silu, reference.silu_backward), "gelu": (reference.gelu, reference.gelu_backward)}
+STEEPEST = 1.13  # the largest slope of these
 
 
 class Kink(NamedTuple):
@@ -62,8 +67,10 @@ class Network:
                 w, b = self.parameters[index] = next(remaining), next(remaining)
                 apply = _conv if layer == "conv" else np.matmul
                 value, doubt = apply(value, w) + b, ROUNDING * (apply(np.abs(value), np.abs(w)) + np.abs(b))
-            elif layer == "relu":
+            elif layer in SLOPES:
                 value = self._relu(index, value, doubt)
+            elif layer in SMOOTH:
+                value, doubt = SMOOTH[layer][0](value), STEEPEST * doubt
             elif layer == "pool":
                 value, doubt = self._pool(index, value, doubt)
             else:
@@ -84,8 +91,10 @@ class Network:
                 w = self.parameters[index][0]
                 found.append(_parameter_gradients(layer, x, d, w.shape))
                 d = _input_gradient(layer, d, w)
-            elif layer == "relu":
-                d = d * chosen[index]
+            elif layer in SLOPES:
+                d = d * np.where(chosen[index], 1, SLOPES[layer])
+            elif layer in SMOOTH:
+                d = SMOOTH[layer][1](d, x)
             elif layer == "pool":
                 d = _unpool(d, chosen[index], x.shape)
             else:
@@ -111,15 +120,15 @@ class Network:
         for where in np.argwhere(np.abs(x) <= doubt):
             place = tuple(int(i) for i in where)
             self.kinks.append(Kink(index, place, int(not self.choices[index][place])))
-        return np.maximum(x, 0)
+        return np.where(x > 0, x, SLOPES[self.layers[index]] * x)
 
     def _pool(self, index: int, x: Array, doubt: Array) -> tuple[Array, Array]:
         windows, doubts = _windows(x), _windows(doubt)
         winner = windows.argmax(axis=-1)
         best, its_doubt = (np.take_along_axis(values, winner[..., None], -1) for values in (windows, doubts))
-        near = (best - windows <= its_doubt + doubts) & (
-            best > -its_doubt
-        )  # where the best is below that, ReLU cuts it
+        near = best - windows <= its_doubt + doubts
+        if self.layers[index + 1] == "relu":
+            near &= best > -its_doubt  # below that it is cut
         np.put_along_axis(near, winner[..., None], False, -1)
         self.choices[index] = winner
         for *where, other in np.argwhere(near):

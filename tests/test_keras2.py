@@ -215,6 +215,11 @@ def test_keras_2_is_known_by_its_version(version: str | None, is_it: bool) -> No
     assert keras2.is_keras2(version) is is_it
 
 
+def test_a_leaky_relu_s_alpha_is_its_negative_slope() -> None:
+    [entry] = keras2.layer_entries([{"class_name": "LeakyReLU", "config": {"name": "l", "alpha": 0.25}}], 20)
+    assert entry == {"class_name": "LeakyReLU", "config": {"name": "l", "negative_slope": 0.25}}
+
+
 def test_what_is_no_config_is_left_for_the_reader_to_refuse() -> None:
     assert keras2.layer_entries([7, {"class_name": "Dense"}], 20) == [7, {"class_name": "Dense"}]
     odd = {"loss": 7, "metrics": {"a": 1}, "optimizer_config": "adam"}

@@ -10,10 +10,11 @@ from fastcnn import ops
 from network64 import Array, Kink, Network, explain
 
 LAYERS = ["conv", "pool", "relu", "conv", "relu", "flatten", "dense", "relu", "dense"]
+OTHERS = ["conv", "gelu", "pool", "conv", "leaky_relu", "flatten", "dense", "silu", "dense"]
 
 
-def network(kinks: int = 0) -> Network:
-    """A small one; with biases moved so that at least `kinks` of the first layer's maxima lie on ReLU's kink."""
+def network(kinks: int = 0, layers: Sequence[str] = LAYERS) -> Network:
+    """A small one, of either kind; with biases moved so that at least `kinks` of the first layer's maxima lie on ReLU's kink."""
     rng = np.random.default_rng(0)
     shapes = [(3, 3, 2, 4), (4,), (2, 2, 4, 5), (5,), (45, 6), (6,), (6, 3), (3,)]
     weights = [rng.normal(0, 0.5, shape).astype(np.float32) for shape in shapes]
@@ -22,19 +23,20 @@ def network(kinks: int = 0) -> Network:
         for channel in range(kinks):
             weights[1][channel] = 0
             weights[1][channel] -= np.float32(Network(LAYERS, weights, x, y).inputs[2][channel, 1, 1, channel])
-    return Network(LAYERS, weights, x, y)
+    return Network(layers, weights, x, y)
 
 
 def step(gradients: Sequence[Array]) -> list[Array]:
     return [-gradient for gradient in gradients]
 
 
-def test_gradients_are_those_of_finite_differences() -> None:
-    it = network()
+@pytest.mark.parametrize("layers", [LAYERS, OTHERS], ids=["relu", "others"])
+def test_gradients_are_those_of_finite_differences(layers: list[str]) -> None:
+    it = network(layers=layers)
     weights = [array.copy() for pair in it.parameters.values() for array in pair]
 
     def loss() -> float:
-        logits = Network(LAYERS, weights, it.inputs[0], it.y).logits
+        logits = Network(layers, weights, it.inputs[0], it.y).logits
         return float((np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(4), it.y]).mean())
 
     for array, gradient in zip(weights, it.gradients(), strict=True):

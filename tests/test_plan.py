@@ -10,11 +10,10 @@ import cases
 import numpy as np
 import pytest
 import reference
-import reference_random
 from checks import assert_close
 from fastcnn import config, layers, losses, ops, optimizers
 from fastcnn.description import describe
-from fastcnn.plan import Plan, Totals
+from fastcnn.plan import Plan
 from fastcnn.stage import Stage
 from fastcnn.variables import VariableStore
 from numpy.typing import NDArray
@@ -26,6 +25,19 @@ Array = NDArray[Any]
 IMAGE = (12, 11, 3)
 SEED, STEP, CLASSES = 5, 3, 4
 DROPOUT_PURPOSE = 1 << 16
+FROM_RESULT = ("relu", "leaky_relu", "sigmoid", "softmax")  # activations by what their gradients are taken from
+FROM_INPUT = ("bounded_relu", "silu", "gelu")
+
+
+class ApproximateGelu(layers.Activation):
+    """For which Keras has no layer."""
+
+    def __init__(self) -> None:
+        super().__init__("gelu")
+
+    def stages(self) -> list[Stage]:
+        return [Stage("gelu", {"approximate": True})]
+
 
 MODELS: dict[str, Callable[[], list[layers.Layer]]] = {
     "tutorial": lambda: [
@@ -75,16 +87,35 @@ MODELS: dict[str, Callable[[], list[layers.Layer]]] = {
         layers.Dense(8, activation="sigmoid"),
         layers.Dense(CLASSES),
     ],
+    "activations whose gradients need what they read": lambda: [
+        layers.ReLU(max_value=0.5),
+        layers.Conv2D(6, 3, activation="gelu"),
+        layers.Dropout(0.3),
+        layers.Conv2D(5, 2, activation="silu"),
+        layers.MaxPooling2D(2),
+        ApproximateGelu(),
+        layers.SpatialDropout2D(0.2),
+        layers.Activation("silu"),
+        layers.LeakyReLU(),
+        layers.Rescaling(-1.5, offset=0.1),
+        layers.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.2),
+        layers.Activation("sigmoid"),
+        layers.Flatten(),
+        layers.Dense(CLASSES, activation="gelu"),
+    ],
     "what would overwrite a ReLU's result by way of another": lambda: [
         layers.Conv2D(6, 3, activation="relu"),
         layers.Dropout(0.2),
         layers.Rescaling(-1.0, offset=0.1),
-        layers.Conv2D(5, 2),
+        layers.Conv2D(5, 2, activation="leaky_relu"),
         layers.ReLU(),
         layers.Dropout(0.2),
+        layers.LeakyReLU(0.1),
         layers.Activation("sigmoid"),
+        layers.AveragePooling2D(2),
+        layers.LeakyReLU(0.0),
         layers.Flatten(),
-        layers.Dense(CLASSES),
+        layers.Dense(CLASSES, activation="leaky_relu"),
     ],
     "rows and columns that nobody reads": lambda: [
         layers.Conv2D(6, (2, 3), activation="relu"),
@@ -147,10 +178,12 @@ def one_by_one(stages: list[Stage], x: Array, training: bool) -> tuple[Array, Ca
             backward = getattr(ops, stage.operation + "_backward")
             backwards.append(lambda dy, f=backward, shape=x.shape, s=settings: (f(dy, shape, **s), []))
             x = getattr(ops, stage.operation)(x, **settings)
-        elif stage.operation in ("relu", "sigmoid", "softmax"):
+        elif stage.operation in (*FROM_RESULT, *FROM_INPUT):
             backward = getattr(ops, stage.operation + "_backward")
-            x = getattr(ops, stage.operation)(x)
-            backwards.append(lambda dy, f=backward, y=x: (f(dy, y), []))
+            y = getattr(ops, stage.operation)(x, **settings)
+            needed = y if stage.operation in FROM_RESULT else x
+            backwards.append(lambda dy, f=backward, a=needed, s=settings: (f(dy, a, **s), []))
+            x = y
         elif stage.operation == "rescale":
             backwards.append(lambda dy, scale=settings["scale"]: (ops.rescale(dy, scale), []))
             x = ops.rescale(x, **settings)
@@ -303,85 +336,3 @@ def test_what_would_read_wild_memory_is_refused(x: Array, rows: list[int], messa
     stack, _ = build("tutorial")
     with pytest.raises(ValueError, match=message):
         Plan(stack, IMAGE).forward(x, np.array(rows))
-
-
-# A batch of many large samples goes through the plan in parts.
-
-SHAPE = (72, 72, 3)  # so much a sample that eight are a part
-
-
-def large(*, dropout: bool = False, loss: losses.Loss | None = None) -> tuple[list[layers.Layer], VariableStore]:
-    wide: list[layers.Layer] = [
-        layers.Conv2D(16, 3, padding="same", activation="relu"),
-        layers.SpatialDropout2D(0.5) if dropout else layers.ReLU(),
-        layers.Dropout(0.5) if dropout else layers.ReLU(),
-        layers.MaxPooling2D(2),
-        layers.GlobalAveragePooling2D(),
-        layers.Dense(3),
-    ]
-    shape: tuple[int, ...] = SHAPE
-    for layer in wide:
-        layer.build(shape)
-        assert layer.output_shape is not None
-        shape = layer.output_shape
-    return wide, VariableStore([variable for layer in wide for variable in layer.weights])
-
-
-def trained(
-    x: Array, y: Array, weights: Array | None = None, *, dropout: bool = False
-) -> tuple[Array, Array, Totals, VariableStore]:
-    """The gradients, the outputs and the totals of one step."""
-    config.set_seed(3)
-    stack, store = large(dropout=dropout)
-    optimizer = optimizers.SGD(0.0)
-    optimizer.build(store)
-    plan = Plan(stack, SHAPE, losses.SparseCategoricalCrossentropy(from_logits=True), optimizer, seed=7)
-    plan.train_step(x, y, np.arange(len(x)), weights, learning_rate=0.0, step=STEP)
-    return plan.gradients.copy(), plan.outputs(), plan.totals(), store
-
-
-def batch(n: int) -> tuple[Array, Array]:
-    random = np.random.default_rng(5)
-    return random.normal(size=(n, *SHAPE)).astype(np.float32), (np.arange(n) % 3).astype(np.int32)
-
-
-@pytest.mark.parametrize("n", [8, 13, 20, 31])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_a_batch_in_parts_gives_the_mean_over_its_samples(backend: str, n: int, weighted: bool) -> None:
-    x, y = batch(n)
-    weights = np.linspace(0, 2, n, dtype=np.float32) if weighted else None
-    gradients, outputs, totals, _ = trained(x, y, weights)
-    alone = [trained(x[[i]], y[[i]], None if weights is None else weights[[i]]) for i in range(n)]
-    assert_close(gradients, np.mean([each[0].astype(np.float64) for each in alone], axis=0), 2e-6)
-    assert_close(outputs, np.concatenate([each[1] for each in alone]).astype(np.float64), 1e-6)
-    assert totals.loss == pytest.approx(sum(each[2].loss for each in alone), rel=1e-6)
-    assert totals.correct == sum(each[2].correct for each in alone)
-
-
-def test_parts_draw_what_the_whole_batch_would() -> None:
-    """Each sample's mask follows from its place in the batch, wherever the parts end."""
-    x, y = batch(20)
-    _, outputs, _, store = trained(x, y, dropout=True)
-    kernel, bias, last, last_bias = (variable.numpy() for variable in store.variables)
-    h = np.maximum(reference.conv2d(x, kernel, bias, padding="same"), 0).astype(np.float32)
-    h = reference_random.spatial_dropout(h, 0.5, seed=7, step=STEP, purpose=DROPOUT_PURPOSE).astype(np.float32)
-    h = reference_random.dropout(h, 0.5, seed=7, step=STEP, purpose=DROPOUT_PURPOSE + 1)
-    pooled = h.reshape(20, 36, 2, 36, 2, 16).max(axis=(2, 4)).mean(axis=(1, 2))
-    assert_close(outputs, pooled @ last + last_bias, 1e-5)
-
-
-def test_parts_count_as_one_batch() -> None:
-    x, y = batch(20)
-    stack, store = large()
-    optimizer = optimizers.SGD(0.0)
-    optimizer.build(store)
-    plan = Plan(stack, SHAPE, losses.SparseCategoricalCrossentropy(from_logits=True), optimizer)
-    plan.train_step(x, y, np.arange(20), learning_rate=0.0, step=1)
-    x[17] = np.nan
-    plan.evaluate_step(x, y, np.arange(20))
-    plan.evaluate_step(x, y, np.arange(20))
-    assert plan.totals().not_finite == 2
-    assert plan.forward(x[:3], np.arange(3)).shape == (3, 3)
-    assert plan.forward(x[:0], np.arange(0)).shape == (0, 3)
-    many = plan.forward(x, np.arange(20)[::-1].copy())
-    assert_close(many[3:], plan.forward(x[:17])[::-1].astype(np.float64), 1e-6)

@@ -29,13 +29,18 @@ if TYPE_CHECKING:
 
 __all__ = ["describe"]
 
-# Stages that can write where they read. Where a stage's backward pass looks at its own result, that may be overwritten by those alone which keep what
-# is needed: whether a value is positive (a dropped one has no gradient), or nothing does.
+# Stages that read each value where they write it; dropouts count them.
+_SAME_PLACES = {"relu", "leaky_relu", "bounded_relu", "sigmoid", "silu", "gelu", "rescale"}
+
+# Stages that can write where they read; in training not those whose backward pass looks at what they read. Where it looks at the stage's own result,
+# that may be overwritten by those alone which keep what is needed: whether a value is positive (a dropped one has no gradient), or nothing does.
 _DROPOUTS = {"dropout", "spatial_dropout"}
-_IN_PLACE = {"relu", "sigmoid", *_DROPOUTS, "rescale", "softmax"}
-_KEEP_WHAT_IS_POSITIVE = {"relu", *_DROPOUTS}
+_IN_PLACE = {*_SAME_PLACES, *_DROPOUTS, "softmax"}
+_NEED_WHAT_THEY_READ = {"bounded_relu", "silu", "gelu"}
+_KEEP_WHAT_IS_POSITIVE = {"relu", "leaky_relu", *_DROPOUTS}
 _MAY_OVERWRITE: dict[str, set[str]] = {
     "relu": _KEEP_WHAT_IS_POSITIVE,
+    "leaky_relu": _KEEP_WHAT_IS_POSITIVE,
     "conv2d_relu": _KEEP_WHAT_IS_POSITIVE,
     "dense_relu": _KEEP_WHAT_IS_POSITIVE,
     "batch_norm_relu": _KEEP_WHAT_IS_POSITIVE,
@@ -45,7 +50,6 @@ _MAY_OVERWRITE: dict[str, set[str]] = {
 }  # other stages' results: all of _IN_PLACE
 
 _CAN_BE_CUT = {"conv2d", "conv2d_relu", "conv2d_relu_max_pool2d"}
-_SAME_PLACES = {"relu", "sigmoid", "rescale"}  # stages that read each value where they write it; dropouts count them
 
 _WITH_ACTIVATION = {
     *(("dense", "softmax"), ("dense", "relu"), ("conv2d", "relu"), ("batch_norm", "relu")),
@@ -124,7 +128,7 @@ def describe(
     _warn_of_constants([*planned, *head])
 
     activations, gradients = _Buffers(), _Buffers()
-    _assign_activations(planned, activations)
+    _assign_activations(planned, activations, backward=bool(losses))
     for stage in head:
         stage.x, stage.y = planned[-1].y, activations.new(stage.output_shape)
     for stage in losses:
@@ -299,13 +303,14 @@ def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> list[_Pla
 _DROPOUT_PURPOSE = 1 << 16  # those below are drawn by initializers and shuffling
 
 
-def _assign_activations(planned: list[_Planned], buffers: _Buffers) -> None:
-    """A buffer for each result, but where a stage may write over what it read."""
+def _assign_activations(planned: list[_Planned], buffers: _Buffers, backward: bool) -> None:
+    """A buffer for each result, but where a stage may write over what it read. backward : whether there will be a backward pass."""
+    can = _IN_PLACE - _NEED_WHAT_THEY_READ if backward else _IN_PLACE
     last, may = -1, set[str]()  # the buffer that was written last, and the stages that may write over what is in it
     for stage in planned:
-        in_place = stage.operation in _IN_PLACE & may
+        in_place = stage.operation in can & may
         stage.x, stage.y = last, last if in_place else buffers.new(stage.output_shape)
-        needs = _MAY_OVERWRITE.get(stage.operation, _IN_PLACE)
+        needs = _MAY_OVERWRITE.get(stage.operation, _IN_PLACE) if backward else _IN_PLACE
         last, may = stage.y, may & needs if in_place else needs
 
 

@@ -41,6 +41,8 @@ def layer_entries(entries: Sequence[Any], depth: int) -> list[Any]:
             config["layers"] = layer_entries(inner, depth - 1)
         if entry.get("class_name") == "Dense" and config.get("activity_regularizer", ...) is None:
             del config["activity_regularizer"]
+        if entry.get("class_name") == "LeakyReLU" and "alpha" in config:
+            config["negative_slope"] = config.pop("alpha")
         translated.append({**entry, "config": config})
     return translated
 

@@ -7,7 +7,7 @@ class for Keras's class name. Models are in `models.py`, the arithmetic in `ops/
 from fastcnn.layers.base import Layer
 from fastcnn.layers.convolution import Conv2D, Convolution2D
 from fastcnn.layers.core import Dense, Flatten, Input, InputLayer
-from fastcnn.layers.elementwise import Activation, Dropout, ReLU, Rescaling, Softmax, SpatialDropout2D
+from fastcnn.layers.elementwise import Activation, Dropout, LeakyReLU, ReLU, Rescaling, Softmax, SpatialDropout2D
 from fastcnn.layers.normalization import BatchNormalization
 from fastcnn.layers.pooling import (
     AveragePooling2D,
@@ -34,6 +34,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "Layer",
+    "LeakyReLU",
     "MaxPool2D",
     "MaxPooling2D",
     "ReLU",
@@ -54,6 +55,7 @@ KNOWN: dict[str, type[Layer]] = {
         Dense,
         Activation,
         ReLU,
+        LeakyReLU,
         Softmax,
         Rescaling,
         Dropout,

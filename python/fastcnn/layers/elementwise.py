@@ -1,4 +1,4 @@
-"""`Activation`, `ReLU`, `Softmax`, `Rescaling`, `Dropout` and `SpatialDropout2D`: layers that keep the shape."""
+"""`Activation`, `ReLU`, `LeakyReLU`, `Softmax`, `Rescaling`, `Dropout` and `SpatialDropout2D`: layers that keep the shape."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import numpy as np
 
 from fastcnn import activations
 from fastcnn._arguments import number, only
+from fastcnn._warnings import warn
 from fastcnn.layers.base import Layer
 from fastcnn.stage import Stage
 
-__all__ = ["Activation", "Dropout", "ReLU", "Rescaling", "Softmax", "SpatialDropout2D"]
+__all__ = ["Activation", "Dropout", "LeakyReLU", "ReLU", "Rescaling", "Softmax", "SpatialDropout2D"]
 
 
 class Activation(Layer):
-    """An activation function as a layer of its own. activation : "relu", "sigmoid", "softmax", "linear" (None), or that function of `activations`."""
+    """An activation function as a layer of its own. activation : the name of one of `activations`, that function, or None for "linear"."""
 
     _arguments = ("activation",)
 
@@ -31,21 +32,49 @@ class Activation(Layer):
 
 
 class ReLU(Layer):
-    """max(x, 0); NaN stays NaN. Only the default of the arguments is supported."""
+    """max(x, 0), or min(x, max_value) where x is above threshold, else negative_slope * (x - threshold); NaN stays NaN.
+
+    max_value, negative_slope, threshold : at least 0; max_value None is no limit.
+    """
+
+    _arguments = ("max_value", "negative_slope", "threshold")
 
     def __init__(
-        self, max_value: None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
-        only("ReLU", "max_value", max_value, None)
-        only("ReLU", "negative_slope", negative_slope, 0.0, 0)
-        only("ReLU", "threshold", threshold, 0.0, 0)
+        self.max_value = None if max_value is None else number("ReLU", "max_value", max_value, least=0)
+        self.negative_slope = number("ReLU", "negative_slope", negative_slope, least=0)
+        self.threshold = number("ReLU", "threshold", threshold, least=0)
         super().__init__(**kwargs)
 
     def stages(self) -> list[Stage]:
-        return [Stage("relu", {})]
+        return [activations.relu_stage(self.negative_slope, self.max_value, self.threshold)]
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "max_value": None, "negative_slope": 0.0, "threshold": 0.0}
+        bounds = {"max_value": self.max_value, "negative_slope": self.negative_slope, "threshold": self.threshold}
+        return {**super().get_config(), **bounds}
+
+
+class LeakyReLU(Layer):
+    """x where it is above 0, else negative_slope * x. negative_slope : at least 0. Source: Maas, Hannun and Ng 2013.
+
+    `alpha`, its name in Keras 2, is taken with a warning, as in Keras. (The activation "leaky_relu" has a slope of 0.2, as Keras's.)
+    """
+
+    _arguments = ("negative_slope",)
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        if "alpha" in kwargs:
+            warn("LeakyReLU: alpha is now called negative_slope")
+            negative_slope = kwargs.pop("alpha")
+        self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope, least=0)
+        super().__init__(**kwargs)
+
+    def stages(self) -> list[Stage]:
+        return [Stage("leaky_relu", {"negative_slope": self.negative_slope})]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "negative_slope": self.negative_slope}
 
 
 class Softmax(Layer):
