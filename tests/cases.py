@@ -1,6 +1,6 @@
 """One table of cases for each operation: tests check their values and gradients, bench/ops.py times them.
 
-A case names a function of fastcnn.ops, which has a namesake in reference.py or reference_random.py, and says how its arrays are drawn, what its
+A case names a function of fastcnn.ops, which has a namesake in one of REFERENCES, and says how its arrays are drawn, what its
 FLOPs are (a multiply and an add are two) and how far its results may lie from float64's, relative to the largest value of
 each. TIMED has the layers of the tutorial's network at batch 32; EDGES has what is odd.
 """
@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import reference
+import reference_random
+import reference_spatial
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -25,6 +27,9 @@ EXACT = 0.0
 ROUNDINGS = 2.0**-22  # two or three roundings to float32, of 2^-24 each
 SHORT_SUM = 1e-6  # up to 16 x 16 terms, or an exponential with a relative error of 2e-7
 SUM = 5e-6  # up to 30,000 terms, in a tree or in blocks; what issue 3 asks of gradients
+
+
+REFERENCES = (reference, reference_random, reference_spatial)
 
 
 class Case(NamedTuple):
@@ -48,6 +53,10 @@ class Case(NamedTuple):
             return tuple(arrays[name] for name in ("parameters", "momentum", "velocity") if name in arrays)
         results = result if isinstance(result, tuple) else (result,)
         return tuple(np.asarray(array) for array in results if array is not None)
+
+    def want(self, arrays: dict[str, Array] | None = None) -> tuple[Array, ...]:
+        """What the reference makes of them."""
+        return self.run(next(module for module in REFERENCES if hasattr(module, self.function)), arrays)
 
     def __str__(self) -> str:
         return f"{self.function}-{self.name}".replace(" ", "-")
@@ -138,6 +147,25 @@ def global_average_pool2d(name: str, x: Sequence[int]) -> Iterator[Case]:
     yield Case("global_average_pool2d", name, {"x": normal(*x)}, {}, flops, SHORT_SUM)
     dy = normal(x[0], x[3])
     yield Case("global_average_pool2d_backward", name, {"dy": dy}, {"input_shape": tuple(x)}, flops, SHORT_SUM)
+
+
+def pad2d(name: str, x: Sequence[int], sides: tuple[tuple[int, int], tuple[int, int]]) -> Iterator[Case]:
+    """Padding images x, and cropping what comes of that."""
+    n, h, w, c = x
+    y = (n, h + sum(sides[0]), w + sum(sides[1]), c)
+    yield Case("pad2d", name, {"x": normal(*x)}, {"padding": sides}, int(np.prod(y)), EXACT)
+    yield Case("crop2d", name, {"x": normal(*y)}, {"cropping": sides}, int(np.prod(x)), EXACT)
+
+
+def upsample2d(name: str, x: Sequence[int], size: Pair) -> Iterator[Case]:
+    n, h, w, c = x
+    rows, columns = (size, size) if isinstance(size, int) else size
+    y = (n, h * rows, w * columns, c)
+    for interpolation in ("nearest", "bilinear"):
+        title, settings = f"{name} {interpolation}", {"size": size, "interpolation": interpolation}
+        exact, flops = interpolation == "nearest", int(np.prod(y)) * (1 if interpolation == "nearest" else 6)
+        yield Case("upsample2d", title, {"x": normal(*x)}, settings, flops, EXACT if exact else SHORT_SUM)
+        yield Case("upsample2d_backward", title, {"dy": normal(*y)}, settings, flops, SHORT_SUM)
 
 
 def dense(name: str, n: int, inputs: int, outputs: int, bias: bool = True) -> Iterator[Case]:
@@ -273,6 +301,15 @@ EDGES: tuple[Case, ...] = (
     *global_average_pool2d("one pixel", (2, 1, 1, 17)),
     *global_average_pool2d("ragged", (3, 13, 11, 33)),
     *global_average_pool2d("no images", (0, 4, 4, 3)),
+    *pad2d("one pixel", (1, 1, 1, 1), ((0, 0), (0, 0))),
+    *pad2d("uneven padding", (2, 6, 5, 17), ((2, 0), (1, 3))),
+    *pad2d("padding beyond the image", (3, 2, 1, 3), ((5, 3), (0, 4))),
+    *pad2d("no images", (0, 4, 4, 3), ((1, 1), (1, 1))),
+    *upsample2d("one pixel", (1, 1, 1, 1), 3),
+    *upsample2d("ragged", (2, 5, 7, 17), (2, 3)),
+    *upsample2d("large factors", (2, 3, 2, 33), (8, 5)),
+    *upsample2d("no factor", (2, 3, 5, 16), 1),
+    *upsample2d("no images", (0, 4, 4, 3), 2),
     *dense("one by one", 1, 1, 1),
     *dense("one sample", 1, 300, 17),
     *dense("one output", 7, 33, 1),

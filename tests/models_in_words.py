@@ -69,6 +69,16 @@ MODELS: dict[str, Callable[[Any], list[Any]]] = {
         layers.Flatten(),
         layers.Dense(CLASSES, activation="silu"),
     ],
+    "borders and other sizes": lambda layers: [
+        layers.ZeroPadding2D(((0, 1), (2, 0))),
+        layers.Conv2D(6, 3, strides=2, activation="relu"),
+        layers.UpSampling2D((2, 1), interpolation="bilinear"),
+        layers.Cropping2D(((1, 0), (0, 2))),
+        layers.Reshape((5, -1, 3)),
+        layers.UpSampling2D(2),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(CLASSES),
+    ],
     "a softmax as the last layer": lambda layers: [
         layers.Flatten(),
         layers.Dense(7, activation="linear"),

@@ -2,7 +2,8 @@
 
 A function here has the name, the arguments and the results of its namesake in fastcnn.ops, so that a test can call both
 alike. It takes arrays of any kind, computes in float64 and returns float64. The optimizers return the new arrays where
-fastcnn's write into the old ones. Activations are in reference_activations.py, what is drawn at random in reference_random.py.
+fastcnn's write into the old ones. Activations are in reference_activations.py, what is drawn at random in reference_random.py, what goes
+channel by channel in reference_spatial.py.
 """
 
 from __future__ import annotations

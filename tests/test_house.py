@@ -104,6 +104,7 @@ ONLY_THESE_IMPORT = {
         "ops.elementwise",
         "ops.matrix",
         "ops.pooling",
+        "ops.spatial",
         "ops.training",
         "plan",
         "tensor",

@@ -32,6 +32,10 @@ EVERY_KIND: list[tuple[type[layers.Layer], dict[str, Any], tuple[int, ...]]] = [
     (layers.Rescaling, {"scale": 0.5, "offset": -1.0}, (6, 5, 3)),
     (layers.Dropout, {"rate": 0.25, "seed": 3}, (6, 5, 3)),
     (layers.SpatialDropout2D, {"rate": 0.25, "seed": 3}, (6, 5, 3)),
+    (layers.ZeroPadding2D, {"padding": (1, 2)}, (6, 5, 3)),
+    (layers.Cropping2D, {"cropping": ((1, 2), (0, 3))}, (6, 5, 3)),
+    (layers.UpSampling2D, {"size": (2, 3), "interpolation": "bilinear"}, (6, 5, 3)),
+    (layers.Reshape, {"target_shape": (-1, 9)}, (6, 5, 3)),
 ]
 each_kind = pytest.mark.parametrize(
     ("kind", "arguments", "shape"), EVERY_KIND, ids=lambda value: getattr(value, "__name__", "")

@@ -17,16 +17,14 @@ from fastcnn.plan import Plan
 from fastcnn.stage import Stage
 from fastcnn.variables import VariableStore
 from numpy.typing import NDArray
+from stage_by_stage import SEED, STEP, one_by_one
 
 # Every test runs on every backend, so that it runs under the sanitizers, too: only backends are built with them.
 pytestmark = pytest.mark.usefixtures("backend")
 
 Array = NDArray[Any]
 IMAGE = (12, 11, 3)
-SEED, STEP, CLASSES = 5, 3, 4
-DROPOUT_PURPOSE = 1 << 16
-FROM_RESULT = ("relu", "leaky_relu", "sigmoid", "softmax")  # activations by what their gradients are taken from
-FROM_INPUT = ("bounded_relu", "silu", "gelu")
+CLASSES = 4
 
 
 class ApproximateGelu(layers.Activation):
@@ -134,6 +132,30 @@ MODELS: dict[str, Callable[[], list[layers.Layer]]] = {
         layers.Flatten(),
         layers.Dense(CLASSES),
     ],
+    "borders and other sizes": lambda: [
+        layers.ZeroPadding2D(((1, 0), (2, 1))),
+        layers.Conv2D(6, 3, activation="relu"),
+        layers.ZeroPadding2D(1),
+        layers.MaxPooling2D(2),
+        layers.UpSampling2D((2, 3)),
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.Cropping2D(((2, 1), (0, 3))),
+        layers.ReLU(),
+        layers.UpSampling2D(2, interpolation="bilinear"),
+        layers.Conv2D(5, 2),
+        layers.Reshape((-1, 5)),
+        layers.Softmax(),
+        layers.Reshape((5, -1, 1)),
+        layers.MaxPooling2D((1, 13)),
+        layers.Flatten(),
+        layers.Dense(CLASSES),
+    ],
+    "a new shape at the end": lambda: [
+        layers.Reshape((6, 22, 3)),
+        layers.Conv2D(CLASSES, (6, 22)),
+        layers.Reshape((CLASSES,)),
+        layers.Softmax(),
+    ],
     "softmax behind a softmax": lambda: [layers.Flatten(), layers.Softmax(), layers.Softmax(), layers.Dense(CLASSES)],
     "nothing learns": lambda: [layers.GlobalAveragePooling2D(), layers.Softmax()],
 }
@@ -149,62 +171,6 @@ def build(name: str) -> tuple[list[layers.Layer], VariableStore]:
     for variable in store.variables:
         variable.assign(rng.standard_normal(variable.shape) / math.sqrt(max(1, variable.size / variable.shape[-1])))
     return stack, store
-
-
-def one_by_one(stages: list[Stage], x: Array, training: bool) -> tuple[Array, Callable[[Array], list[Array]]]:
-    """The stages as operations on arrays: the output, and a function from its gradient to those of all variables, in order."""
-    backwards: list[Callable[[Array], tuple[Array, list[Array]]]] = []
-    dropouts = 0
-    for stage in stages:
-        settings, values = dict(stage.attributes), [variable.value for variable in stage.variables]
-        if stage.operation == "flatten":
-            backwards.append(lambda dy, shape=x.shape: (dy.reshape(shape), []))
-            x = x.reshape(len(x), -1)
-        elif stage.operation in ("conv2d", "dense"):
-            backward = getattr(ops, stage.operation + "_backward")
-            backwards.append(
-                lambda dy, f=backward, x=x, v=values, s=settings: (lambda g: (g[0], list(g[1 : len(v) + 1])))(
-                    f(dy, x, v[0], **s)
-                )
-            )
-            x = getattr(ops, stage.operation)(x, *values, **settings)
-        elif stage.operation == "max_pool2d":
-            y, index = ops.max_pool2d(x, **settings)
-            backwards.append(
-                lambda dy, i=index, shape=x.shape, s=settings: (ops.max_pool2d_backward(dy, i, shape, **s), [])
-            )
-            x = y
-        elif stage.operation in ("average_pool2d", "global_average_pool2d"):
-            backward = getattr(ops, stage.operation + "_backward")
-            backwards.append(lambda dy, f=backward, shape=x.shape, s=settings: (f(dy, shape, **s), []))
-            x = getattr(ops, stage.operation)(x, **settings)
-        elif stage.operation in (*FROM_RESULT, *FROM_INPUT):
-            backward = getattr(ops, stage.operation + "_backward")
-            y = getattr(ops, stage.operation)(x, **settings)
-            needed = y if stage.operation in FROM_RESULT else x
-            backwards.append(lambda dy, f=backward, a=needed, s=settings: (f(dy, a, **s), []))
-            x = y
-        elif stage.operation == "rescale":
-            backwards.append(lambda dy, scale=settings["scale"]: (ops.rescale(dy, scale), []))
-            x = ops.rescale(x, **settings)
-        else:
-            assert stage.operation in ("dropout", "spatial_dropout")
-            dropout = getattr(ops, stage.operation)
-            seed = SEED if settings.get("seed") is None else settings["seed"]
-            stream = {"seed": seed, "step": STEP, "purpose": DROPOUT_PURPOSE + dropouts}
-            dropouts += 1
-            drop = (lambda a, f=dropout, r=settings["rate"], s=stream: f(a, r, **s)) if training else (lambda a: a)
-            backwards.append(lambda dy, drop=drop: (drop(dy), []))
-            x = drop(x)
-
-    def backward_all(dy: Array) -> list[Array]:
-        gradients: list[Array] = []
-        for step in reversed(backwards):
-            dy, of_variables = step(dy)
-            gradients = of_variables + gradients
-        return gradients
-
-    return x, backward_all
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -280,6 +246,10 @@ def test_what_nobody_reads_is_not_computed() -> None:
     assert computed([layers.Conv2D(4, 3), layers.MaxPooling2D(2, padding="same"), layers.Flatten()], (9, 9, 3)) == [
         None
     ]
+    turned = [layers.Conv2D(4, 3), layers.Reshape((5, 9, 4)), layers.MaxPooling2D(2)]  # its rows are no rows any more
+    assert computed(turned, (11, 7, 3)) == [None]
+    padded = [layers.ZeroPadding2D(1), layers.Conv2D(4, 3), layers.AveragePooling2D(4)]
+    assert computed(padded, (11, 8, 3)) == [[8, 8]]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])

@@ -8,6 +8,7 @@ import cases
 import numpy as np
 import pytest
 import reference
+import reference_spatial
 from cases import Case
 from checks import Array
 from reference_random import philox
@@ -70,6 +71,19 @@ def test_gradients_of_linear_operations(case: Case) -> None:
         dx = reference.rescale(dy, case.settings["scale"])
     else:
         dx = getattr(reference, f"{case.function}_backward")(dy, input_shape=x.shape, **case.settings)
+    assert_gradient(lambda x: forward(x, **case.settings), x, dx, dy)
+
+
+@pytest.mark.parametrize("case", small("pad2d", "crop2d", "upsample2d"), ids=str)
+def test_gradients_of_operations_on_images(case: Case) -> None:
+    forward = getattr(reference_spatial, case.function)
+    x = arrays_of(case)["x"]
+    dy = np.random.default_rng(5).standard_normal(forward(x, **case.settings).shape)
+    if case.function == "upsample2d":
+        dx = reference_spatial.upsample2d_backward(dy, **case.settings)
+    else:  # each is the other's gradient
+        other = reference_spatial.crop2d if case.function == "pad2d" else reference_spatial.pad2d
+        dx = other(dy, *case.settings.values())
     assert_gradient(lambda x: forward(x, **case.settings), x, dx, dy)
 
 

@@ -1,5 +1,6 @@
-// The operations on arrays, for ops/ (convolutions.cpp has the matrix products, normalization.cpp batch_norm, training.cpp the losses and optimizers): shapes are
-// checked by the operations themselves, results allocated here.
+// The operations on arrays, for ops/ (convolutions.cpp has the matrix products, spatial.cpp those on images channel by channel,
+// normalization.cpp batch_norm, training.cpp the losses and optimizers): shapes are checked by the operations themselves, results
+// allocated here.
 #include "bindings/module.h"
 #include "bindings/operands.h"
 #include "ops/activations.h"
@@ -201,6 +202,7 @@ void add_operations(py::module_& module) {
   add_convolutions(module);
   add_pooling(module);
   add_activations(module);
+  add_spatial(module);
   add_elementwise(module);
   add_softmax(module);
   add_normalization(module);

@@ -1,21 +1,10 @@
 // What the two poolings share: the windows over a pixel, and the pixels under a window.
 #pragma once
 
-#include "cuda/launch.cuh"
+#include "cuda/element.cuh"
 #include "ops/max_pool2d.h"
 
 namespace fastcnn::cuda {
-
-// One element of an NHWC array, from its number.
-struct Element {
-  int64_t n;
-  int h, w, c;
-};
-
-__device__ inline Element element_of(int64_t i, int64_t H, int64_t W, int64_t C) {
-  const int64_t pixel = i / C, row = pixel / W;
-  return {row / H, static_cast<int>(row % H), static_cast<int>(pixel % W), static_cast<int>(i % C)};
-}
 
 // Numbers in [begin, end).
 struct Range {

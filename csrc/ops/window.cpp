@@ -50,6 +50,18 @@ Window resolve_window(const char* operation, const char* window_name, int64_t H,
   return resolved;
 }
 
+void check_images(const char* operation, const char* name, const Shape& images) {
+  if (images.rank() != 4) reject(operation, name, " must have shape (N, H, W, C), but has shape ", images.str());
+  constexpr int64_t longest = int64_t{1} << 31, most = int64_t{1} << 60;
+  int64_t elements = 1;
+  for (int axis = 0; axis < 4; ++axis) {
+    if (images[axis] > 0 && elements > most / images[axis]) reject(operation, name, " ", images.str(), " has more than 2^60 values");
+    elements *= images[axis];
+  }
+  if (std::max(images[1], images[2]) > longest)
+    reject(operation, name, "'s images ", Shape{images[1], images[2]}.str(), " are larger than 2^31 pixels along an axis");
+}
+
 std::array<int64_t, 2> pair(const char* operation, const Attributes& attributes, const char* name) {
   const std::vector<int64_t>& values = attributes.integers(name);
   if (values.size() != 2) reject(operation, name, " must be two integers, but there are ", values.size());

@@ -32,7 +32,11 @@ struct Window {
 Window resolve_window(const char* operation, const char* window_name, int64_t H, int64_t W, std::array<int64_t, 2> window,
                       std::array<int64_t, 2> stride, const Padding& padding);
 
-// The same from a stage's attributes: stride (2 integers) and padding ("valid", "same" or 4 integers).
+// Throws ArgumentError where `images`, which `name` is in an error, are not (N, H, W, C), or too large to be counted: above 2^31 pixels
+// along an axis, or 2^60 values in all.
+void check_images(const char* operation, const char* name, const Shape& images);
+
+// A stage's attributes: stride (2 integers) and padding ("valid", "same" or 4 integers).
 std::array<int64_t, 2> pair(const char* operation, const Attributes& attributes, const char* name);
 Padding padding_of(const char* operation, const Attributes& attributes, const char* name = "padding");
 Padding parse_padding(const char* operation, const char* name);

@@ -18,6 +18,7 @@ __all__ = [
     "only",
     "pair",
     "positive_integer",
+    "sides",
     "unknown",
     "unrecognized",
 ]
@@ -80,6 +81,22 @@ def pair(owner: str, argument: str, value: Any) -> tuple[int, int]:
     if min(items) < 1:
         raise ValueError(f"{owner}: {argument} must be at least 1 in height and width, but is {value!r}")
     return int(items[0]), int(items[1])
+
+
+def sides(owner: str, argument: str, value: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """((top, bottom), (left, right)), each at least 0; or one integer for all of them, or two: that of top and bottom, that of left and right."""
+    axes = (value, value) if _is_integer(value) else value
+    pairs = [(axis, axis) if _is_integer(axis) else axis for axis in axes] if isinstance(axes, (tuple, list)) else []
+    if len(pairs) != 2 or not all(isinstance(each, (tuple, list)) and len(each) == 2 for each in pairs):
+        pairs = [(None, None)] * 2
+    (top, bottom), (left, right) = pairs
+    if not all(_is_integer(amount) for amount in (top, bottom, left, right)):
+        raise ValueError(
+            f"{owner}: {argument} must be an integer, two integers or ((top, bottom), (left, right)), but is {value!r}"
+        )
+    if min(top, bottom, left, right) < 0:
+        raise ValueError(f"{owner}: {argument} must not be negative, but is {value!r}")
+    return (int(top), int(bottom)), (int(left), int(right))
 
 
 def number(

@@ -14,7 +14,8 @@ __all__: list[str] = []
 
 Array: TypeAlias = Any
 Size: TypeAlias = int | Sequence[int]
-Padding: TypeAlias = Literal["valid", "same"] | Sequence[Sequence[int]]
+Sides: TypeAlias = Sequence[Sequence[int]]
+Padding: TypeAlias = Literal["valid", "same"] | Sides
 
 
 _MOST_AXES = 8  # of the core's shapes
@@ -159,12 +160,26 @@ def shape_of(input_shape: Sequence[int]) -> tuple[int, ...]:
 def padding_of(operation: str, value: Padding) -> Border:
     if isinstance(value, str):
         return value
+    amounts = _sides(value)
+    if amounts is None:
+        raise ValueError(
+            f"{operation}: padding must be 'valid', 'same' or ((top, bottom), (left, right)), but is {value!r}"
+        )
+    return amounts
+
+
+def sides_of(operation: str, name: str, value: Sides) -> tuple[int, int, int, int]:
+    amounts = _sides(value)
+    if amounts is None:
+        raise ValueError(f"{operation}: {name} must be ((top, bottom), (left, right)), but is {value!r}")
+    return amounts
+
+
+def _sides(value: Any) -> tuple[int, int, int, int] | None:
     try:
         (top, bottom), (left, right) = value
         if all(_is_integer(v) for v in (top, bottom, left, right)):
             return int(top), int(bottom), int(left), int(right)
     except (TypeError, ValueError):
         pass
-    raise ValueError(
-        f"{operation}: padding must be 'valid', 'same' or ((top, bottom), (left, right)), but is {value!r}"
-    )
+    return None

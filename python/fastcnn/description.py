@@ -9,7 +9,8 @@ The rewritings, all exact:
 - Convolution, maximum pooling and ReLU, in this order by now, become conv2d_relu_max_pool2d.
 - Softmax (or sigmoid) at the end disappears into the loss, as in Keras, which goes back to the logits as well; outside training it stays.
 - Dense and softmax become dense_softmax; convolution and ReLU conv2d_relu, dense and ReLU dense_relu.
-- Flatten is nothing: the data lie in this order already.
+- Flatten and Reshape are nothing: the data lie in this order already.
+- Padding before a convolution becomes the convolution's own.
 - A convolution's last rows and columns that nothing behind it reads (a pooling dropped them, or a stride passes over them) are not computed.
 """
 
@@ -50,6 +51,7 @@ _MAY_OVERWRITE: dict[str, set[str]] = {
 }  # other stages' results: all of _IN_PLACE
 
 _CAN_BE_CUT = {"conv2d", "conv2d_relu", "conv2d_relu_max_pool2d"}
+_CAN_PAD = {"conv2d"}
 
 _WITH_ACTIVATION = {
     *(("dense", "softmax"), ("dense", "relu"), ("conv2d", "relu"), ("batch_norm", "relu")),
@@ -119,12 +121,11 @@ def describe(
 ) -> dict[str, Any]:
     """The description of these stages, for `_core.Plan`: samples of `input_shape`, variables in `store`, and the loss behind them if there is one."""
     gather, rest = _take_rescaling(stages)
-    rest, last = _split_activation(_pool_before_relu(rest), loss)
+    rest, last = _split_activation(_pool_before_relu(_fold_padding(rest)), loss)
     fused = [gather, *_fuse_activations(_fuse_pooling(rest))]
-    planned = _with_shapes(_cut_unread(fused, _with_shapes(fused, input_shape)), input_shape)
-    output_shape = planned[-1].output_shape
-    head = _with_shapes([last] if last else [], output_shape)
-    losses = _with_shapes([loss.stage(after_activation=last is None)] if loss else [], output_shape)
+    planned, output_shape = _with_shapes(_cut_unread(fused, _with_shapes(fused, input_shape)[0]), input_shape)
+    head, _ = _with_shapes([last] if last else [], output_shape)
+    losses, _ = _with_shapes([loss.stage(after_activation=last is None)] if loss else [], output_shape)
     _warn_of_constants([*planned, *head])
 
     activations, gradients = _Buffers(), _Buffers()
@@ -193,6 +194,16 @@ def _take_rescaling(stages: list[Stage]) -> tuple[Stage, list[Stage]]:
     return Stage("gather", {"scale": 1.0, "offset": 0.0}), stages
 
 
+def _fold_padding(stages: list[Stage]) -> list[Stage]:
+    folded: list[Stage] = []
+    for stage in stages:
+        pads = bool(folded) and folded[-1].operation == "pad2d"
+        if pads and stage.operation in _CAN_PAD and stage.attributes["padding"] == "valid":
+            stage = stage._replace(attributes=stage.attributes | folded.pop().attributes)
+        folded.append(stage)
+    return folded
+
+
 def _pool_before_relu(stages: list[Stage]) -> list[Stage]:
     stages = list(stages)
     for i in range(len(stages) - 1):
@@ -218,16 +229,18 @@ def _fuse_pooling(stages: list[Stage]) -> list[Stage]:
 
 def _cut_unread(stages: list[Stage], planned: list[_Planned]) -> list[Stage]:
     """The stages, of which each convolution computes no more rows and columns than the next stage reads. planned : these, with their shapes."""
-    read = planned[-1].output_shape  # of the outputs of each stage in turn, from the last
+    behind = planned[-1].output_shape  # the shape that the next stage in turn, from the last, takes
+    read = behind  # and what of it is read
     cut = list(stages)
-    order = [i for i, stage in enumerate(stages) if stage.operation != "flatten"]
+    order = [i for i, stage in enumerate(stages) if _new_shape(stage, ()) is None]
     for i, stage in zip(reversed(order), reversed(planned), strict=True):
-        keeps_places = stage.operation in _SAME_PLACES and len(read) == len(stage.output_shape)
-        if stage.operation in _CAN_BE_CUT and len(read) == 3 and read != stage.output_shape:
+        if stage.output_shape != behind:
+            read = stage.output_shape  # what lies behind a Flatten or a Reshape is read whole
+        if stage.operation in _CAN_BE_CUT and read != stage.output_shape:
             cut[i] = stages[i]._replace(attributes=stages[i].attributes | {"outputs": read[:2]})
-        elif not keeps_places:
-            read = stage.output_shape  # what lies behind a Flatten too
-        read = _inputs_read(stage, read)
+        elif stage.operation not in _SAME_PLACES:
+            read = stage.output_shape
+        read, behind = _inputs_read(stage, read), stage.input_shape
     return cut
 
 
@@ -278,14 +291,22 @@ def _fuse_activations(stages: list[Stage]) -> list[Stage]:
     return fused
 
 
-def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> list[_Planned]:
-    """Each stage with the shapes of a sample before and after it; a flatten leaves only its shape behind."""
+def _new_shape(stage: Stage, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape that a sample gets from a stage that does nothing else; None for the others."""
+    if stage.operation == "flatten":
+        return (math.prod(shape),)
+    return stage.attributes["shape"] if stage.operation == "reshape" else None
+
+
+def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> tuple[list[_Planned], tuple[int, ...]]:
+    """Each stage with the shapes of a sample before and after it, and the shape after all; of a Flatten or Reshape only its shape is left."""
     planned = []
     shape = input_shape
     purpose = 0
     for stage in stages:
-        if stage.operation == "flatten":
-            shape = (math.prod(shape),)
+        new = _new_shape(stage, shape)
+        if new is not None:
+            shape = new
             continue
         if stage.operation in _DROPOUTS:
             own_seed = stage.attributes.get("seed")
@@ -297,7 +318,7 @@ def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> list[_Pla
         )
         planned.append(_Planned(stage, shape, output))
         shape = output
-    return planned
+    return planned, shape
 
 
 _DROPOUT_PURPOSE = 1 << 16  # those below are drawn by initializers and shuffling

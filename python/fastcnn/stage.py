@@ -13,7 +13,7 @@ __all__ = ["Stage"]
 class Stage(NamedTuple):
     """One operation of a layer.
 
-    operation : the name of a function of `fastcnn.ops` ("conv2d", "max_pool2d", "dense", "relu", ...), or "flatten".
+    operation : the name of a function of `fastcnn.ops` ("conv2d", "max_pool2d", "dense", "relu", ...), or "flatten" or "reshape".
     attributes : its settings, named as that function names them: stride=(1, 1), padding="valid", window=(2, 2), scale=, rate=.
     variables : what it learns: (kernel, bias) or (kernel,) for "conv2d" and "dense", else nothing.
     """

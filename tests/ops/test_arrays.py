@@ -14,7 +14,16 @@ from fastcnn import ops
 IN_PLACE = {"adam": ("parameters", "momentum", "velocity"), "sgd": ("parameters", "momentum")}
 
 # One case with something to compute for each function, with both kinds of labels and all arrays of an optimizer.
-NAMES = ("ragged", "uneven padding", "same strided", "ragged integers", "ragged rows", "ragged nesterov", "images")
+NAMES = (
+    "ragged",
+    "uneven padding",
+    "same strided",
+    "ragged integers",
+    "ragged rows",
+    "ragged nesterov",
+    "images",
+    "ragged bilinear",
+)
 CASES = [case for case in cases.EDGES if case.name in NAMES]
 ARRAYS = [pytest.param(case, name, id=f"{case}-{name}") for case in CASES for name in case.arrays]
 READ = [array for array in ARRAYS if array.values[1] not in IN_PLACE.get(array.values[0].function, ())]

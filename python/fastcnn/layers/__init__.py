@@ -1,6 +1,6 @@
 """Layers, with Keras 3's names, defaults and behaviour; shapes are without the batch axis.
 
-base.py has what they share, core.py the input, Flatten and Dense, convolution.py, pooling.py, normalization.py and elementwise.py the rest. `KNOWN` gives the
+base.py has what they share, core.py the input, Flatten and Dense, convolution.py, pooling.py, normalization.py, reshaping.py and elementwise.py the rest. `KNOWN` gives the
 class for Keras's class name. Models are in `models.py`, the arithmetic in `ops/`.
 """
 
@@ -17,6 +17,7 @@ from fastcnn.layers.pooling import (
     MaxPool2D,
     MaxPooling2D,
 )
+from fastcnn.layers.reshaping import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
 
 __all__ = [
     "KNOWN",
@@ -26,6 +27,7 @@ __all__ = [
     "BatchNormalization",
     "Conv2D",
     "Convolution2D",
+    "Cropping2D",
     "Dense",
     "Dropout",
     "Flatten",
@@ -39,8 +41,11 @@ __all__ = [
     "MaxPooling2D",
     "ReLU",
     "Rescaling",
+    "Reshape",
     "Softmax",
     "SpatialDropout2D",
+    "UpSampling2D",
+    "ZeroPadding2D",
 ]
 
 KNOWN: dict[str, type[Layer]] = {
@@ -61,5 +66,9 @@ KNOWN: dict[str, type[Layer]] = {
         Dropout,
         SpatialDropout2D,
         BatchNormalization,
+        ZeroPadding2D,
+        Cropping2D,
+        UpSampling2D,
+        Reshape,
     )
 }

@@ -45,6 +45,7 @@ from fastcnn.ops.pooling import (
     max_pool2d,
     max_pool2d_backward,
 )
+from fastcnn.ops.spatial import crop2d, pad2d, upsample2d, upsample2d_backward
 from fastcnn.ops.training import adam, binary_cross_entropy, mean_squared_error, penalty, sgd, softmax_cross_entropy
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "conv2d_backward",
     "conv2d_relu_max_pool2d",
     "conv2d_relu_max_pool2d_backward",
+    "crop2d",
     "dense",
     "dense_backward",
     "dense_softmax",
@@ -74,6 +76,7 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_backward",
     "mean_squared_error",
+    "pad2d",
     "penalty",
     "relu",
     "relu_backward",
@@ -87,4 +90,6 @@ __all__ = [
     "softmax_backward",
     "softmax_cross_entropy",
     "spatial_dropout",
+    "upsample2d",
+    "upsample2d_backward",
 ]
