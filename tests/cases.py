@@ -149,6 +149,19 @@ def global_average_pool2d(name: str, x: Sequence[int]) -> Iterator[Case]:
     yield Case("global_average_pool2d_backward", name, {"dy": dy}, {"input_shape": tuple(x)}, flops, SHORT_SUM)
 
 
+def depthwise_conv2d(
+    name: str, x: Sequence[int], w: Sequence[int], stride: Pair = 1, padding: Padding = "valid", bias: bool = True
+) -> Iterator[Case]:
+    R, S, C, M = w
+    vertical, horizontal = reference.axes(x, (R, S), stride, padding)
+    y = (x[0], vertical.outputs, horizontal.outputs, C * M)
+    flops = 2 * int(np.prod(y)) * R * S
+    settings = {"stride": stride, "padding": padding}
+    arrays = {"x": normal(*x), "w": normal(*w, scale=(R * S) ** -0.5)}
+    yield Case("depthwise_conv2d", name, arrays | ({"b": normal(C * M)} if bias else {}), settings, flops, SUM)
+    yield Case("depthwise_conv2d_backward", name, {"dy": normal(*y)} | arrays, settings, 2 * flops, SUM)
+
+
 def pad2d(name: str, x: Sequence[int], sides: tuple[tuple[int, int], tuple[int, int]]) -> Iterator[Case]:
     """Padding images x, and cropping what comes of that."""
     n, h, w, c = x
@@ -301,6 +314,16 @@ EDGES: tuple[Case, ...] = (
     *global_average_pool2d("one pixel", (2, 1, 1, 17)),
     *global_average_pool2d("ragged", (3, 13, 11, 33)),
     *global_average_pool2d("no images", (0, 4, 4, 3)),
+    *depthwise_conv2d("one pixel", (1, 1, 1, 1), (1, 1, 1, 1)),
+    *depthwise_conv2d("one pixel same", (2, 1, 1, 3), (3, 3, 3, 2), padding="same"),
+    *depthwise_conv2d("ragged strides", (2, 11, 20, 33), (3, 3, 33, 1), (2, 3)),
+    *depthwise_conv2d("same strided", (2, 9, 8, 17), (3, 5, 17, 3), (2, 3), "same"),
+    *depthwise_conv2d("same", (2, 10, 22, 96), (3, 3, 96, 1), 1, "same", bias=False),
+    *depthwise_conv2d("stride beyond filter", (2, 10, 11, 16), (2, 2, 16, 1), (4, 3)),
+    *depthwise_conv2d("padding beyond filter", (2, 4, 4, 3), (2, 3, 3, 2), (2, 1), ((5, 3), (0, 4))),
+    *depthwise_conv2d("wide filter", (3, 12, 21, 5), (1, 9, 5, 1), 1, "same"),
+    *depthwise_conv2d("several slabs", (9, 40, 33, 16), (3, 3, 16, 1), 1, "same"),
+    *depthwise_conv2d("no images", (0, 8, 8, 3), (3, 3, 3, 2), 1, "same"),
     *pad2d("one pixel", (1, 1, 1, 1), ((0, 0), (0, 0))),
     *pad2d("uneven padding", (2, 6, 5, 17), ((2, 0), (1, 3))),
     *pad2d("padding beyond the image", (3, 2, 1, 3), ((5, 3), (0, 4))),

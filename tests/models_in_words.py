@@ -79,6 +79,13 @@ MODELS: dict[str, Callable[[Any], list[Any]]] = {
         layers.GlobalAveragePooling2D(),
         layers.Dense(CLASSES),
     ],
+    "channels by themselves": lambda layers: [
+        layers.DepthwiseConv2D(3, strides=2, depth_multiplier=2, activation="relu"),
+        layers.DepthwiseConv2D((1, 2), padding="same", use_bias=False, depthwise_initializer="he_normal"),
+        layers.Conv2D(7, 1, activation="relu"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(CLASSES),
+    ],
     "a softmax as the last layer": lambda layers: [
         layers.Flatten(),
         layers.Dense(7, activation="linear"),

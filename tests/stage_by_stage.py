@@ -38,7 +38,7 @@ def one_by_one(stages: list[Stage], x: Array, training: bool) -> tuple[Array, Ca
         elif stage.operation in _BACKWARD:
             backwards.append(lambda dy, f=_BACKWARD[stage.operation], s=settings: (f(dy, **s), []))
             x = getattr(ops, stage.operation)(x, **settings)
-        elif stage.operation in ("conv2d", "dense"):
+        elif stage.operation in ("conv2d", "depthwise_conv2d", "dense"):
             backward = getattr(ops, stage.operation + "_backward")
             backwards.append(
                 lambda dy, f=backward, x=x, v=values, s=settings: (lambda g: (g[0], list(g[1 : len(v) + 1])))(

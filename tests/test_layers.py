@@ -36,6 +36,7 @@ EVERY_KIND: list[tuple[type[layers.Layer], dict[str, Any], tuple[int, ...]]] = [
     (layers.Cropping2D, {"cropping": ((1, 2), (0, 3))}, (6, 5, 3)),
     (layers.UpSampling2D, {"size": (2, 3), "interpolation": "bilinear"}, (6, 5, 3)),
     (layers.Reshape, {"target_shape": (-1, 9)}, (6, 5, 3)),
+    (layers.DepthwiseConv2D, {"kernel_size": 3, "depth_multiplier": 2, "activation": "relu"}, (6, 5, 3)),
 ]
 each_kind = pytest.mark.parametrize(
     ("kind", "arguments", "shape"), EVERY_KIND, ids=lambda value: getattr(value, "__name__", "")

@@ -77,6 +77,16 @@ def test_average_pool2d_is_keras(keras: Any, h: int, r: int, stride: int, paddin
     assert_all_close([y, ops.average_pool2d_backward(dy, x.shape, **settings)], want, cases.SHORT_SUM)
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("h", "r", "stride"), SAME)
+def test_depthwise_conv2d_is_keras(keras: Any, h: int, r: int, stride: int, padding: str) -> None:
+    x, w = whole_numbers(1, 2, h, 7, 17), whole_numbers(2, r, 3, 17, 2)
+    y = ops.depthwise_conv2d(x, w, stride=stride, padding=padding)
+    dy = whole_numbers(3, *y.shape)
+    want = in_keras(lambda x, w: keras.ops.depthwise_conv(x, w, stride, padding), x, w, dy=dy)
+    assert_all_close([y, *ops.depthwise_conv2d_backward(dy, x, w, stride=stride, padding=padding)[:2]], want, cases.SUM)
+
+
 def test_no_images_give_none_as_in_keras(keras: Any) -> None:
     x = np.zeros((0, 5, 5, 3), np.float32)
     np.testing.assert_array_equal(ops.max_pool2d(x)[0], keras.ops.max_pool(x, 2, 2))
@@ -98,6 +108,10 @@ def test_windows_are_pytorchs_on_another_layout(torch: Any, stride: int, pad: in
 
     want = nhwc(functional.conv2d(image, torch.from_numpy(w).permute(3, 2, 0, 1), stride=stride, padding=pad))
     assert_close(ops.conv2d(x, w, **settings), np.float64(want), cases.SUM)
+    own = whole_numbers(3, 3, 3, 3, 2)
+    filters = torch.from_numpy(own).permute(2, 3, 0, 1).reshape(6, 1, 3, 3)
+    want = nhwc(functional.conv2d(image, filters, stride=stride, padding=pad, groups=3))
+    assert_close(ops.depthwise_conv2d(x, own, **settings), np.float64(want), cases.SUM)
     want = nhwc(functional.avg_pool2d(image, 3, stride, pad, count_include_pad=False))
     assert_close(ops.average_pool2d(x, 3, **settings), np.float64(want), cases.SHORT_SUM)
 
@@ -107,6 +121,21 @@ def test_windows_are_pytorchs_on_another_layout(torch: Any, stride: int, pad: in
     p, q = np.indices(y.shape[1:3])[:, None, :, :, None]
     row, column = p * stride - pad + index // 3, q * stride - pad + index % 3
     np.testing.assert_array_equal(row * 8 + column, nhwc(want_index))
+
+
+@pytest.mark.parametrize("size", [(2, 2), (3, 1), (4, 5)])
+@pytest.mark.parametrize("kind", ["nearest", "bilinear"])
+def test_upsample2d_is_pytorchs(torch: Any, size: tuple[int, int], kind: Any) -> None:
+    x = np.random.default_rng(1).standard_normal((2, 5, 4, 3), np.float32)
+    image = torch.from_numpy(x).permute(0, 3, 1, 2).requires_grad_()
+    options = {"align_corners": False} if kind == "bilinear" else {}
+    y = torch.nn.functional.interpolate(image, scale_factor=size, mode=kind, **options)
+    dy = torch.from_numpy(np.random.default_rng(2).standard_normal(y.shape, np.float32))
+    (dx,) = torch.autograd.grad(y, image, dy)
+    want = [np.float64(array.permute(0, 2, 3, 1).detach()) for array in (y, dx)]
+    gradient = np.ascontiguousarray(dy.permute(0, 2, 3, 1))
+    got = [ops.upsample2d(x, size, interpolation=kind), ops.upsample2d_backward(gradient, size, interpolation=kind)]
+    assert_all_close(got, want, cases.SHORT_SUM)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2, 3])

@@ -150,6 +150,17 @@ MODELS: dict[str, Callable[[], list[layers.Layer]]] = {
         layers.Flatten(),
         layers.Dense(CLASSES),
     ],
+    "channels by themselves": lambda: [
+        layers.DepthwiseConv2D(3, strides=2, depth_multiplier=4, activation="relu"),
+        layers.DepthwiseConv2D((2, 1), use_bias=False),
+        layers.MaxPooling2D((2, 3)),
+        layers.ZeroPadding2D(1),
+        layers.DepthwiseConv2D((3, 2), padding="valid"),
+        layers.Conv2D(7, 1, activation="relu"),
+        layers.DepthwiseConv2D(2, padding="same", depth_multiplier=2, activation="sigmoid"),
+        layers.Flatten(),
+        layers.Dense(CLASSES),
+    ],
     "a new shape at the end": lambda: [
         layers.Reshape((6, 22, 3)),
         layers.Conv2D(CLASSES, (6, 22)),

@@ -53,6 +53,17 @@ def test_gradients_of_sums_of_products(case: Case) -> None:
     assert_gradient(lambda b: forward(x, w, b, **case.settings), np.zeros(w.shape[-1]), db, dy)
 
 
+@pytest.mark.parametrize("case", small("depthwise_conv2d_backward"), ids=str)
+def test_gradients_of_depthwise_convolutions(case: Case) -> None:
+    forward = reference_spatial.depthwise_conv2d
+    arrays = arrays_of(case)
+    dy, x, w = arrays["dy"], arrays["x"], arrays["w"]
+    dx, dw, db = reference_spatial.depthwise_conv2d_backward(dy, x, w, **case.settings)
+    assert_gradient(lambda x: forward(x, w, **case.settings), x, dx, dy)
+    assert_gradient(lambda w: forward(x, w, **case.settings), w, dw, dy)
+    assert_gradient(lambda b: forward(x, w, b, **case.settings), np.zeros(dy.shape[-1]), db, dy)
+
+
 @pytest.mark.parametrize("case", small("max_pool2d"), ids=str)
 def test_gradient_of_max_pool2d(case: Case) -> None:
     x = arrays_of(case)["x"]

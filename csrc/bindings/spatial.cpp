@@ -1,6 +1,7 @@
-// Operations on images channel by channel, on arrays, for ops/: padding, cropping and enlarging.
+// Operations on images channel by channel, on arrays, for ops/: padding, cropping, enlarging, and the depthwise convolution.
 #include "bindings/module.h"
 #include "bindings/operands.h"
+#include "ops/depthwise_conv2d.h"
 #include "ops/pad2d.h"
 #include "ops/upsample2d.h"
 
@@ -56,11 +57,59 @@ void add_upsample2d(py::module_& module) {
       py::arg("dy"), py::arg("size"), py::arg("interpolation"));
 }
 
+Shape output_of(const DepthwiseConv2d& conv) { return {conv.N, conv.window.P, conv.window.Q, conv.C * conv.M}; }
+
+void add_depthwise_conv2d(py::module_& module) {
+  module.def(
+      "depthwise_conv2d",
+      [](const FloatOperand& x, const FloatOperand& w, const OptionalFloats& b, const Pair& stride, const PaddingArgument& padding) {
+        const Shape bias = b ? b->shape() : Shape{};
+        const DepthwiseConv2d conv =
+            depthwise_conv2d(x.shape(), w.shape(), b ? &bias : nullptr, stride, padding_of("depthwise_conv2d", padding));
+        const Place place = place_of(x, w, b);
+        Result<float> y(place, output_of(conv));
+        run_call(place, [&](Call& call) { depthwise_conv2d_fprop(call.context, conv, call.in(x), call.in(w), call.in(b), call.out(y)); });
+        return y.object;
+      },
+      py::arg("x"), py::arg("w"), py::arg("b"), py::arg("stride"), py::arg("padding"));
+  // The two halves of ops.depthwise_conv2d_backward, apart, since benchmarks time them apart.
+  module.def(
+      "depthwise_conv2d_dgrad",
+      [](const FloatOperand& dy, const FloatOperand& w, const std::vector<int64_t>& input_shape, const Pair& stride,
+         const PaddingArgument& padding) {
+        const char* const operation = "depthwise_conv2d_backward";
+        const Shape input = shape_of_tuple(operation, "input_shape", "N, H, W, C", input_shape);
+        const DepthwiseConv2d conv = depthwise_conv2d(input, w.shape(), nullptr, stride, padding_of("depthwise_conv2d", padding));
+        check_shape(operation, "dy", dy.shape(), output_of(conv));
+        const Place place = place_of(dy, w);
+        Result<float> dx(place, input);
+        run_call(place, [&](Call& call) { depthwise_conv2d_dgrad(call.context, conv, call.in(dy), call.in(w), call.out(dx)); });
+        return dx.object;
+      },
+      py::arg("dy"), py::arg("w"), py::arg("input_shape"), py::arg("stride"), py::arg("padding"));
+  module.def(
+      "depthwise_conv2d_wgrad",
+      [](const FloatOperand& x, const FloatOperand& dy, const std::vector<int64_t>& filter_shape, const Pair& stride,
+         const PaddingArgument& padding) {
+        const char* const operation = "depthwise_conv2d_backward";
+        const Shape filter = shape_of_tuple(operation, "filter_shape", "R, S, C, M", filter_shape);
+        const DepthwiseConv2d conv = depthwise_conv2d(x.shape(), filter, nullptr, stride, padding_of("depthwise_conv2d", padding));
+        check_shape(operation, "dy", dy.shape(), output_of(conv));
+        const Place place = place_of(x, dy);
+        Result<float> dw(place, filter), db(place, {conv.C * conv.M});
+        run_call(place,
+                 [&](Call& call) { depthwise_conv2d_wgrad(call.context, conv, call.in(x), call.in(dy), call.out(dw), call.out(db)); });
+        return py::make_tuple(dw.object, db.object);
+      },
+      py::arg("x"), py::arg("dy"), py::arg("filter_shape"), py::arg("stride"), py::arg("padding"));
+}
+
 }  // namespace
 
 void add_spatial(py::module_& module) {
   add_frames(module);
   add_upsample2d(module);
+  add_depthwise_conv2d(module);
 }
 
 }  // namespace fastcnn::bindings

@@ -11,6 +11,7 @@
 
 #include "core/errors.h"
 #include "cuda/matrix.cuh"
+#include "cuda/slabs.cuh"
 #include "ops/activations.h"
 
 namespace fastcnn::cuda {
@@ -115,16 +116,6 @@ void launch_product(const Parallel& parallel, const A& a, const B& b, int64_t M,
          static_cast<int>(N), static_cast<int>(depth), bias, out);
 }
 
-struct Slabs {
-  int64_t pixels, each, count;
-};
-
-Slabs slabs_of(const Conv2d& conv) {
-  const int64_t pixels = conv.N * conv.window.P * conv.window.Q, most = 256;
-  const int64_t size = blocks_for(pixels, most) > 512 ? blocks_for(pixels, most) : 512;
-  return {pixels, size, blocks_for(pixels, size)};
-}
-
 int64_t filter_elements(const Conv2d& conv) { return conv.window.R * conv.window.S * conv.C * conv.K; }
 
 // partials[slab] = dw of the slab's pixels.
@@ -149,17 +140,6 @@ __global__ void bias_slab(const float* dy, int K, int64_t pixels, int64_t slab_p
   partials[blockIdx.y * slab_floats + k] = total;
 }
 
-struct AddSlabs {
-  const float* partials;
-  int64_t slabs, slab_floats;
-  float* out;
-  __device__ void operator()(int64_t i) const {
-    float total = 0;
-    for (int64_t slab = 0; slab < slabs; ++slab) total += partials[slab * slab_floats + i];
-    out[i] = total;
-  }
-};
-
 }  // namespace
 
 int64_t conv2d_prepared_bytes(const Conv2d&) { return 0; }
@@ -168,7 +148,7 @@ void conv2d_prepare(const Conv2d&, const float*, void*) {}
 int64_t conv2d_fprop_scratch(const Conv2d&, const Filters&, int) { return 0; }
 int64_t conv2d_dgrad_scratch(const Conv2d&, int) { return 0; }
 int64_t conv2d_wgrad_scratch(const Conv2d& conv, int) {
-  return slabs_of(conv).count * (filter_elements(conv) + conv.K) * static_cast<int64_t>(sizeof(float));
+  return slabs_of(conv.N, conv.window).count * (filter_elements(conv) + conv.K) * static_cast<int64_t>(sizeof(float));
 }
 
 void conv2d_fprop(const Conv2d& conv, const float* x, const Filters& filters, const float* b, float* y, void*, const Parallel& parallel) {
@@ -186,7 +166,7 @@ void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx
 }
 
 void conv2d_wgrad(const Conv2d& conv, const float* x, const float* dy, float* dw, float* db, void* scratch, const Parallel& parallel) {
-  const Slabs slabs = slabs_of(conv);
+  const Slabs slabs = slabs_of(conv.N, conv.window);
   const int64_t filter = filter_elements(conv), slab_floats = filter + conv.K, taps = filter / conv.K;
   float* const partials = static_cast<float*>(scratch);
   check_sizes(taps, conv.K, slabs.pixels);

@@ -50,8 +50,8 @@ _MAY_OVERWRITE: dict[str, set[str]] = {
     "dense_softmax": set(),
 }  # other stages' results: all of _IN_PLACE
 
-_CAN_BE_CUT = {"conv2d", "conv2d_relu", "conv2d_relu_max_pool2d"}
-_CAN_PAD = {"conv2d"}
+_CAN_BE_CUT = {"depthwise_conv2d", "conv2d", "conv2d_relu", "conv2d_relu_max_pool2d"}
+_CAN_PAD = {"conv2d", "depthwise_conv2d"}
 
 _WITH_ACTIVATION = {
     *(("dense", "softmax"), ("dense", "relu"), ("conv2d", "relu"), ("batch_norm", "relu")),
@@ -252,6 +252,7 @@ def _inputs_read(stage: _Planned, outputs: tuple[int, ...]) -> tuple[int, ...]:
     windows: list[tuple[str, Any]] = {
         "conv2d": [("", None)],
         "conv2d_relu": [("", None)],
+        "depthwise_conv2d": [("", None)],
         "conv2d_relu_max_pool2d": [("pool_", attributes.get("pool_window")), ("", None)],
         "max_pool2d": [("", attributes.get("window"))],
         "average_pool2d": [("", attributes.get("window"))],

@@ -1,12 +1,13 @@
 """Layers, with Keras 3's names, defaults and behaviour; shapes are without the batch axis.
 
-base.py has what they share, core.py the input, Flatten and Dense, convolution.py, pooling.py, normalization.py, reshaping.py and elementwise.py the rest. `KNOWN` gives the
+base.py has what they share, core.py the input, Flatten and Dense, convolution.py, depthwise.py, pooling.py, normalization.py, reshaping.py and elementwise.py the rest. `KNOWN` gives the
 class for Keras's class name. Models are in `models.py`, the arithmetic in `ops/`.
 """
 
 from fastcnn.layers.base import Layer
 from fastcnn.layers.convolution import Conv2D, Convolution2D
 from fastcnn.layers.core import Dense, Flatten, Input, InputLayer
+from fastcnn.layers.depthwise import DepthwiseConv2D
 from fastcnn.layers.elementwise import Activation, Dropout, LeakyReLU, ReLU, Rescaling, Softmax, SpatialDropout2D
 from fastcnn.layers.normalization import BatchNormalization
 from fastcnn.layers.pooling import (
@@ -29,6 +30,7 @@ __all__ = [
     "Convolution2D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GlobalAveragePooling2D",
@@ -70,5 +72,6 @@ KNOWN: dict[str, type[Layer]] = {
         Cropping2D,
         UpSampling2D,
         Reshape,
+        DepthwiseConv2D,
     )
 }

@@ -45,7 +45,14 @@ from fastcnn.ops.pooling import (
     max_pool2d,
     max_pool2d_backward,
 )
-from fastcnn.ops.spatial import crop2d, pad2d, upsample2d, upsample2d_backward
+from fastcnn.ops.spatial import (
+    crop2d,
+    depthwise_conv2d,
+    depthwise_conv2d_backward,
+    pad2d,
+    upsample2d,
+    upsample2d_backward,
+)
 from fastcnn.ops.training import adam, binary_cross_entropy, mean_squared_error, penalty, sgd, softmax_cross_entropy
 
 __all__ = [
@@ -66,6 +73,8 @@ __all__ = [
     "dense",
     "dense_backward",
     "dense_softmax",
+    "depthwise_conv2d",
+    "depthwise_conv2d_backward",
     "dropout",
     "gelu",
     "gelu_backward",

@@ -1,13 +1,13 @@
-"""Operations on images channel by channel: padding, cropping and enlarging. See `fastcnn.ops`."""
+"""Operations on images channel by channel: padding, cropping, enlarging, and the depthwise convolution. See `fastcnn.ops`."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from fastcnn import _core
-from fastcnn._operands import Array, Arrays, Sides, Size, pair, sides_of
+from fastcnn._operands import Array, Arrays, Padding, Sides, Size, padding_of, pair, sides_of
 
-__all__ = ["crop2d", "pad2d", "upsample2d", "upsample2d_backward"]
+__all__ = ["crop2d", "depthwise_conv2d", "depthwise_conv2d_backward", "pad2d", "upsample2d", "upsample2d_backward"]
 
 Interpolation = Literal["nearest", "bilinear"]
 
@@ -82,6 +82,62 @@ def upsample2d_backward(dy: Array, size: Size = 2, *, interpolation: Interpolati
     of = Arrays("upsample2d_backward", dy)
     factors, kind = pair("upsample2d_backward", "size", size), _known("upsample2d_backward", interpolation)
     return of.kind(_core.upsample2d_backward(of("dy", dy), factors, kind))
+
+
+def depthwise_conv2d(
+    x: Array, w: Array, b: Array | None = None, *, stride: Size = 1, padding: Padding = "valid"
+) -> Array:
+    """Each channel convolved with filters of its own, as in Keras's DepthwiseConv2D.
+
+    Parameters
+    ----------
+    x : (N, H, W, C) float32
+    w : (R, S, C, M) float32, M filters for each channel, as Keras keeps them.
+    b : (C * M,) float32, or None for no bias.
+    stride : int or (int, int), at least 1.
+    padding : "valid" (none), "same" (Keras's: the odd row goes last), or ((top, bottom), (left, right)).
+
+    Returns
+    -------
+    y : (N, P, Q, C * M) float32, P = (H + top + bottom - R) // stride + 1; the M of channel 0 come first.
+
+    Raises
+    ------
+    ValueError
+        Where shapes disagree, the filter is larger than the padded image, stride is below 1 or padding negative.
+    TypeError
+        Where an array is not float32.
+
+    Notes
+    -----
+    Source: Howard et al. 2017. PyTorch's conv2d with groups = C is the same on NCHW, with w as (C * M, 1, R, S).
+    """
+    of = Arrays("depthwise_conv2d", x)
+    step, border = pair("depthwise_conv2d", "stride", stride), padding_of("depthwise_conv2d", padding)
+    return of.kind(_core.depthwise_conv2d(of("x", x), of("w", w), of.optional("b", b), step, border))
+
+
+def depthwise_conv2d_backward(
+    dy: Array, x: Array, w: Array, *, stride: Size = 1, padding: Padding = "valid"
+) -> tuple[Array, Array, Array]:
+    """Gradients of depthwise_conv2d.
+
+    Parameters
+    ----------
+    dy : (N, P, Q, C * M) float32, the gradient of the loss by y.
+    x, w, stride, padding : as they were given to depthwise_conv2d.
+
+    Returns
+    -------
+    dx : (N, H, W, C), dw : (R, S, C, M), db : (C * M,) float32, the gradients by x, w and b.
+    """
+    operation = "depthwise_conv2d_backward"
+    of = Arrays(operation, x)
+    step, border = pair(operation, "stride", stride), padding_of(operation, padding)
+    gradient, image, filters = of("dy", dy), of("x", x), of("w", w)
+    dw, db = _core.depthwise_conv2d_wgrad(image, gradient, filters.shape, step, border)
+    dx = _core.depthwise_conv2d_dgrad(gradient, filters, image.shape, step, border)
+    return of.kind(dx), of.kind(dw), of.kind(db)
 
 
 def _known(operation: str, interpolation: Interpolation) -> str:
