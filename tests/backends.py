@@ -10,7 +10,7 @@ from types import ModuleType
 import emulation
 import pytest
 from fastcnn import _core, batches, config, cuda, description, info, initializers, plan, tensor
-from fastcnn.ops import activations, elementwise, matrix, normalization, pooling, spatial, training
+from fastcnn.ops import activations, augmentation, elementwise, matrix, normalization, pooling, spatial, training
 
 # CPU instruction sets by the names of _core.available_isas(); the CUDA kernels on a GPU; the same kernels on the emulation of one (emulation.py).
 BACKENDS = (
@@ -72,7 +72,7 @@ def _on_cuda(core: ModuleType, backend: str) -> Iterator[None]:
 
 
 def _put_in_place(core: ModuleType) -> None:
-    ops = (activations, elementwise, matrix, normalization, pooling, spatial, training)
+    ops = (activations, augmentation, elementwise, matrix, normalization, pooling, spatial, training)
     for module in (batches, config, cuda, description, info, initializers, plan, tensor, *ops):
         module._core = core
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import reference
+import reference_augmentation
 import reference_random
 import reference_spatial
 from numpy.typing import NDArray
@@ -27,9 +28,12 @@ EXACT = 0.0
 ROUNDINGS = 2.0**-22  # two or three roundings to float32, of 2^-24 each
 SHORT_SUM = 1e-6  # up to 16 x 16 terms, or an exponential with a relative error of 2e-7
 SUM = 5e-6  # up to 30,000 terms, in a tree or in blocks; what issue 3 asks of gradients
+PLACES = (
+    2e-5  # coordinates of up to 32 pixels in float32, times a step from pixel to pixel that is twice the largest value
+)
 
 
-REFERENCES = (reference, reference_random, reference_spatial)
+REFERENCES = (reference, reference_random, reference_spatial, reference_augmentation)
 
 
 class Case(NamedTuple):
@@ -84,6 +88,10 @@ def integers(below: int, dtype: type[np.generic], *shape: int) -> Draw:
 def shares(*shape: int) -> Draw:
     """Between 0.02 and 0.98."""
     return lambda rng: np.asarray(0.02 + 0.96 * rng.random(shape), np.float32)
+
+
+def uniform(low: float, high: float, *shape: int) -> Draw:
+    return lambda rng: np.float32(rng.uniform(low, high, shape))
 
 
 def probabilities(*shape: int) -> Draw:
@@ -254,6 +262,35 @@ def elementwise_losses(name: str, *shape: int) -> Iterator[Case]:
     yield Case("binary_cross_entropy", f"{name} probabilities", of_probabilities, {"from_logits": False}, flops, SUM)
 
 
+def augmentation(name: str, n: int, h: int, w: int, c: int) -> Iterator[Case]:
+    """Of each function one case with the plain name. FLOPs as elements: none of these computes."""
+    x, elements = normal(n, h, w, c), n * h * w * c
+    for kind, mode in (("", "horizontal"), (" over", "vertical"), (" both", "horizontal_and_vertical")):
+        arrays = {"x": x, "numbers": uniform(0, 1, n, 1)}
+        yield Case("flip", name + kind, arrays, {"mode": mode}, elements, EXACT)
+    fills = (("", "reflect", "bilinear"), (" c", "constant", "bilinear"), (" n", "nearest", "bilinear"), (" w", "wrap", "nearest"))  # fmt: skip
+    for kind, fill, how in fills:
+        settings = {"fill_mode": fill, "fill_value": 0.25}
+        padded = {"size": (h, w), "padding": 4, **settings}
+        yield Case("crop", name + kind, {"x": x, "numbers": uniform(0, 9, n, 2)}, padded, elements, EXACT)
+        settings["interpolation"] = how
+        for function, k in (("translate", 2), ("rotate", 1), ("zoom", 2), ("zoom", 1)):
+            named = name + kind + " one number" * (function == "zoom" and k == 1)
+            arrays = {"x": x, "numbers": uniform(-0.9, 0.9, n, k)}
+            yield Case(function, named, arrays, settings, elements, PLACES)
+    pictures, limits = uniform(0, 255, n, h, w, c), {"low": -1.0, "high": 250.0}
+    for function, low in (("adjust_brightness", -1.0), ("adjust_contrast", 0.0)):
+        arrays = {"x": pictures, "numbers": uniform(low, 1.5, n, 1)}
+        yield Case(function, name, arrays, limits, elements, SHORT_SUM)
+    if c == 3:
+        arrays = {"x": pictures, "numbers": uniform(-0.5, 0.9, n, 1)}
+        yield Case("adjust_saturation", name, arrays, {"high": 1.0}, elements, SHORT_SUM)
+    for kind, fill_value in (("", 7.0), (" noise", None)):
+        arrays = {"x": pictures, "numbers": uniform(0, 1, n, 6)}
+        settings = {"fill_value": fill_value, "seed": 7, "step": 5, "purpose": 2, **limits}
+        yield Case("erase", name + kind, arrays, settings, elements, SUM)
+
+
 def optimizers(name: str, n: int) -> Iterator[Case]:
     p, g, m = {"parameters": normal(n)}, {"gradients": normal(n)}, {"momentum": normal(n)}
     yield Case("sgd", name, p | g, {"learning_rate": 0.1}, 2 * n, SHORT_SUM)
@@ -360,6 +397,11 @@ EDGES: tuple[Case, ...] = (
     *elementwise_losses("one output", 33, 1),
     *elementwise_losses("images", 3, 5, 7, 3),
     *elementwise_losses("no samples", 0, 4),
+    *augmentation("one pixel", 2, 1, 1, 3),
+    *augmentation("ragged", 3, 5, 7, 3),
+    *augmentation("many channels", 2, 9, 6, 70),
+    *augmentation("wide", 2, 3, 70, 1),
+    *augmentation("no images", 0, 4, 4, 3),
     *optimizers("one", 1),
     *optimizers("ragged", 33),
     *optimizers("nothing", 0),

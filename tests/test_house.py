@@ -101,6 +101,7 @@ ONLY_THESE_IMPORT = {
         "info",
         "initializers",
         "ops.activations",
+        "ops.augmentation",
         "ops.elementwise",
         "ops.matrix",
         "ops.pooling",

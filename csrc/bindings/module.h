@@ -11,6 +11,7 @@ void add_convolutions(pybind11::module_& module);  // of these, the convolutions
 void add_normalization(pybind11::module_& module);  // of these, batch_norm; add_operations calls it
 void add_spatial(pybind11::module_& module);       // of these, those on images channel by channel; add_operations calls it
 void add_training(pybind11::module_& module);      // of these, the losses and optimizers; add_operations calls it
+void add_augmentation(pybind11::module_& module);  // of these, what changes pictures at random; add_operations calls it
 void add_tensor(pybind11::module_& module);        // arrays on a device
 void add_plan(pybind11::module_& module);          // the runtime
 

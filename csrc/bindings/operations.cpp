@@ -1,5 +1,5 @@
 // The operations on arrays, for ops/ (convolutions.cpp has the matrix products, spatial.cpp those on images channel by channel,
-// normalization.cpp batch_norm, training.cpp the losses and optimizers): shapes are checked by the operations themselves, results
+// normalization.cpp batch_norm, augmentation.cpp what changes pictures, training.cpp the losses and optimizers): shapes are checked by the operations themselves, results
 // allocated here.
 #include "bindings/module.h"
 #include "bindings/operands.h"
@@ -207,6 +207,7 @@ void add_operations(py::module_& module) {
   add_softmax(module);
   add_normalization(module);
   add_training(module);
+  add_augmentation(module);
 }
 
 }  // namespace fastcnn::bindings

@@ -26,6 +26,18 @@ from fastcnn.ops.activations import (
     softmax,
     softmax_backward,
 )
+from fastcnn.ops.augmentation import (
+    adjust_brightness,
+    adjust_contrast,
+    adjust_saturation,
+    crop,
+    draw_uniform,
+    erase,
+    flip,
+    rotate,
+    translate,
+    zoom,
+)
 from fastcnn.ops.elementwise import dropout, rescale, spatial_dropout
 from fastcnn.ops.matrix import (
     conv2d,
@@ -57,6 +69,9 @@ from fastcnn.ops.training import adam, binary_cross_entropy, mean_squared_error,
 
 __all__ = [
     "adam",
+    "adjust_brightness",
+    "adjust_contrast",
+    "adjust_saturation",
     "average_pool2d",
     "average_pool2d_backward",
     "batch_norm",
@@ -69,13 +84,17 @@ __all__ = [
     "conv2d_backward",
     "conv2d_relu_max_pool2d",
     "conv2d_relu_max_pool2d_backward",
+    "crop",
     "crop2d",
     "dense",
     "dense_backward",
     "dense_softmax",
     "depthwise_conv2d",
     "depthwise_conv2d_backward",
+    "draw_uniform",
     "dropout",
+    "erase",
+    "flip",
     "gelu",
     "gelu_backward",
     "global_average_pool2d",
@@ -90,6 +109,7 @@ __all__ = [
     "relu",
     "relu_backward",
     "rescale",
+    "rotate",
     "sgd",
     "sigmoid",
     "sigmoid_backward",
@@ -99,6 +119,8 @@ __all__ = [
     "softmax_backward",
     "softmax_cross_entropy",
     "spatial_dropout",
+    "translate",
     "upsample2d",
     "upsample2d_backward",
+    "zoom",
 ]
