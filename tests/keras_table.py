@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-__all__ = ["BASES", "TABLE", "Entry", "each", "known_as", "make", "normal", "of", "pair"]
+__all__ = ["AUGMENTATIONS", "BASES", "TABLE", "Entry", "each", "known_as", "make", "normal", "of", "pair"]
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -58,6 +58,7 @@ IMAGES: Shapes = ((9, 8, 3), (5, 7, 1))
 SMALL: Shapes = ((6, 5, 2), (1, 1, 3))
 ANY: Shapes = ((7,), (1,), (9, 8, 3), (1, 1, 5), (4, 6), (2, 3, 4, 2))
 DROPPED: Shapes = ((3, 4, 40), (1, 1, 60))
+PICTURES: Shapes = ((17, 32, 3), (9, 6, 1))
 
 LAYERS = [
     Entry("InputLayer", {"shape": (8, 8, 3)}),
@@ -140,7 +141,33 @@ LAYERS = [
     Entry("BatchNormalization", {"scale": False, "beta_initializer": "ones", "beta_regularizer": "l1", "moving_mean_initializer": "ones"}, ((6, 5, 2),)),
     Entry("BatchNormalization", {"scale": False, "center": False, "moving_variance_initializer": "zeros", "name": "plain"}, ((6, 5, 2),)),
     Entry("BatchNormalization", {"axis": 3, "trainable": False}, ((6, 5, 2),)),
+    Entry("RandomFlip", {}, PICTURES),
+    Entry("RandomFlip", {"mode": "horizontal", "seed": 3}, PICTURES),
+    Entry("RandomFlip", {"mode": "vertical", "data_format": "channels_last"}, PICTURES),
+    Entry("RandomTranslation", {"height_factor": 0.3, "width_factor": (-0.5, 0.25)}, PICTURES),
+    Entry("RandomTranslation", {"height_factor": (1.0, -1.0), "width_factor": 0, "fill_mode": "constant", "fill_value": 0.5, "seed": 3}, PICTURES),
+    Entry("RandomTranslation", {"height_factor": 1, "width_factor": 1.0, "fill_mode": "wrap", "interpolation": "nearest"}, PICTURES),
+    Entry("RandomRotation", {"factor": 0.1}, PICTURES),
+    Entry("RandomRotation", {"factor": (0.4, -0.2), "fill_mode": "nearest", "seed": 3}, PICTURES),
+    Entry("RandomRotation", {"factor": 1.0, "fill_mode": "constant", "fill_value": -1.0, "interpolation": "nearest"}, PICTURES),
+    Entry("RandomZoom", {"height_factor": 0.5}, PICTURES),
+    Entry("RandomZoom", {"height_factor": (0.9, -0.9), "width_factor": 0.1, "fill_mode": "constant", "fill_value": 2.0, "seed": 3}, PICTURES),
+    Entry("RandomZoom", {"height_factor": 1.0, "width_factor": (0.5, 1.0), "fill_mode": "wrap", "interpolation": "nearest"}, PICTURES),
+    Entry("RandomCrop", {"height": 4, "width": 5, "seed": 3}, PICTURES),
+    Entry("RandomCrop", {"height": 1, "width": 1, "seed": 4, "data_format": "channels_last"}, PICTURES),
+    Entry("RandomBrightness", {"factor": 0.5}, PICTURES),
+    Entry("RandomBrightness", {"factor": (0.5, -0.25), "value_range": (1, -1), "seed": 3}, PICTURES),
+    Entry("RandomContrast", {"factor": 0.5}, PICTURES),
+    Entry("RandomContrast", {"factor": (0.9, 0.25), "value_range": (-2.0, 1.0), "seed": 3}, PICTURES),
+    Entry("RandomSaturation", {"factor": 0.9}, PICTURES[:1]),
+    Entry("RandomSaturation", {"factor": (0.9, 0.25), "value_range": (1.0, 0.0), "seed": 3}, PICTURES[:1]),
+    Entry("RandomErasing", {}, PICTURES),
+    Entry("RandomErasing", {"factor": (0.5, 1.0), "scale": (0.1, 0.9), "fill_value": 0.25, "value_range": (-1, 1), "seed": 3}, PICTURES),
+    Entry("RandomErasing", {"factor": 0.8, "scale": 0.5, "value_range": (-9.0, 2.0)}, PICTURES),
 ]  # fmt: skip
+AUGMENTATIONS = {
+    entry.name for entry in LAYERS if entry.name.startswith("Random")
+}  # in a real Keras a call changes pictures
 
 # Labels and predictions are, by `data`: "classes", "rows": numbers or rows of K exclusive classes; "01": of two kinds; "floats"; "equal": integers.
 LOSSES = [
@@ -332,6 +359,7 @@ TABLE: dict[str, list[Entry]] = {
 # Public classes that nobody makes an object of, or that Keras does not have.
 BASES = {
     "layers.Layer",
+    "layers.RandomPaddedCrop",
     "losses.Loss",
     "metrics.CompiledMetrics",
     "metrics.MeanMetricWrapper",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fastcnn import losses, models, ops
 from fastcnn._naming import snake_case
-from keras_table import TABLE, Entry, each, normal, pair
+from keras_table import AUGMENTATIONS, TABLE, Entry, each, normal, pair
 from peer_keras import QUIET, assert_near, keras_or_skip
 from through_plan import can_feed, train_step
 
@@ -25,7 +25,7 @@ def keras() -> Any:
     return keras_or_skip()
 
 
-# Layers.
+# Layers. Those that change pictures at random: test_augmentation_peer.py.
 
 DROPOUTS = {"Dropout", "SpatialDropout2D"}
 OTHERS = {entry.name for entry in TABLE["layers"]} - DROPOUTS
@@ -49,7 +49,7 @@ def batches(entry: Entry) -> list[Any]:
     return [normal(BATCH, *shape, seed=index) for index, shape in enumerate(entry.shapes)]
 
 
-@each("layers", but=("InputLayer",))
+@each("layers", but=("InputLayer", *AUGMENTATIONS))
 def test_a_layer_gives_what_keras_s_gives(keras: Any, module: str, entry: Entry, backend: str) -> None:
     for x in batches(entry):
         ours, theirs = layer_pair(keras, entry, x)
@@ -61,7 +61,7 @@ def test_a_layer_gives_what_keras_s_gives(keras: Any, module: str, entry: Entry,
         assert_near(ours(pixels), theirs(np.float32(pixels)), x.shape)
 
 
-@each("layers", but=("InputLayer", *DROPOUTS))
+@each("layers", but=("InputLayer", *DROPOUTS, *AUGMENTATIONS))
 def test_a_layer_s_gradients_are_keras_s(keras: Any, module: str, entry: Entry, backend: str) -> None:
     """Those of a loss of its outputs and its penalties, by its input and by its weights."""
     import tensorflow as tf

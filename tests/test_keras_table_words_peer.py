@@ -12,7 +12,7 @@ import fastcnn
 import numpy as np
 import pytest
 from fastcnn._serialization import serialize
-from keras_table import TABLE, Entry, each, make, normal, pair
+from keras_table import AUGMENTATIONS, TABLE, Entry, each, make, normal, pair
 from peer_keras import QUIET, assert_near, begin_names_again, keras_or_skip
 
 pytestmark = QUIET
@@ -96,7 +96,7 @@ def test_names_are_numbered_as_keras_numbers_them(keras: Any) -> None:
 
 
 @pytest.mark.parametrize("ending", [".h5", ".keras"])
-@each("layers")
+@each("layers", but=AUGMENTATIONS)  # test_augmentation_peer.py
 def test_a_model_with_each_layer_goes_to_keras_and_back(
     keras: Any, module: str, entry: Entry, ending: str, tmp_path: Path
 ) -> None:

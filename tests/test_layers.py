@@ -37,6 +37,16 @@ EVERY_KIND: list[tuple[type[layers.Layer], dict[str, Any], tuple[int, ...]]] = [
     (layers.UpSampling2D, {"size": (2, 3), "interpolation": "bilinear"}, (6, 5, 3)),
     (layers.Reshape, {"target_shape": (-1, 9)}, (6, 5, 3)),
     (layers.DepthwiseConv2D, {"kernel_size": 3, "depth_multiplier": 2, "activation": "relu"}, (6, 5, 3)),
+    (layers.RandomFlip, {"mode": "vertical"}, (6, 5, 3)),
+    (layers.RandomTranslation, {"height_factor": 0.5, "width_factor": (0.1, 0.2)}, (6, 5, 3)),
+    (layers.RandomRotation, {"factor": (0.1, 0.2), "fill_mode": "wrap"}, (6, 5, 3)),
+    (layers.RandomZoom, {"height_factor": 0.5, "seed": 3}, (6, 5, 3)),
+    (layers.RandomCrop, {"height": 3, "width": 2}, (6, 5, 3)),
+    (layers.RandomPaddedCrop, {"padding": 2, "fill_mode": "constant", "fill_value": 0.5}, (6, 5, 3)),
+    (layers.RandomBrightness, {"factor": (0.1, 0.2)}, (6, 5, 3)),
+    (layers.RandomContrast, {"factor": (0.1, 0.2)}, (6, 5, 3)),
+    (layers.RandomSaturation, {"factor": (0.1, 0.2)}, (6, 5, 3)),
+    (layers.RandomErasing, {"fill_value": 0.5}, (6, 5, 3)),
 ]
 each_kind = pytest.mark.parametrize(
     ("kind", "arguments", "shape"), EVERY_KIND, ids=lambda value: getattr(value, "__name__", "")

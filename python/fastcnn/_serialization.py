@@ -44,10 +44,10 @@ def construct(kind: type[T], config: Mapping[str, Any]) -> T:
 def known_class(owner: str, what: str, written: Mapping[str, Any], known: Mapping[str, type[T]]) -> type[T]:
     """The class, one of the `known`, of the object that `written` describes.
 
-    ValueError where it is not known, does not come from Keras itself, or was registered by somebody under a name of their own.
+    ValueError where it is not known, does not come from Keras itself or from here, or was registered by somebody under a name of their own.
     """
     name, module = written.get("class_name"), written.get("module")
-    if module is not None and str(module).partition(".")[0] != "keras":
+    if module is not None and str(module).partition(".")[0] not in ("keras", "fastcnn"):
         raise ValueError(f"{owner}: {what} {name!r} comes from {module!r}, and only Keras's own are supported")
     if not isinstance(name, str) or name not in known:
         raise ValueError(unknown(owner, what, name, known))

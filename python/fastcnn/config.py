@@ -36,7 +36,7 @@ def get_threads() -> int:
 
 
 def set_seed(seed: int) -> None:
-    """Makes everything random that is created from now on repeatable: initial weights, shuffling, dropout.
+    """Makes everything random that is created from now on repeatable: initial weights, shuffling, dropout, augmentation.
 
     As Keras's `keras.utils.set_random_seed`, but for fastcnn alone: Python's and numpy's generators stay as they are. Two runs that create
     the same objects in the same order after the same `set_seed` get the same numbers. Until it is called, the system provides seeds.

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcnn import _core
 from fastcnn._warnings import warn
-from fastcnn.stage import Stage
+from fastcnn.stage import AUGMENTATION_PURPOSE, Stage
 from fastcnn.variables import VariableStore
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ _SAME_PLACES = {"relu", "leaky_relu", "bounded_relu", "sigmoid", "silu", "gelu",
 # Stages that can write where they read; in training not those whose backward pass looks at what they read. Where it looks at the stage's own result,
 # that may be overwritten by those alone which keep what is needed: whether a value is positive (a dropped one has no gradient), or nothing does.
 _DROPOUTS = {"dropout", "spatial_dropout"}
-_IN_PLACE = {*_SAME_PLACES, *_DROPOUTS, "softmax"}
+_ADJUSTMENTS = {"adjust_brightness", "adjust_contrast", "adjust_saturation", "erase"}
+_AUGMENTATIONS = {"flip", "crop", "translate", "rotate", "zoom", *_ADJUSTMENTS}
+_IN_PLACE = {*_SAME_PLACES, *_DROPOUTS, "softmax", *_AUGMENTATIONS}
 _NEED_WHAT_THEY_READ = {"bounded_relu", "silu", "gelu"}
 _KEEP_WHAT_IS_POSITIVE = {"relu", "leaky_relu", *_DROPOUTS}
 _MAY_OVERWRITE: dict[str, set[str]] = {
@@ -303,7 +305,7 @@ def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> tuple[lis
     """Each stage with the shapes of a sample before and after it, and the shape after all; of a Flatten or Reshape only its shape is left."""
     planned = []
     shape = input_shape
-    purpose = 0
+    purpose = augmentations = 0
     for stage in stages:
         new = _new_shape(stage, shape)
         if new is not None:
@@ -314,6 +316,9 @@ def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> tuple[lis
             attributes = {"rate": stage.attributes["rate"], "purpose": _DROPOUT_PURPOSE + purpose}
             stage = stage._replace(attributes=attributes if own_seed is None else attributes | {"seed": [own_seed]})
             purpose += 1
+        elif stage.operation in _AUGMENTATIONS:
+            stage = stage._replace(attributes=_with_stream(stage.attributes, AUGMENTATION_PURPOSE + augmentations))
+            augmentations += 1
         output = tuple(
             _core.output_shape(stage.operation, _plain_attributes(stage), shape, [v.shape for v in stage.variables])
         )
@@ -325,12 +330,18 @@ def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> tuple[lis
 _DROPOUT_PURPOSE = 1 << 16  # those below are drawn by initializers and shuffling
 
 
+def _with_stream(attributes: dict[str, Any], purpose: int) -> dict[str, Any]:
+    """A stage's attributes with its purpose, and with a seed only where it has one of its own."""
+    seed = {} if attributes["seed"] is None else {"seed": [attributes["seed"]]}
+    return {**{name: value for name, value in attributes.items() if name != "seed"}, "purpose": purpose, **seed}
+
+
 def _assign_activations(planned: list[_Planned], buffers: _Buffers, backward: bool) -> None:
     """A buffer for each result, but where a stage may write over what it read. backward : whether there will be a backward pass."""
     can = _IN_PLACE - _NEED_WHAT_THEY_READ if backward else _IN_PLACE
     last, may = -1, set[str]()  # the buffer that was written last, and the stages that may write over what is in it
     for stage in planned:
-        in_place = stage.operation in can & may
+        in_place = stage.operation in can & may and stage.output_shape == stage.input_shape  # a crop may change it
         stage.x, stage.y = last, last if in_place else buffers.new(stage.output_shape)
         needs = _MAY_OVERWRITE.get(stage.operation, _IN_PLACE) if backward else _IN_PLACE
         last, may = stage.y, may & needs if in_place else needs

@@ -48,7 +48,7 @@ class Sequential(Compiled):
     All weights lie in one buffer. Two models may share layers, as in transfer learning, and so their weights.
 
     Attributes: `name`, `layers`, `optimizer`, `loss`, `metrics`, `compiled`, `history` (that of the last `fit`; AttributeError before),
-    `stop_training`, which a callback sets to end `fit`, `seed`, of shuffling and dropout: from `set_seed`, or else from the system; and
+    `stop_training`, which a callback sets to end `fit`, `seed`, of shuffling, dropout and augmentation: from `set_seed`, or else from the system; and
     `epochs_done`, the number of the last epoch that `fit` has finished: with `initial_epoch=model.epochs_done` it goes on from there.
     """
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from fastcnn.variables import Variable
 
-__all__ = ["Stage"]
+__all__ = ["AUGMENTATION_PURPOSE", "Stage"]
+
+AUGMENTATION_PURPOSE = 1 << 17  # of a model's first random layer; the next ones follow, and those below are dropouts'
 
 
 class Stage(NamedTuple):

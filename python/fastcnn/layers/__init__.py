@@ -1,10 +1,20 @@
 """Layers, with Keras 3's names, defaults and behaviour; shapes are without the batch axis.
 
-base.py has what they share, core.py the input, Flatten and Dense, convolution.py, depthwise.py, pooling.py, normalization.py, reshaping.py and elementwise.py the rest. `KNOWN` gives the
+base.py has what they share, core.py the input, Flatten and Dense, convolution.py, depthwise.py, pooling.py, normalization.py, reshaping.py and elementwise.py the
+rest, augmentation.py and colour.py those that change pictures at random. `KNOWN` gives the
 class for Keras's class name. Models are in `models.py`, the arithmetic in `ops/`.
 """
 
+from fastcnn.layers.augmentation import (
+    RandomCrop,
+    RandomFlip,
+    RandomPaddedCrop,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from fastcnn.layers.base import Layer
+from fastcnn.layers.colour import RandomBrightness, RandomContrast, RandomErasing, RandomSaturation
 from fastcnn.layers.convolution import Conv2D, Convolution2D
 from fastcnn.layers.core import Dense, Flatten, Input, InputLayer
 from fastcnn.layers.depthwise import DepthwiseConv2D
@@ -41,6 +51,16 @@ __all__ = [
     "LeakyReLU",
     "MaxPool2D",
     "MaxPooling2D",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomPaddedCrop",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "Rescaling",
     "Reshape",
@@ -73,5 +93,15 @@ KNOWN: dict[str, type[Layer]] = {
         UpSampling2D,
         Reshape,
         DepthwiseConv2D,
+        RandomFlip,
+        RandomTranslation,
+        RandomRotation,
+        RandomZoom,
+        RandomCrop,
+        RandomPaddedCrop,
+        RandomBrightness,
+        RandomContrast,
+        RandomSaturation,
+        RandomErasing,
     )
 }
