@@ -187,7 +187,6 @@ _VALUES: dict[str, Any] = {
     "target_shape": (-1, 2),
     "cropping": ((1, 0), (2, 3)),
     "size": (1, 3),
-    "interpolation": "bilinear",
     "batch_shape": (None, 6),
     "input_shape": (6, 6, 1),
     "input_dim": 6,
@@ -214,6 +213,7 @@ _VALUES: dict[str, Any] = {
 
 _VALUES_OF: dict[tuple[str, str], dict[str, Any]] = {
     ("BatchNormalization", "scale"): {"scale": False},
+    ("UpSampling2D", "interpolation"): {"interpolation": "bilinear"},
     ("InputLayer", "batch_shape"): {"shape": None, "batch_shape": (None, 6)},
     ("Input", "batch_shape"): {"shape": None, "batch_shape": (None, 6)},
     ("ZeroPadding2D", "padding"): {"padding": (0, 2)},
