@@ -1,9 +1,13 @@
-"""Small things that Keras keeps in `keras.utils`: batches of your own, one-hot labels, one seed for everything, names that begin again."""
+"""Small things that Keras keeps in `keras.utils`: batches of your own, one-hot labels, one seed for everything, names that begin again.
+
+And `augmentation_sheet`, which Keras has not: pictures as random layers change them.
+"""
 
 from __future__ import annotations
 
 import gc
 import random
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +16,11 @@ from fastcnn import config
 from fastcnn._arguments import boolean, positive_integer
 from fastcnn._naming import reset_names
 from fastcnn.batches import PyDataset
+from fastcnn.layers import InputLayer, Layer, Rescaling
+from fastcnn.layers.augmentation import Augmentation
+from fastcnn.models import Sequential as Model
 
-__all__ = ["PyDataset", "Sequence", "clear_session", "set_random_seed", "to_categorical"]
+__all__ = ["PyDataset", "Sequence", "augmentation_sheet", "clear_session", "set_random_seed", "to_categorical"]
 
 Sequence = PyDataset  # Keras's older name of it
 
@@ -65,3 +72,67 @@ def clear_session(free_memory: bool = True) -> None:
     reset_names()
     if collect:
         gc.collect()
+
+
+def augmentation_sheet(
+    layers: Any,
+    images: ArrayLike,
+    *,
+    times: int = 8,
+    value_range: tuple[float, float] | None = None,
+    seed: int | None = None,
+) -> NDArray[np.uint8]:
+    """One picture of many: a row for each image, first as inference sees it, then as `times` steps of training would.
+
+    layers : a random layer, a list of layers, or a model, of which the layers up to the last random one are used; those between may be Rescaling.
+    images : (N, H, W, C) with 1 or 3 channels, at least one. value_range : what is black and what is white; None for (0, 255) where the images are
+    integers, else (0, 1). seed : of the changes; None for the model's own, or one that follows from `fastcnn.set_seed`.
+
+    Returns uint8, (rows, columns, 3), or (rows, columns) for one channel, two white pixels between pictures: `PIL.Image.fromarray(sheet).save("sheet.png")`
+    writes it. ValueError where no layer is random, or one of another kind lies before the last that is.
+    """
+    count = positive_integer("augmentation_sheet", "times", times)
+    front = _random_front(layers)
+    pictures = np.asarray(images)
+    if pictures.ndim != 4 or pictures.shape[-1] not in (1, 3) or pictures.shape[0] == 0:
+        raise ValueError(
+            f"augmentation_sheet: images must have shape (N, H, W, C), of 1 or 3 channels, but have shape {pictures.shape}"
+        )
+    black, white = value_range or ((0, 255) if pictures.dtype.kind in "biu" else (0, 1))
+    if seed is None:
+        seed = layers.seed if isinstance(layers, Model) else config.draw_seed()
+    columns = [_seen(front, pictures, seed, step) for step in range(count + 1)]
+    levels = (np.stack(columns, axis=1) - black) / (white - black) * 255
+    tiles = np.pad(np.rint(levels.clip(0, 255)).astype(np.uint8), ((0, 0), (0, 0), (0, 2), (0, 2), (0, 0)), constant_values=255)  # fmt: skip
+    rows, across, height, width, channels = tiles.shape
+    sheet = tiles.transpose(0, 2, 1, 3, 4).reshape(rows * height, across * width, channels)[:-2, :-2]
+    return np.ascontiguousarray(sheet[..., 0] if channels == 1 else sheet)
+
+
+def _random_front(layers: Any) -> list[Layer]:
+    """The layers up to the last random one."""
+    leaves = (
+        layers.leaves if isinstance(layers, Model) else list(layers) if isinstance(layers, (list, tuple)) else [layers]
+    )
+    last = max((index for index, layer in enumerate(leaves) if isinstance(layer, Augmentation)), default=None)
+    if last is None:
+        raise ValueError("augmentation_sheet: there is no random layer among the layers")
+    front = leaves[: last + 1]
+    for layer in front:
+        if not isinstance(layer, (Augmentation, Rescaling, InputLayer)):
+            raise ValueError(f"augmentation_sheet: {layer!r} lies before the last random layer; only Rescaling may")
+    return front
+
+
+def _seen(front: list[Layer], pictures: NDArray[Any], seed: int, step: int) -> NDArray[np.float32]:
+    """The pictures in that step of training, in inference for step 0; in the values that they had before any Rescaling."""
+    place, scale, offset = 0, 1.0, 0.0
+    for layer in front:
+        if isinstance(layer, Rescaling):
+            scale, offset = scale * layer.scale, offset * layer.scale + layer.offset
+        if isinstance(layer, Augmentation) and step > 0:
+            pictures = layer.augment(pictures, seed=seed, step=step, place=place)
+        else:
+            pictures = layer(pictures)
+        place += isinstance(layer, Augmentation)
+    return np.asarray((pictures - offset) / scale, np.float32)
