@@ -1,10 +1,11 @@
 // depthwise_conv2d and its gradient by x (ops/depthwise_conv2d.h has the mathematics): vectors over the K = C * M output channels.
 //
 // Both are one sweep: an output pixel is a sum over taps of a pixel of the input times a row of w. Forward the input is x; for dx it is dy,
-// and w's rows come in falling order, those of one residue of the stride (taps.h). A tile is 8 output pixels of a row that share their
-// taps, one vector each: per tap one vector of w and 8 of the input for 8 multiply-adds, near the two loads that a processor makes for each
-// multiply-add. All of a tile's channels follow each other, so that what it reads of an image lies in one stretch a row. A task is one row
-// of outputs.
+// and w's rows come in falling order, those of one residue of the stride (taps.h). A tile is up to 8 output pixels of a row that share
+// their taps, one vector each; a row is cut into tiles of nearly one size. Where the pixels' taps overlap (stride 1) and are 3 or 5 in a
+// row, each input is read once for all of them, T + S - 1 loads for T * S multiply-adds; else per tap one vector of w and T of the input
+// for T multiply-adds. All of a tile's channels follow each other, so that what it reads of an image lies in one stretch a row. A task is
+// one row of outputs.
 //
 // With M > 1, each channel of x is written M times, side by side, and the rest is the case M = 1; back, dx is the sum over the M.
 #include "ops/depthwise_conv2d.h"
@@ -27,7 +28,8 @@ struct TileTaps {
   int64_t in_step, out_step;  // floats from pixel to pixel
 };
 
-template <int T, bool whole>
+// S: the taps in a row where the inputs of neighbouring pixels are neighbours; 0 for any.
+template <int T, int S, bool whole>
 FASTCNN_INLINE void tile_of_vectors(const TileTaps& taps, const float* in, const float* w, const float* bias, float* out, int64_t count) {
   const auto read = [count](const float* from) { return whole ? load(from) : load_first(from, count); };
   Vec sums[T];
@@ -36,10 +38,23 @@ FASTCNN_INLINE void tile_of_vectors(const TileTaps& taps, const float* in, const
   for (int64_t r = 0; r < taps.rows; ++r) {
     const float* from = in + r * taps.in_row;
     const float* weights = w + r * taps.w_row;
-    for (int64_t s = 0; s < taps.columns; ++s, from += taps.K, weights += taps.w_column) {
-      const Vec weight = read(weights);
+    if constexpr (S > 0) {
+      Vec row[S];
 #pragma GCC unroll 8
-      for (int t = 0; t < T; ++t) sums[t] += read(from + t * taps.in_step) * weight;
+      for (int s = 0; s < S; ++s) row[s] = read(weights + s * taps.w_column);
+#pragma GCC unroll 16
+      for (int i = 0; i < T + S - 1; ++i) {
+        const Vec input = read(from + i * taps.K);
+#pragma GCC unroll 8
+        for (int s = 0; s < S; ++s)
+          if (i - s >= 0 && i - s < T) sums[i - s] += input * row[s];
+      }
+    } else {
+      for (int64_t s = 0; s < taps.columns; ++s, from += taps.K, weights += taps.w_column) {
+        const Vec weight = read(weights);
+#pragma GCC unroll 8
+        for (int t = 0; t < T; ++t) sums[t] += read(from + t * taps.in_step) * weight;
+      }
     }
   }
 #pragma GCC unroll 8
@@ -52,19 +67,37 @@ FASTCNN_INLINE void tile_of_vectors(const TileTaps& taps, const float* in, const
 }
 
 // T pixels, all channels.
-template <int T>
+template <int T, int S>
 __attribute__((noinline)) void tile(const TileTaps& taps, const float* in, const float* w, const float* bias, float* out) {
   int64_t k = 0;
-  for (; k + lanes <= taps.K; k += lanes) tile_of_vectors<T, true>(taps, in + k, w + k, bias == nullptr ? bias : bias + k, out + k, lanes);
-  if (k < taps.K) tile_of_vectors<T, false>(taps, in + k, w + k, bias == nullptr ? bias : bias + k, out + k, taps.K - k);
+  for (; k + lanes <= taps.K; k += lanes)
+    tile_of_vectors<T, S, true>(taps, in + k, w + k, bias == nullptr ? bias : bias + k, out + k, lanes);
+  if (k < taps.K) tile_of_vectors<T, S, false>(taps, in + k, w + k, bias == nullptr ? bias : bias + k, out + k, taps.K - k);
 }
 
-// `pixels` of them, tile by tile.
-template <int T = tile_pixels>
-void tiles(const TileTaps& taps, int64_t pixels, const float* in, const float* w, const float* bias, float* out) {
-  for (; pixels >= T; pixels -= T, in += T * taps.in_step, out += T * taps.out_step) tile<T>(taps, in, w, bias, out);
+using TileFunction = void (*)(const TileTaps&, const float*, const float*, const float*, float*);
+
+template <int S, int T = tile_pixels>
+TileFunction tile_of(int64_t pixels) {
   if constexpr (T > 1) {
-    if (pixels > 0) tiles<T / 2>(taps, pixels, in, w, bias, out);
+    if (pixels < T) return tile_of<S, T - 1>(pixels);
+  }
+  return tile<T, S>;
+}
+
+TileFunction tile_function(const TileTaps& taps, int64_t pixels) {
+  const bool overlap = taps.in_step == taps.K;
+  return overlap && taps.columns == 3 ? tile_of<3>(pixels) : overlap && taps.columns == 5 ? tile_of<5>(pixels) : tile_of<0>(pixels);
+}
+
+// `pixels` of them.
+void tiles(const TileTaps& taps, int64_t pixels, const float* in, const float* w, const float* bias, float* out) {
+  const int64_t count = ceil_div(pixels, tile_pixels), small = pixels / count;
+  const TileFunction functions[2] = {tile_function(taps, small), tile_function(taps, min(small + 1, tile_pixels))};
+  for (int64_t i = 0, begin = 0; i < count; ++i) {
+    const int64_t end = (i + 1) * pixels / count;
+    functions[end - begin - small](taps, in + begin * taps.in_step, w, bias, out + begin * taps.out_step);
+    begin = end;
   }
 }
 
