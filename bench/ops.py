@@ -13,6 +13,7 @@ peak is possible. GB/s count each array once for each time that it must be read 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import resource
 import sys
@@ -33,7 +34,7 @@ __all__ = ["Call", "calls_of", "main", "run_call", "table"]
 
 SECONDS = 0.004  # of each competitor in a round
 PAUSE = 0.03  # PyTorch's OpenMP threads spin for some milliseconds after their work
-DENSE = ("conv2d", "dense")  # what is measured in GFLOP/s begins with these
+DENSE = ("conv2d", "dense", "depthwise")  # what is measured in GFLOP/s begins with these
 
 
 class Call(NamedTuple):
@@ -90,6 +91,10 @@ SHAPES: tuple[cases.Case, ...] = (
     *cases.conv2d("5x5 same", (32, 16, 16, 32), (5, 5, 32, 32), padding="same"),
     *cases.conv2d("stride 2", (32, 33, 33, 32), (3, 3, 32, 64), 2),
     *cases.conv2d("56x56 same", (8, 56, 56, 64), (3, 3, 64, 64), padding="same"),
+    *cases.depthwise_conv2d("3x3 of 32", (32, 32, 32, 32), (3, 3, 32, 1), padding="same"),
+    *cases.depthwise_conv2d("3x3 of 128", (32, 14, 14, 128), (3, 3, 128, 1), padding="same"),
+    *cases.depthwise_conv2d("3x3 of 64, stride 2", (32, 29, 29, 64), (3, 3, 64, 1), 2),
+    *cases.depthwise_conv2d("5x5 of 96", (32, 14, 14, 96), (5, 5, 96, 1), padding="same"),
     *fused("first layer", (32, 32, 32, 3), (3, 3, 3, 32)),
     *fused("second layer", (32, 15, 15, 32), (3, 3, 32, 64)),
 )
@@ -113,7 +118,10 @@ def calls_of(case: cases.Case) -> list[Call]:
 
             return call
 
-    with mock.patch.object(ops, "_core", Recorder()):
+    with contextlib.ExitStack() as patches:
+        for name, module in list(sys.modules.items()):
+            if name.startswith("fastcnn.ops."):
+                patches.enter_context(mock.patch.object(module, "_core", Recorder()))
         case.run(ops, case.draw())
     return [Call(name, case.name, arguments, case.flops // len(made)) for name, arguments in made]
 

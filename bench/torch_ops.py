@@ -88,8 +88,11 @@ def _images(array: Array, layout: torch.memory_format) -> Tensor:
     return _tensor(array).permute(0, 3, 1, 2).contiguous(memory_format=layout)
 
 
-def _filters(array: Array, layout: torch.memory_format) -> Tensor:
-    return _tensor(array).permute(3, 2, 0, 1).contiguous(memory_format=layout)
+def _filters(array: Array, layout: torch.memory_format, groups: int = 1) -> Tensor:
+    """(R, S, C, K) as PyTorch's (K, C, R, S); those of a depthwise convolution, (R, S, groups, M), as (groups * M, 1, R, S)."""
+    filters = _tensor(array)
+    filters = filters.flatten(2).unsqueeze(2) if groups > 1 else filters
+    return filters.permute(3, 2, 0, 1).contiguous(memory_format=layout)
 
 
 def _optional(array: Array | None) -> Tensor | None:
@@ -113,35 +116,53 @@ def _border(padding: Any, image: Any, window: Any, stride: Any) -> list[int] | N
 # Operations, by the names and arguments that the core has for them
 
 
-def _conv2d(layout: torch.memory_format, x: Array, w: Array, b: Array | None, stride: Any, padding: Any) -> Work | None:
+def _conv2d(
+    layout: torch.memory_format, x: Array, w: Array, b: Array | None, stride: Any, padding: Any, groups: int = 1
+) -> Work | None:
     if (border := _border(padding, x.shape[1:3], w.shape[:2], stride)) is None:
         return None
-    image, filters, bias = _images(x, layout), _filters(w, layout), _optional(b)
-    return lambda: F.conv2d(image, filters, bias, stride, border)
+    image, filters, bias = _images(x, layout), _filters(w, layout, groups), _optional(b)
+    return lambda: F.conv2d(image, filters, bias, stride, border, groups=groups)
 
 
-def _convolution_backward(dy: Tensor, x: Tensor, w: Tensor, stride: Any, border: list[int], mask: list[bool]) -> Any:
-    return aten.convolution_backward(dy, x, w, [w.shape[0]], stride, border, [1, 1], False, [0, 0], 1, mask)
+def _convolution_backward(
+    dy: Tensor, x: Tensor, w: Tensor, stride: Any, border: list[int], mask: list[bool], groups: int = 1
+) -> Any:
+    return aten.convolution_backward(dy, x, w, [w.shape[0]], stride, border, [1, 1], False, [0, 0], groups, mask)
 
 
 def _conv2d_dgrad(
-    layout: torch.memory_format, dy: Array, w: Array, shape: Any, stride: Any, padding: Any
+    layout: torch.memory_format, dy: Array, w: Array, shape: Any, stride: Any, padding: Any, groups: int = 1
 ) -> Work | None:
     if (border := _border(padding, shape[1:3], w.shape[:2], stride)) is None:
         return None
-    gradient, filters = _images(dy, layout), _filters(w, layout)
+    gradient, filters = _images(dy, layout), _filters(w, layout, groups)
     image = _images(np.zeros(shape, np.float32), layout)  # only its shape is looked at
-    return lambda: _convolution_backward(gradient, image, filters, stride, border, [True, False, False])[0]
+    return lambda: _convolution_backward(gradient, image, filters, stride, border, [True, False, False], groups)[0]
 
 
 def _conv2d_wgrad(
-    layout: torch.memory_format, x: Array, dy: Array, shape: Any, stride: Any, padding: Any
+    layout: torch.memory_format, x: Array, dy: Array, shape: Any, stride: Any, padding: Any, groups: int = 1
 ) -> Work | None:
     if (border := _border(padding, x.shape[1:3], shape[:2], stride)) is None:
         return None
     image, gradient = _images(x, layout), _images(dy, layout)
-    filters = _filters(np.zeros(shape, np.float32), layout)
-    return lambda: _convolution_backward(gradient, image, filters, stride, border, [False, True, True])[1:]
+    filters = _filters(np.zeros(shape, np.float32), layout, groups)
+    return lambda: _convolution_backward(gradient, image, filters, stride, border, [False, True, True], groups)[1:]
+
+
+def _depthwise_conv2d(layout: torch.memory_format, x: Array, w: Array, *settings: Any) -> Work | None:
+    return _conv2d(layout, x, w, *settings, groups=w.shape[2])
+
+
+def _depthwise_conv2d_dgrad(layout: torch.memory_format, dy: Array, w: Array, *settings: Any) -> Work | None:
+    return _conv2d_dgrad(layout, dy, w, *settings, groups=w.shape[2])
+
+
+def _depthwise_conv2d_wgrad(
+    layout: torch.memory_format, x: Array, dy: Array, shape: Any, *settings: Any
+) -> Work | None:
+    return _conv2d_wgrad(layout, x, dy, shape, *settings, groups=shape[2])
 
 
 def _conv2d_relu_max_pool2d(
@@ -362,6 +383,7 @@ def _assert_same(what: str, theirs: Any, ours: Any) -> None:
         array = a.numpy()
         if array.ndim == 4 and ("conv2d" in what or "pool2d" in what):
             array = array.transpose(2, 3, 1, 0) if "wgrad" in what else array.transpose(0, 2, 3, 1)
+            array = array.reshape(b.shape) if "depthwise" in what else array  # filters of (R, S, 1, C * M)
         if array.shape != b.shape or not np.allclose(
             array, b, rtol=1e-3, atol=1e-3 * float(np.abs(b).max(initial=1e-9))
         ):
