@@ -82,7 +82,8 @@ MODELS: dict[str, Callable[[Any], list[Any]]] = {
     "channels by themselves": lambda layers: [
         layers.DepthwiseConv2D(3, strides=2, depth_multiplier=2, activation="relu"),
         layers.DepthwiseConv2D((1, 2), padding="same", use_bias=False, depthwise_initializer="he_normal"),
-        layers.Conv2D(7, 1, activation="relu"),
+        layers.SeparableConv2D(7, 3, padding="same", depth_multiplier=2, activation="relu"),
+        layers.SeparableConv2D(6, 2, strides=2, use_bias=False, pointwise_initializer="he_normal", name="apart"),
         layers.GlobalAveragePooling2D(),
         layers.Dense(CLASSES),
     ],

@@ -33,7 +33,7 @@ def test_every_class_of_keras_s_would_get_keras_s_name(keras: Any) -> None:
 
 
 def test_other_names_for_the_same(keras: Any) -> None:
-    for name in ("MaxPool2D", "AvgPool2D", "GlobalAvgPool2D"):
+    for name in ("MaxPool2D", "AvgPool2D", "GlobalAvgPool2D", "SeparableConvolution2D"):
         ours, theirs = both(keras, "layers", name)
         assert ours.__name__ == theirs.__name__
     for name in (

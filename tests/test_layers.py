@@ -47,6 +47,7 @@ EVERY_KIND: list[tuple[type[layers.Layer], dict[str, Any], tuple[int, ...]]] = [
     (layers.RandomContrast, {"factor": (0.1, 0.2)}, (6, 5, 3)),
     (layers.RandomSaturation, {"factor": (0.1, 0.2)}, (6, 5, 3)),
     (layers.RandomErasing, {"fill_value": 0.5}, (6, 5, 3)),
+    (layers.SeparableConv2D, {"filters": 4, "kernel_size": 3, "padding": "same", "use_bias": False}, (6, 5, 3)),
 ]
 each_kind = pytest.mark.parametrize(
     ("kind", "arguments", "shape"), EVERY_KIND, ids=lambda value: getattr(value, "__name__", "")

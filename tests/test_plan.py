@@ -156,7 +156,7 @@ MODELS: dict[str, Callable[[], list[layers.Layer]]] = {
         layers.MaxPooling2D((2, 3)),
         layers.ZeroPadding2D(1),
         layers.DepthwiseConv2D((3, 2), padding="valid"),
-        layers.Conv2D(7, 1, activation="relu"),
+        layers.SeparableConv2D(7, (1, 2), depth_multiplier=2, padding="same", activation="relu"),
         layers.DepthwiseConv2D(2, padding="same", depth_multiplier=2, activation="sigmoid"),
         layers.Flatten(),
         layers.Dense(CLASSES),

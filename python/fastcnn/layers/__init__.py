@@ -17,7 +17,7 @@ from fastcnn.layers.base import Layer
 from fastcnn.layers.colour import RandomBrightness, RandomContrast, RandomErasing, RandomSaturation
 from fastcnn.layers.convolution import Conv2D, Convolution2D
 from fastcnn.layers.core import Dense, Flatten, Input, InputLayer
-from fastcnn.layers.depthwise import DepthwiseConv2D
+from fastcnn.layers.depthwise import DepthwiseConv2D, SeparableConv2D, SeparableConvolution2D
 from fastcnn.layers.elementwise import Activation, Dropout, LeakyReLU, ReLU, Rescaling, Softmax, SpatialDropout2D
 from fastcnn.layers.normalization import BatchNormalization
 from fastcnn.layers.pooling import (
@@ -64,6 +64,8 @@ __all__ = [
     "ReLU",
     "Rescaling",
     "Reshape",
+    "SeparableConv2D",
+    "SeparableConvolution2D",
     "Softmax",
     "SpatialDropout2D",
     "UpSampling2D",
@@ -103,5 +105,6 @@ KNOWN: dict[str, type[Layer]] = {
         RandomContrast,
         RandomSaturation,
         RandomErasing,
+        SeparableConv2D,
     )
 }
