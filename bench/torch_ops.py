@@ -317,9 +317,11 @@ def _softmax_backward(_: Any, dy: Array, y: Array) -> Work:
     return lambda: aten._softmax_backward_data(gradient, result, -1, torch.float32)
 
 
-def _softmax_cross_entropy(_: Any, x: Array, labels: Array, from_logits: bool) -> Work | None:
+def _softmax_cross_entropy(
+    _: Any, x: Array, labels: Array, from_logits: bool, weights: Array | None, smoothing: float
+) -> Work | None:
     """The loss of each row and the gradient of their mean, by what autograd calls for cross_entropy; on probabilities PyTorch has no such loss."""
-    if not from_logits:
+    if not from_logits or weights is not None or smoothing:
         return None
     logits, targets, n = _tensor(x), _tensor(labels), len(x)
     if labels.ndim == 2:
@@ -344,8 +346,10 @@ def _softmax_cross_entropy(_: Any, x: Array, labels: Array, from_logits: bool) -
 
 
 def _adam(
-    _: Any, p: Array, g: Array, m: Array, v: Array, step: int, lr: float, b1: float, b2: float, eps: float
-) -> Work:
+    _: Any, p: Array, g: Array, m: Array, v: Array, step: int, lr: float, b1: float, b2: float, eps: float, decay: float
+) -> Work | None:
+    if decay:  # PyTorch's is part of the gradient
+        return None
     parameters, gradients, means, squares = ([_tensor(array)] for array in (p, g, m, v))
     steps = [torch.tensor(float(step))]
     settings: dict[str, Any] = {
@@ -360,7 +364,11 @@ def _adam(
     return lambda: torch._fused_adam_(parameters, gradients, means, squares, [], steps, **settings)
 
 
-def _sgd(_: Any, p: Array, g: Array, m: Array | None, lr: float, momentum: float, nesterov: bool) -> Work:
+def _sgd(
+    _: Any, p: Array, g: Array, m: Array | None, lr: float, momentum: float, nesterov: bool, decay: float
+) -> Work | None:
+    if decay:
+        return None
     parameters, gradients = [_tensor(p)], [_tensor(g)]
     state = [] if m is None else [_tensor(m)]
     settings: dict[str, Any] = {

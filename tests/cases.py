@@ -35,6 +35,14 @@ PLACES = (
 
 REFERENCES = (reference, reference_random, reference_spatial, reference_augmentation)
 
+# What an operation without a result changes, of the arrays that it is given.
+CHANGED = {
+    "adam": ("parameters", "momentum", "velocity"),
+    "sgd": ("parameters", "momentum"),
+    "clip_gradients": ("gradients",),
+    "moving_average": ("parameters", "average"),
+}
+
 
 class Case(NamedTuple):
     function: str
@@ -54,7 +62,7 @@ class Case(NamedTuple):
         arrays = self.draw() if arrays is None else arrays
         result = getattr(module, self.function)(**arrays, **self.settings)
         if result is None:
-            return tuple(arrays[name] for name in ("parameters", "momentum", "velocity") if name in arrays)
+            return tuple(arrays[name] for name in CHANGED[self.function] if name in arrays)
         results = result if isinstance(result, tuple) else (result,)
         return tuple(np.asarray(array) for array in results if array is not None)
 
@@ -248,6 +256,12 @@ def softmax_cross_entropy(name: str, n: int, classes: int) -> Iterator[Case]:
         of_probabilities = {"x": probabilities(n, classes), "labels": labels}
         settings = {"from_logits": False}
         yield Case("softmax_cross_entropy", f"{name} probabilities {kind}", of_probabilities, settings, flops, SUM)
+        smoothed = {"label_smoothing": 0.1}
+        yield Case("softmax_cross_entropy", f"{name} smoothed {kind}", weighted, smoothed, flops, SUM)
+        settings = settings | smoothed
+        yield Case(
+            "softmax_cross_entropy", f"{name} smoothed probabilities {kind}", of_probabilities, settings, flops, SUM
+        )
 
 
 def elementwise_losses(name: str, *shape: int) -> Iterator[Case]:
@@ -260,6 +274,10 @@ def elementwise_losses(name: str, *shape: int) -> Iterator[Case]:
     yield Case("binary_cross_entropy", f"{name} weighted", logits | weights, {}, flops, SUM)
     of_probabilities = {"x": shares(*shape), "targets": integers(2, np.float32, *shape)}
     yield Case("binary_cross_entropy", f"{name} probabilities", of_probabilities, {"from_logits": False}, flops, SUM)
+    smoothed = {"label_smoothing": 0.2}
+    yield Case("binary_cross_entropy", f"{name} smoothed", logits, smoothed, flops, SUM)
+    settings = smoothed | {"from_logits": False}
+    yield Case("binary_cross_entropy", f"{name} smoothed probabilities", of_probabilities, settings, flops, SUM)
 
 
 def augmentation(name: str, n: int, h: int, w: int, c: int) -> Iterator[Case]:
@@ -300,6 +318,25 @@ def optimizers(name: str, n: int) -> Iterator[Case]:
     yield Case("adam", name, p | g | m | {"velocity": squares(n)}, {"step": 10}, 12 * n, SHORT_SUM)
     nothing = {"parameters": constant(0, n), "momentum": constant(0, n), "velocity": constant(0, n)}
     yield Case("adam", f"{name} first step", nothing | g, {"step": 1}, 12 * n, SHORT_SUM)
+
+
+def around_optimizers(name: str, n: int) -> Iterator[Case]:
+    """Weights that decay, gradients that are clipped, and averages of weights."""
+    p, g, m = {"parameters": normal(n)}, {"gradients": normal(n)}, {"momentum": normal(n)}
+    decay = {"learning_rate": 0.1, "weight_decay": 0.3}
+    yield Case("sgd", f"{name} decay", p | g, decay, 3 * n, SHORT_SUM)
+    nesterov = decay | {"momentum_rate": 0.9, "nesterov": True}
+    yield Case("sgd", f"{name} nesterov decay", p | g | m, nesterov, 5 * n, SHORT_SUM)
+    yield Case("adam", f"{name} decay", p | g | m | {"velocity": squares(n)}, decay | {"step": 10}, 13 * n, SHORT_SUM)
+    thirds = [(0, n // 3), (n // 3, n // 3), (n - n // 3, n // 3)]  # one float or two are none's
+    for limit in ({"clipvalue": 0.5}, {"clipnorm": 0.3 * n**0.5 + 0.1}, {"global_clipnorm": 0.3 * n**0.5 + 0.1}):
+        (kind,) = limit
+        yield Case("clip_gradients", f"{name} {kind}", g, limit, 3 * n, SHORT_SUM)
+        yield Case("clip_gradients", f"{name} {kind} parts", g, limit | {"parts": thirds}, 3 * n, SHORT_SUM)
+    averages = p | {"average": normal(n)}
+    for overwrite in (False, True):
+        settings = {"momentum": 0.9, "overwrite": overwrite}
+        yield Case("moving_average", f"{name}{' overwrites' * overwrite}", averages, settings, 3 * n, SHORT_SUM)
 
 
 # The table
@@ -405,6 +442,10 @@ EDGES: tuple[Case, ...] = (
     *optimizers("one", 1),
     *optimizers("ragged", 33),
     *optimizers("nothing", 0),
+    *around_optimizers("several slabs", 20_003),
+    *around_optimizers("one", 1),
+    *around_optimizers("ragged", 33),
+    *around_optimizers("nothing", 0),
 )
 
 ALL = TIMED + EDGES

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-__all__ = ["AUGMENTATIONS", "BASES", "TABLE", "Entry", "each", "known_as", "make", "normal", "of", "pair"]
+__all__ = ["AUGMENTATIONS", "BASES", "OWN", "TABLE", "Entry", "each", "known_as", "make", "normal", "of", "pair"]
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -180,6 +180,12 @@ LOSSES = [
     Entry("SparseCategoricalCrossentropy", {"from_logits": True, "name": "mine"}, ((7,), (2,), (1,)), "classes"),
     Entry("CategoricalCrossentropy", {}, ((7,), (2,), (1,)), "rows"),
     Entry("CategoricalCrossentropy", {"from_logits": True}, ((7,), (2,), (1,)), "rows"),
+    Entry("CategoricalCrossentropy", {"label_smoothing": 0.1}, ((7,), (2,), (1,)), "rows"),
+    Entry("CategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.25}, ((7,), (2,), (1,)), "rows"),
+    Entry("BinaryCrossentropy", {"label_smoothing": 0.1}, ((3,), (1,), (4, 5, 2), (2, 3), ()), "01"),
+    Entry(
+        "BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.25}, ((3,), (1,), (4, 5, 2), (2, 3), ()), "01"
+    ),
     Entry("BinaryCrossentropy", {}, ((3,), (1,), (4, 5, 2), (2, 3), ()), "01"),
     Entry("BinaryCrossentropy", {"from_logits": True, "name": "mine"}, ((3,), (1,), (4, 5, 2), (2, 3), ()), "01"),
     Entry("MeanSquaredError", {}, ((3,), (1,), (4, 5, 2), (2, 3), ()), "floats"),
@@ -343,13 +349,26 @@ OPTIMIZERS = [
     Entry("Adam", {"learning_rate": 0.1, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-5, "name": "mine"}),
     Entry("Adam", {"learning_rate": decaying}),
     Entry("Adam", {"beta_1": 0.0, "beta_2": 0.0, "epsilon": 1}),
+    Entry("Adam", {"learning_rate": 0.1, "weight_decay": 0.2, "clipvalue": 0.05}),
+    Entry("Adam", {"learning_rate": decaying, "clipnorm": 0.1, "use_ema": True}),
+    Entry("Adam", {"global_clipnorm": 0.1, "use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 2}),
+    Entry("AdamW", {}),
+    Entry("AdamW", {"learning_rate": 0.1, "weight_decay": 0.5, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-5, "name": "mine"}),
+    Entry("AdamW", {"learning_rate": 0.1, "clipvalue": 0.05, "use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 3}),
+    Entry("AdamW", {"learning_rate": decaying, "weight_decay": 0.0, "clipnorm": 0.1}),
+    Entry("AdamW", {"learning_rate": 0.1, "weight_decay": 2, "global_clipnorm": 1}),
     Entry("SGD", {}),
     Entry("SGD", {"learning_rate": 0.1, "momentum": 0.9, "name": "mine"}),
     Entry("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
     Entry("SGD", {"learning_rate": 0.1, "nesterov": True}),
     Entry("SGD", {"learning_rate": decaying, "momentum": 1.0}),
     Entry("SGD", {"learning_rate": 0.0}),
-]
+    Entry("SGD", {"learning_rate": 0.1, "weight_decay": 0.5}),
+    Entry("SGD", {"learning_rate": decaying, "momentum": 0.9, "weight_decay": 0.2, "clipnorm": 0.1}),
+    Entry("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.2, "clipvalue": 0.05}),
+    Entry("SGD", {"learning_rate": 0.1, "global_clipnorm": 0.1, "use_ema": True, "ema_momentum": 1.0}),
+    Entry("SGD", {"learning_rate": 0.1, "momentum": 0.9, "use_ema": True, "ema_momentum": 0.25, "ema_overwrite_frequency": 3}),
+]  # fmt: skip
 
 TABLE: dict[str, list[Entry]] = {
     "layers": LAYERS,
@@ -372,8 +391,12 @@ BASES = {
     "regularizers.Regularizer",
     "initializers.Initializer",
     "optimizers.schedules.LearningRateSchedule",
+    "optimizers.schedules.OneCycle",
     "optimizers.Optimizer",
 }
+
+# Arguments that Keras does not have.
+OWN = {("losses", "SparseCategoricalCrossentropy"): {"label_smoothing"}}
 
 
 def of(module: str, name: str) -> list[Entry]:

@@ -101,6 +101,9 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "SGD": lambda optimizers: optimizers.SGD(0.02),
     "SGD with momentum": lambda optimizers: optimizers.SGD(0.02, momentum=0.9),
     "SGD with Nesterov momentum": lambda optimizers: optimizers.SGD(0.02, momentum=0.9, nesterov=True, name="mine"),
+    "AdamW, clipped and averaged": lambda optimizers: optimizers.AdamW(
+        0.003, clipnorm=0.5, use_ema=True, ema_momentum=0.75, ema_overwrite_frequency=2
+    ),
 }
 
 

@@ -252,15 +252,21 @@ def dense_softmax(x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None) -> Flo
 
 
 def softmax_cross_entropy(
-    x: ArrayLike, labels: ArrayLike, *, from_logits: bool = True, weights: ArrayLike | None = None
+    x: ArrayLike,
+    labels: ArrayLike,
+    *,
+    from_logits: bool = True,
+    weights: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
 ) -> tuple[Float64, Float64]:
     """The loss of each row, and the gradient of their mean. Probabilities are clipped as in Keras (CLIP is its epsilon)."""
     if weights is not None:
-        loss, dx = softmax_cross_entropy(x, labels, from_logits=from_logits)
+        loss, dx = softmax_cross_entropy(x, labels, from_logits=from_logits, label_smoothing=label_smoothing)
         return as_float64(weights) * loss, as_float64(weights)[:, None] * dx
     x, labels = as_float64(x), np.asarray(labels)
     count, classes = x.shape
     t = np.eye(classes)[labels] if labels.ndim == 1 else as_float64(labels)
+    t = (1 - label_smoothing) * t + label_smoothing / classes
     if from_logits:
         shifted = x - x.max(axis=1, keepdims=True)
         log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -296,9 +302,14 @@ def mean_squared_error(
 
 
 def binary_cross_entropy(
-    x: ArrayLike, targets: ArrayLike, *, from_logits: bool = True, weights: ArrayLike | None = None
+    x: ArrayLike,
+    targets: ArrayLike,
+    *,
+    from_logits: bool = True,
+    weights: ArrayLike | None = None,
+    label_smoothing: float = 0.0,
 ) -> tuple[Float64, Float64]:
-    x, t = as_float64(x), as_float64(targets)
+    x, t = as_float64(x), (1 - label_smoothing) * as_float64(targets) + label_smoothing / 2
     if from_logits:
         with np.errstate(invalid="ignore"):
             each = np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
@@ -322,7 +333,39 @@ def clipped(p: Float64) -> tuple[Float64, NDArray[np.bool_]]:
     return np.clip(p, CLIP, 1 - CLIP), (p >= CLIP) & (p <= 1 - CLIP)
 
 
-# Optimizers
+# Optimizers, and what happens to the gradients before them and to the weights behind them
+
+
+def clip_gradients(
+    gradients: ArrayLike,
+    parts: Sequence[tuple[int, int]] | None = None,
+    *,
+    clipvalue: float | None = None,
+    clipnorm: float | None = None,
+    global_clipnorm: float | None = None,
+) -> Float64:
+    """The new gradients."""
+    g = as_float64(gradients).copy()
+    variables = [g] if parts is None else [g[offset : offset + size] for offset, size in parts]
+    together = np.sqrt(sum((each**2).sum() for each in variables))
+    for each in variables:  # views
+        if clipvalue is not None:
+            each[...] = np.clip(each, -clipvalue, clipvalue)
+        elif clipnorm is not None:
+            each *= clipnorm / np.maximum(np.sqrt((each**2).sum()), clipnorm)
+        elif global_clipnorm is not None:
+            finite = np.isfinite(together)
+            each *= global_clipnorm / np.maximum(together, global_clipnorm) if finite else np.nan
+    return g
+
+
+def moving_average(
+    parameters: ArrayLike, average: ArrayLike, *, momentum: float = 0.99, overwrite: bool = False
+) -> tuple[Float64, Float64]:
+    """The new parameters and average."""
+    p = as_float64(parameters)
+    mean = momentum * as_float64(average) + (1 - momentum) * p
+    return mean if overwrite else p, mean
 
 
 def adam(
@@ -336,13 +379,15 @@ def adam(
     beta_1: float = 0.9,
     beta_2: float = 0.999,
     epsilon: float = 1e-7,
+    weight_decay: float = 0.0,
 ) -> tuple[Float64, Float64, Float64]:
     """The new parameters, momentum and velocity."""
     g = as_float64(gradients)
     m = beta_1 * as_float64(momentum) + (1 - beta_1) * g
     v = beta_2 * as_float64(velocity) + (1 - beta_2) * g**2
     rate = learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
-    return as_float64(parameters) - rate * m / (np.sqrt(v) + epsilon), m, v
+    p = as_float64(parameters) * (1 - learning_rate * weight_decay)
+    return p - rate * m / (np.sqrt(v) + epsilon), m, v
 
 
 def sgd(
@@ -353,9 +398,11 @@ def sgd(
     learning_rate: float = 0.01,
     momentum_rate: float = 0.0,
     nesterov: bool = False,
+    weight_decay: float = 0.0,
 ) -> tuple[Float64, ArrayLike | None]:
     """The new parameters and momentum, which stays as it is where its rate is 0."""
-    p, step = as_float64(parameters), learning_rate * as_float64(gradients)
+    p = as_float64(parameters) * (1 - learning_rate * weight_decay)
+    step = learning_rate * as_float64(gradients)
     if momentum_rate == 0:
         return p - step, momentum
     m = momentum_rate * as_float64(momentum) - step

@@ -59,7 +59,8 @@ def printed(capsys: pytest.CaptureFixture[str], keras: Any, action: Any) -> list
 
 
 @pytest.mark.parametrize(
-    "name", ["CSVLogger", "LambdaCallback", "LearningRateScheduler", "ReduceLROnPlateau", "TerminateOnNaN"]
+    "name",
+    ["CSVLogger", "LambdaCallback", "LearningRateScheduler", "ReduceLROnPlateau", "SwapEMAWeights", "TerminateOnNaN"],
 )
 def test_arguments_their_order_and_their_defaults_are_keras_s(keras: Any, name: str) -> None:
     kinds = getattr(callbacks, name), getattr(keras.callbacks, name)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from fastcnn import losses, models, ops
 from fastcnn._naming import snake_case
+from fastcnn.formats.keras_config import optimizer_arrays
 from keras_table import AUGMENTATIONS, TABLE, Entry, each, normal, pair
 from peer_keras import QUIET, assert_near, keras_or_skip
 from through_plan import can_feed, train_step
@@ -17,6 +18,7 @@ from through_plan import can_feed, train_step
 pytestmark = [*QUIET, pytest.mark.filterwarnings("ignore:a softmax over a single output")]  # Keras warns of it too
 
 OF_A_LOSS = 1e-6  # relative
+OF_A_SLOT = 3e-5  # of its largest value: Keras takes Adam's 1 - beta_2^step in float32, which is 1.3e-5 off
 BATCH = 5
 
 
@@ -140,7 +142,7 @@ one_class = pytest.mark.filterwarnings("ignore:In loss categorical_crossentropy,
 def test_a_loss_is_keras_s_on_arrays(keras: Any, module: str, entry: Entry) -> None:
     ours, theirs = pair(keras, module, entry)
     functions = [getattr(words.losses, snake_case(entry.name)) for words in (fastcnn, keras)]
-    options = {name: value for name, value in entry.arguments.items() if name == "from_logits"}
+    options = {name: value for name, value in entry.arguments.items() if name in ("from_logits", "label_smoothing")}
     for shape in entry.shapes:
         y, p = labelled(entry, shape)
         lacking = [y[..., 0]] if shape[-1:] == (1,) and entry.data in ("01", "floats") else []
@@ -277,3 +279,5 @@ def test_an_optimizer_s_steps_are_keras_s(keras: Any, module: str, entry: Entry,
         assert optimizer.learning_rate == pytest.approx(float(theirs.learning_rate), rel=1e-6)
         for mine, its in zip(ours.get_weights(), layer.get_weights(), strict=True):
             assert_near(mine, its, step)
+        for (name, mine), its in zip(optimizer_arrays(ours), theirs.variables, strict=True):
+            np.testing.assert_allclose(mine, its, rtol=0, atol=OF_A_SLOT * np.abs(its).max(), err_msg=f"{step}: {name}")

@@ -32,6 +32,21 @@ def test_a_loss_is_called_on_arrays() -> None:
     np.testing.assert_allclose(one_by_one.mean(), EXPECTED, rtol=1e-5)
 
 
+def test_class_numbers_are_smoothed_as_one_hot_rows_are() -> None:
+    """Which Keras does not have."""
+    probabilities = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
+    for from_logits, outputs in ((True, LOGITS), (False, probabilities)):
+        sparse, rows = (
+            kind(from_logits=from_logits, label_smoothing=0.2)
+            for kind in (losses.SparseCategoricalCrossentropy, losses.CategoricalCrossentropy)
+        )
+        assert sparse(CLASSES, outputs) == pytest.approx(rows(ONE_HOT, outputs), rel=1e-6)
+        assert abs(sparse(CLASSES, outputs) - EXPECTED) > 0.01
+    again = losses.get(serialize(losses.SparseCategoricalCrossentropy(label_smoothing=0.2)))
+    assert again.label_smoothing == 0.2
+    assert "label_smoothing" not in losses.SparseCategoricalCrossentropy().get_config()
+
+
 def test_names_classes_functions_and_configs_are_all_ways_to_a_loss() -> None:
     for name in ("sparse_categorical_crossentropy", "SparseCategoricalCrossentropy"):
         loss = losses.get(name)
@@ -51,7 +66,9 @@ def test_names_classes_functions_and_configs_are_all_ways_to_a_loss() -> None:
         (lambda: losses.get(3), "losses.get: a loss must be a name, a Loss or its config, but is 3"),
         (lambda: losses.SparseCategoricalCrossentropy(reduction="sum"), "SparseCategoricalCrossentropy: reduction='sum' is not supported; only 'sum_over_batch_size' is"),
         (lambda: losses.SparseCategoricalCrossentropy(ignore_class=255), "SparseCategoricalCrossentropy: ignore_class=255 is not supported; only None is"),
-        (lambda: losses.CategoricalCrossentropy(label_smoothing=0.1), "CategoricalCrossentropy: label_smoothing=0.1 is not supported; only 0.0 is"),
+        (lambda: losses.CategoricalCrossentropy(label_smoothing=1.5), "CategoricalCrossentropy: label_smoothing must be in [0, 1], but is 1.5"),
+        (lambda: losses.BinaryCrossentropy(label_smoothing=-0.1), "BinaryCrossentropy: label_smoothing must be finite and at least 0, but is -0.1"),
+        (lambda: losses.SparseCategoricalCrossentropy(label_smoothing=float("nan")), "SparseCategoricalCrossentropy: label_smoothing must be finite and at least 0, but is nan"),
         (lambda: losses.CategoricalCrossentropy(axis=1), "CategoricalCrossentropy: axis=1 is not supported; only -1 is"),
         (lambda: losses.CategoricalCrossentropy.from_config({"from_logit": True}), "CategoricalCrossentropy: unknown argument 'from_logit'; did you mean 'from_logits'?"),
         (lambda: losses.SparseCategoricalCrossentropy()([0, 1], np.ones((3, 2))), "sparse_categorical_crossentropy: y_true has shape (2,), but y_pred (3, 2) wants (3,) or (3, 1)"),

@@ -21,6 +21,8 @@ def test_the_defaults_are_keras_s() -> None:
     adam, sgd = optimizers.Adam(), optimizers.SGD()
     assert (adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon) == (0.001, 0.9, 0.999, 1e-7)
     assert (sgd.learning_rate, sgd.momentum, sgd.nesterov) == (0.01, 0.0, False)
+    assert (adam.weight_decay, sgd.weight_decay, optimizers.AdamW().weight_decay) == (None, None, 0.004)
+    assert (adam.clipping, adam.averaging) == (None, (False, 0.99, 0))
     assert (adam.operation, adam.settings()) == ("adam", {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7})
     assert (sgd.operation, sgd.settings()) == ("sgd", {"momentum": 0.0, "nesterov": False})
 
@@ -31,6 +33,7 @@ def test_the_state_is_flat_and_as_long_as_the_store() -> None:
         (optimizers.Adam(), ["momentum", "velocity"]),
         (optimizers.SGD(), []),
         (optimizers.SGD(momentum=0.9), ["momentum"]),
+        (optimizers.AdamW(), ["momentum", "velocity"]),
     ]:
         assert (optimizer.built, optimizer.slots, optimizer.iterations) == (False, {}, 0)
         optimizer.build(memory)
@@ -82,13 +85,6 @@ def test_names_and_configs_are_ways_to_an_optimizer() -> None:
 @pytest.mark.parametrize(
     ("argument", "value"),
     [
-        ("weight_decay", 0.004),
-        ("clipnorm", 1.0),
-        ("clipvalue", 0.5),
-        ("global_clipnorm", 1.0),
-        ("use_ema", True),
-        ("ema_momentum", 0.9),
-        ("ema_overwrite_frequency", 2),
         ("loss_scale_factor", 2.0),
         ("gradient_accumulation_steps", 4),
     ],
@@ -104,7 +100,7 @@ def test_what_keras_has_and_we_do_not_is_refused_by_name(kind: Any, argument: st
     ("make", "message"),
     [
         (lambda: optimizers.get("adamm"), "optimizers.get: unknown optimizer 'adamm'; did you mean 'adam'?"),
-        (lambda: optimizers.get("rmsprop"), "optimizers.get: unknown optimizer 'rmsprop'; known: 'adam', 'sgd'"),
+        (lambda: optimizers.get("rmsprop"), "optimizers.get: unknown optimizer 'rmsprop'; known: 'adam', 'adamw', 'sgd'"),
         (lambda: optimizers.get(3), "optimizers.get: an optimizer must be a name, an Optimizer or its config, but is 3"),
         (lambda: optimizers.Adam(amsgrad=True), "Adam: amsgrad=True is not supported; only False is"),
         (lambda: optimizers.Adam(beta_3=0.9), "Adam: unknown argument 'beta_3'; did you mean 'beta_2'?"),
@@ -112,12 +108,73 @@ def test_what_keras_has_and_we_do_not_is_refused_by_name(kind: Any, argument: st
         (lambda: optimizers.Adam(beta_1=1), "Adam: beta_1 must be in [0, 1), but is 1"),
         (lambda: optimizers.SGD(momentum=2), "SGD: momentum must be in [0, 1], but is 2"),
         (lambda: optimizers.SGD(learning_rate=float("nan")), "SGD: learning_rate must be finite and at least 0, but is nan"),
+        (lambda: optimizers.SGD(weight_decay=-1), "SGD: weight_decay must be finite and at least 0, but is -1"),
+        (lambda: optimizers.Adam(clipnorm=0), "Adam: clipnorm must be above 0, but is 0"),
+        (lambda: optimizers.AdamW(clipvalue=-1), "AdamW: clipvalue must be above 0, but is -1"),
+        (lambda: optimizers.SGD(global_clipnorm=float("inf")), "SGD: global_clipnorm must be finite, but is inf"),
+        (lambda: optimizers.SGD(clipvalue=1, clipnorm=2), "SGD: only one of clipnorm, global_clipnorm, clipvalue can be set, but there are clipnorm=2.0 and clipvalue=1.0"),
+        (lambda: optimizers.Adam(ema_momentum=1.5), "Adam: ema_momentum must be in [0, 1], but is 1.5"),
+        (lambda: optimizers.Adam(ema_overwrite_frequency=0), "Adam: ema_overwrite_frequency must be an integer of at least 1, but is 0"),
         (lambda: optimizers.SGD.from_config({"momentun": 0.9}), "SGD: unknown argument 'momentun'; did you mean 'momentum'?"),
     ],
 )  # fmt: skip
 def test_what_will_not_do_is_named(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match="^" + re.escape(message)):
         make()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"weight_decay": "0.1"}, "weight_decay must be a number, but is '0.1'"),
+        ({"weight_decay": None}, "weight_decay must be a number, but is None"),
+        ({"clipnorm": [1]}, "clipnorm must be a number, but is [1]"),
+        ({"use_ema": 1}, "use_ema must be True or False, but is 1"),
+    ],
+)
+def test_what_is_of_another_kind_is_named(arguments: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(f"AdamW: {message}")):
+        optimizers.AdamW(**arguments)
+
+
+def test_weights_can_be_excluded_from_the_decay() -> None:
+    memory, adam = store(), optimizers.AdamW()
+    kernel, bias = memory.variables
+    assert (adam.decay_of(kernel), adam.decay_of(bias)) == (0.004, 0.004)
+    adam.exclude_from_weight_decay(var_names=["bia", "other"])
+    assert (adam.decay_of(kernel), adam.decay_of(bias)) == (0.004, 0)
+    adam.exclude_from_weight_decay([kernel])
+    assert (adam.decay_of(kernel), adam.decay_of(bias)) == (0, 0.004)
+    adam.exclude_from_weight_decay()
+    assert (adam.decay_of(kernel), adam.decay_of(bias)) == (0.004, 0.004)
+    with pytest.raises(TypeError, match="AdamW: var_list must hold variables, but has 'bias'"):
+        adam.exclude_from_weight_decay(["bias"])  # type: ignore[list-item]
+
+
+def test_averages_begin_with_the_weights_also_of_what_begins_to_learn_later() -> None:
+    memory, sgd = store(), optimizers.SGD(momentum=0.9, use_ema=True)
+    kernel, bias = memory.variables
+    bias.trainable = False
+    sgd.build(memory)
+    assert list(sgd.slots) == ["momentum", "average"]
+    average = sgd.slots["average"]
+    np.testing.assert_array_equal(memory.view(average, kernel), 1)
+    average[:] = 5
+    bias.assign(np.full(4, 7))
+    sgd.build(memory)
+    np.testing.assert_array_equal(average, 5)
+    bias.trainable = True
+    sgd.build(memory)
+    np.testing.assert_array_equal(memory.view(average, kernel), 5)
+    np.testing.assert_array_equal(memory.view(average, bias), 7)
+    sgd.finalize_variable_values([kernel])
+    np.testing.assert_array_equal(kernel.value, 5)
+    sgd.use_ema = False
+    sgd.build(memory)
+    assert list(sgd.slots) == ["momentum"]
+    memory.buffer[:] = 3
+    sgd.finalize_variable_values([kernel])
+    np.testing.assert_array_equal(kernel.value, 3)
 
 
 def test_a_function_is_refused_as_a_learning_rate() -> None:

@@ -50,6 +50,19 @@ VALUES: list[tuple[schedules.LearningRateSchedule, dict[int, float]]] = [
         schedules.CosineDecayRestarts(0.1, 10, t_mul=1, alpha=0.5),
         {0: 0.1, 1: 0.05 + 0.05 * HALF_COSINE[0.1], 10: 0.1, 15: 0.075, 20: 0.1},
     ),
+    (
+        schedules.OneCycle(0.5, 12, 4, 0.1, 0.02, "linear"),
+        {0: 0.1, 1: 0.2, 3: 0.4, 4: 0.5, 6: 0.38, 10: 0.14, 12: 0.02, 99: 0.02},
+    ),
+    (
+        schedules.OneCycle(0.5, 12, 4, 0.1, 0.02),
+        {0: 0.1, 1: 0.5 - 0.4 * HALF_COSINE[0.25], 2: 0.3, 4: 0.5, 6: 0.02 + 0.48 * HALF_COSINE[0.25], 8: 0.26, 12: 0.02, 99: 0.02},
+    ),
+    (
+        schedules.OneCycle(0.5, 20),
+        {0: 0.02, 3: 0.26, 6: 0.5, 13: 0.25 + 1e-6, 20: 2e-6, 99: 2e-6},
+    ),
+    (schedules.OneCycle(0.5, 8, 0, shape="linear"), {0: 0.5, 4: 0.25 + 1e-6, 8: 2e-6}),
 ]  # fmt: skip
 
 
@@ -132,8 +145,13 @@ def test_names_as_in_tensorflow() -> None:
         (lambda: schedules.PiecewiseConstantDecay([], [1]), ValueError, "PiecewiseConstantDecay: boundaries must have at least one entry and values one more, but they have 0 and 1"),
         (lambda: schedules.PiecewiseConstantDecay([2, 1], [1, 2, 3]), ValueError, "PiecewiseConstantDecay: boundaries must not fall, but are [2, 1]"),
         (lambda: schedules.PiecewiseConstantDecay([1], [1, "b"]), TypeError, "PiecewiseConstantDecay: values[1] must be a number, but is 'b'"),  # type: ignore[list-item]
+        (lambda: schedules.OneCycle(0.1, 0), ValueError, "OneCycle: total_steps must be above 0, but is 0"),
+        (lambda: schedules.OneCycle(0.1, 10, 10), ValueError, "OneCycle: warmup_steps must be at least 0 and below total_steps, but is 10"),
+        (lambda: schedules.OneCycle(0.1, 10, -1), ValueError, "OneCycle: warmup_steps must be at least 0 and below total_steps, but is -1"),
+        (lambda: schedules.OneCycle(0.1, 10, final_learning_rate=float("inf")), ValueError, "OneCycle: final_learning_rate must be finite, but is inf"),
+        (lambda: schedules.OneCycle(0.1, 10, shape="cos"), ValueError, "OneCycle: shape must be 'cosine' or 'linear', but is 'cos'"),
         (lambda: schedules.CosineDecay.from_config({"decay_step": 3}), ValueError, "CosineDecay: unknown argument 'decay_step'; did you mean 'decay_steps'? known: 'alpha', 'decay_steps', 'initial_learning_rate', 'name', 'warmup_steps', 'warmup_target'"),
-        (lambda: schedules.deserialize({"class_name": "CosineDecays", "config": {}}), ValueError, "schedules.deserialize: unknown schedule 'CosineDecays'; did you mean 'CosineDecay'? known: 'CosineDecay', 'CosineDecayRestarts', 'ExponentialDecay', 'InverseTimeDecay', 'PiecewiseConstantDecay', 'PolynomialDecay'"),
+        (lambda: schedules.deserialize({"class_name": "CosineDecays", "config": {}}), ValueError, "schedules.deserialize: unknown schedule 'CosineDecays'; did you mean 'CosineDecay'? known: 'CosineDecay', 'CosineDecayRestarts', 'ExponentialDecay', 'InverseTimeDecay', 'OneCycle', 'PiecewiseConstantDecay', 'PolynomialDecay'"),
         (lambda: schedules.deserialize("CosineDecay"), ValueError, "schedules.deserialize: a schedule must be a dict, but is 'CosineDecay'"),  # type: ignore[arg-type]
     ],
 )  # fmt: skip
@@ -211,8 +229,14 @@ def test_a_training_takes_the_steps_of_the_schedule(kind: Any, schedule: Any, va
 
 @pytest.mark.parametrize("name", ["model.h5", "model.keras", "model.safetensors"])
 @pytest.mark.parametrize("optimizer", [optimizers.Adam, optimizers.SGD])
-def test_a_file_keeps_the_schedule_and_the_training_goes_on(optimizer: Any, name: str, tmp_path: Path) -> None:
-    schedule = schedules.CosineDecay(0.01, 8, warmup_target=0.05, warmup_steps=2)
+@pytest.mark.parametrize(
+    "schedule",
+    [schedules.CosineDecay(0.01, 8, warmup_target=0.05, warmup_steps=2), schedules.OneCycle(0.05, 6)],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_a_file_keeps_the_schedule_and_the_training_goes_on(
+    schedule: Any, optimizer: Any, name: str, tmp_path: Path
+) -> None:
     model = compiled(optimizer=optimizer(schedule))
     model.fit(X, Y, epochs=1, verbose=0)
     model.save(tmp_path / name)

@@ -173,6 +173,27 @@ def test_files_are_read_by_the_other(
             np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+def test_a_schedule_of_fastcnn_s_own_is_to_keras_one_of_a_user_s(keras: Any, ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"model.{ending}"
+    model = smooth(OURS, optimizers.SGD(schedules.OneCycle(0.1, 10)))
+    model.train_on_batch(PIXELS, Y)
+    model.save(path)
+    with pytest.raises(TypeError, match="Could not locate class 'OneCycle'"):
+        keras.models.load_model(path)
+    assert keras.models.load_model(path, compile=False).count_params() == model.count_params()
+
+    class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc,name-defined]
+        def __init__(self, **arguments: Any) -> None:
+            self.arguments = arguments
+
+        def __call__(self, step: Any) -> Any:
+            return 0.1
+
+    read = keras.models.load_model(path, custom_objects={"OneCycle": OneCycle})
+    assert read.optimizer._learning_rate.arguments == schedules.OneCycle(0.1, 10).get_config()
+
+
 def test_the_summary_counts_no_rate(keras: Any) -> None:
     lines = []
     for words in (OURS, keras):

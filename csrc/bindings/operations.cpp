@@ -1,6 +1,6 @@
 // The operations on arrays, for ops/ (convolutions.cpp has the matrix products, spatial.cpp those on images channel by channel,
-// normalization.cpp batch_norm, augmentation.cpp what changes pictures, training.cpp the losses and optimizers): shapes are checked by the operations themselves, results
-// allocated here.
+// normalization.cpp batch_norm, augmentation.cpp what changes pictures, training.cpp the losses and optimizers): shapes are checked by the
+// operations themselves, results allocated here.
 #include "bindings/module.h"
 #include "bindings/operands.h"
 #include "ops/activations.h"

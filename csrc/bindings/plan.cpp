@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <mutex>
+#include <tuple>
 
 #include "bindings/arrays.h"
 #include "bindings/gil.h"
@@ -175,12 +176,17 @@ class PyPlan {
     plan.loss = stages_from(description["loss"]);
     plan.activations = description["activations"].cast<std::vector<int64_t>>();
     plan.gradients = description["gradients"].cast<std::vector<int64_t>>();
-    for (const auto& [offset, size] : description["learning"].cast<std::vector<std::pair<int64_t, int64_t>>>())
-      plan.learning.push_back({offset, size});
+    for (const auto& [offset, size, decay] : description["learning"].cast<std::vector<std::tuple<int64_t, int64_t, double>>>())
+      plan.learning.push_back({{offset, size}, decay});
     for (const auto& [offset, size, l1, l2] : description["penalties"].cast<std::vector<std::tuple<int64_t, int64_t, float, float>>>())
       plan.regularizations.push_back({{offset, size}, {l1, l2}});
     for (const auto& [offset, size, momentum] : description["averages"].cast<std::vector<std::tuple<int64_t, int64_t, double>>>())
       plan.averages.push_back({{offset, size}, momentum});
+    std::tie(plan.weight_average.kept, plan.weight_average.momentum, plan.weight_average.overwrite_every) =
+        description["averaging"].cast<std::tuple<bool, double, int64_t>>();
+    std::tie(plan.clipping, plan.clip_limit) = description["clipping"].cast<std::pair<std::string, double>>();
+    for (const auto& [offset, size] : description["clipped"].cast<std::vector<std::pair<int64_t, int64_t>>>())
+      plan.clipped.push_back({offset, size});
     plan.optimizer = description["optimizer"].cast<std::string>();
     plan.optimizer_attributes = attributes_from(description["optimizer_attributes"]);
     return plan;

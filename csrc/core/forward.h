@@ -4,7 +4,9 @@
 
 namespace fastcnn {
 
+class AlignedBlock;
 class Attributes;
+class Device;
 class Shape;
 struct Context;
 

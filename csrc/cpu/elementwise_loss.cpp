@@ -29,6 +29,7 @@ Each each(float x, float t) {
 template <Kind kind>
 void run(const ElementwiseLoss& op, const float* x, const Targets& targets, float* loss, float* dx, const Parallel& parallel) {
   const int64_t D = op.D, per_task = max(1, 2048 / D);
+  const float kept = 1 - op.smoothing, spread = op.smoothing / 2;
   parallel_for(parallel, ceil_div(op.N, per_task), [&](int64_t task, int) {
     for (int64_t n = task * per_task; n < min((task + 1) * per_task, op.N); ++n) {
       const int64_t row = targets.rows == nullptr ? n : targets.rows[n];
@@ -36,7 +37,7 @@ void run(const ElementwiseLoss& op, const float* x, const Targets& targets, floa
       const float scale = weight / (static_cast<float>(D) * static_cast<float>(op.N));
       double sum = 0;
       for (int64_t d = 0; d < D; ++d) {
-        const Each one = each<kind>(x[n * D + d], targets.values[row * D + d]);
+        const Each one = each<kind>(x[n * D + d], targets.values[row * D + d] * kept + spread);
         sum += static_cast<double>(one.loss);
         if (dx != nullptr) dx[n * D + d] = one.gradient * scale;
       }

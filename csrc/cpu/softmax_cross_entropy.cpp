@@ -13,12 +13,14 @@ constexpr float lowest = 1e-7f, highest = 1 - 1e-7f;
 float clip(float p) { return p < lowest ? lowest : p > highest ? highest : p; }
 bool inside(float p) { return p >= lowest && p <= highest; }
 
-// The target of one row: a class number, or probabilities where those are not null.
+// The smoothed target of one row: a class number, or probabilities where those are not null. What is smoothed by 0 is what it was, to the
+// bit.
 struct Target {
   int64_t cls;
   const float* probabilities;
+  float kept, spread;
 
-  float operator[](int64_t k) const { return probabilities != nullptr ? probabilities[k] : k == cls ? 1.0f : 0.0f; }
+  float operator[](int64_t k) const { return (probabilities != nullptr ? probabilities[k] : k == cls ? 1.0f : 0.0f) * kept + spread; }
 };
 
 float from_logits(int64_t K, const float* x, const Target& target, float scale, float* dx) {
@@ -35,17 +37,19 @@ float from_logits(int64_t K, const float* x, const Target& target, float scale, 
   return __builtin_logf(total) * weight - expected;
 }
 
-float from_class_probabilities(int64_t K, const float* x, int64_t cls, float scale, float* dx) {
-  float total = 0;
-  for (int64_t k = 0; k < K; ++k) total += clip(x[k]);
-  const float p = x[cls], loss = __builtin_logf(total) - __builtin_logf(clip(p));
-  if (dx != nullptr) {
-    for (int64_t k = 0; k < K; ++k) dx[k] = inside(x[k]) ? (1 / total - (k == cls ? 1 / p : 0.0f)) * scale : 0.0f;
+float from_class_probabilities(int64_t K, const float* x, const Target& target, float scale, float* dx) {
+  float total = 0, expected = 0;
+  for (int64_t k = 0; k < K; ++k) {
+    total += clip(x[k]);
+    if (target[k] != 0) expected += target[k] * __builtin_logf(clip(x[k]));
   }
-  return loss;
+  if (dx != nullptr) {
+    for (int64_t k = 0; k < K; ++k) dx[k] = inside(x[k]) ? (1 / total - target[k] / x[k]) * scale : 0.0f;
+  }
+  return __builtin_logf(total) - expected;
 }
 
-float from_probabilities(int64_t K, const float* x, const float* target, float scale, float* dx) {
+float from_probabilities(int64_t K, const float* x, const Target& target, float scale, float* dx) {
   float total = 0, loss = 0;
   for (int64_t k = 0; k < K; ++k) total += x[k];
   for (int64_t k = 0; k < K; ++k) loss -= target[k] * __builtin_logf(clip(x[k] / total));
@@ -82,11 +86,12 @@ void take_classes(int64_t N, int64_t K, const void* labels, DType dtype, int32_t
 void softmax_cross_entropy(const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct, float* dx,
                            const Parallel& parallel) {
   const int64_t K = op.K, per_task = max(1, 512 / K);
+  const float kept = 1 - op.smoothing, spread = op.smoothing / static_cast<float>(K);
   parallel_for(parallel, ceil_div(op.N, per_task), [&](int64_t task, int) {
     for (int64_t n = task * per_task; n < min((task + 1) * per_task, op.N); ++n) {
       const int64_t row = targets.rows == nullptr ? n : targets.rows[n];
       const Target target{targets.classes == nullptr ? -1 : targets.classes[row],
-                          targets.values == nullptr ? nullptr : targets.values + row * K};
+                          targets.values == nullptr ? nullptr : targets.values + row * K, kept, spread};
       const float weight = targets.weights == nullptr ? 1 : targets.weights[row], scale = weight / static_cast<float>(op.N);
       const float* in = x + n * K;
       float* out = dx == nullptr ? nullptr : dx + n * K;
@@ -95,8 +100,8 @@ void softmax_cross_entropy(const CrossEntropy& op, const float* x, const Targets
         correct[n] = position_of_largest(K, in) == wanted;
       }
       loss[n] = weight * (op.from_logits                    ? from_logits(K, in, target, scale, out)
-                          : target.probabilities == nullptr ? from_class_probabilities(K, in, target.cls, scale, out)
-                                                            : from_probabilities(K, in, target.probabilities, scale, out));
+                          : target.probabilities == nullptr ? from_class_probabilities(K, in, target, scale, out)
+                                                            : from_probabilities(K, in, target, scale, out));
     }
   });
 }

@@ -32,9 +32,10 @@ __global__ void loss_rows(ElementwiseLoss op, const float* x, Targets targets, f
   const int64_t row = targets.rows == nullptr ? n : targets.rows[n];
   const float weight = targets.weights == nullptr ? 1 : targets.weights[row];
   const float scale = weight / (static_cast<float>(D) * static_cast<float>(op.N));
+  const float kept = 1 - op.smoothing, spread = op.smoothing / 2;
   double sum = 0;
   for (int64_t d = lane_of_thread(); d < D; d += warp_size) {
-    const float in = x[n * D + d], target = targets.values[row * D + d];  // dx may be x
+    const float in = x[n * D + d], target = targets.values[row * D + d] * kept + spread;  // dx may be x
     sum += static_cast<double>(loss_of(op.kind, in, target));
     if (dx != nullptr) dx[n * D + d] = gradient_of(op.kind, in, target) * scale;
   }

@@ -10,11 +10,15 @@ constexpr float lowest = 1e-7f, highest = 1 - 1e-7f;
 __device__ inline float clip(float p) { return p < lowest ? lowest : p > highest ? highest : p; }
 __device__ inline bool inside(float p) { return p >= lowest && p <= highest; }
 
-// The target of one row: a class number, or probabilities where those are not null.
+// The smoothed target of one row: a class number, or probabilities where those are not null. What is smoothed by 0 is what it was, to the
+// bit.
 struct Target {
   int64_t cls;
   const float* probabilities;
-  __device__ float operator[](int64_t k) const { return probabilities != nullptr ? probabilities[k] : k == cls ? 1.0f : 0.0f; }
+  float kept, spread;
+  __device__ float operator[](int64_t k) const {
+    return (probabilities != nullptr ? probabilities[k] : k == cls ? 1.0f : 0.0f) * kept + spread;
+  }
 };
 
 // Each of these: one row's loss (in every lane), and its gradient where dx is not null.
@@ -36,19 +40,21 @@ __device__ float from_logits(int64_t K, const float* x, const Target& target, fl
   return logf(total) * weight - expected;
 }
 
-__device__ float from_class_probabilities(int64_t K, const float* x, int64_t cls, float scale, float* dx) {
-  float total = 0;
-  for (int64_t k = lane_of_thread(); k < K; k += warp_size) total += clip(x[k]);
-  total = sum_over_warp(total);
-  const float p = x[cls], loss = logf(total) - logf(clip(p));
-  __syncwarp(full_warp);  // dx may be x: every lane has read x[cls]
-  if (dx != nullptr) {
-    for (int64_t k = lane_of_thread(); k < K; k += warp_size) dx[k] = inside(x[k]) ? (1 / total - (k == cls ? 1 / p : 0.0f)) * scale : 0.0f;
+__device__ float from_class_probabilities(int64_t K, const float* x, const Target& target, float scale, float* dx) {
+  float total = 0, expected = 0;
+  for (int64_t k = lane_of_thread(); k < K; k += warp_size) {
+    total += clip(x[k]);
+    if (target[k] != 0) expected += target[k] * logf(clip(x[k]));
   }
-  return loss;
+  total = sum_over_warp(total);
+  expected = sum_over_warp(expected);
+  if (dx != nullptr) {
+    for (int64_t k = lane_of_thread(); k < K; k += warp_size) dx[k] = inside(x[k]) ? (1 / total - target[k] / x[k]) * scale : 0.0f;
+  }
+  return logf(total) - expected;
 }
 
-__device__ float from_probabilities(int64_t K, const float* x, const float* target, float scale, float* dx) {
+__device__ float from_probabilities(int64_t K, const float* x, const Target& target, float scale, float* dx) {
   float total = 0, loss = 0, mean = 0;  // mean: sum over k of p[k] times the gradient by p[k] = x[k] / total
   for (int64_t k = lane_of_thread(); k < K; k += warp_size) total += x[k];
   total = sum_over_warp(total);
@@ -72,7 +78,8 @@ __global__ void cross_entropy_rows(CrossEntropy op, const float* x, Targets targ
   if (n >= op.N) return;
   const int64_t row = targets.rows == nullptr ? n : targets.rows[n];
   const Target target{targets.classes == nullptr ? -1 : targets.classes[row],
-                      targets.values == nullptr ? nullptr : targets.values + row * K};
+                      targets.values == nullptr ? nullptr : targets.values + row * K, 1 - op.smoothing,
+                      op.smoothing / static_cast<float>(K)};
   const float* in = x + n * K;
   float* out = dx == nullptr ? nullptr : dx + n * K;
   const float weight = targets.weights == nullptr ? 1 : targets.weights[row], scale = weight / static_cast<float>(op.N);
@@ -82,8 +89,8 @@ __global__ void cross_entropy_rows(CrossEntropy op, const float* x, Targets targ
     if (lane_of_thread() == 0) correct[n] = right;
   }
   const float of_row = op.from_logits                    ? from_logits(K, in, target, scale, out)
-                       : target.probabilities == nullptr ? from_class_probabilities(K, in, target.cls, scale, out)
-                                                         : from_probabilities(K, in, target.probabilities, scale, out);
+                       : target.probabilities == nullptr ? from_class_probabilities(K, in, target, scale, out)
+                                                         : from_probabilities(K, in, target, scale, out);
   if (lane_of_thread() == 0) loss[n] = weight * of_row;
 }
 

@@ -82,7 +82,8 @@ struct Update {
   const float* gradients = nullptr;
   std::vector<float*> slots;  // the optimizer's own state, in the order of its header
   double learning_rate = 0;
-  int64_t step = 0;  // counts from 1
+  int64_t step = 0;         // counts from 1
+  double weight_decay = 0;  // what the parameters lose of themselves, as a multiple of the learning rate
 };
 
 using Optimizer = std::function<void(Context&, const Attributes&, const Update&)>;

@@ -7,14 +7,15 @@
 
 namespace fastcnn {
 
-CrossEntropy softmax_cross_entropy(const Shape& x, const Shape& targets, bool from_logits) {
+CrossEntropy softmax_cross_entropy(const Shape& x, const Shape& targets, bool from_logits, double smoothing) {
   if (x.rank() != 2) reject("softmax_cross_entropy", "x must have shape (N, K), but has shape ", x.str());
   if (x[1] < 1) reject("softmax_cross_entropy", "x must have at least one class, but has shape ", x.str());
   const Shape classes = {x[0]};
   if (targets != classes && targets != x)
     reject("softmax_cross_entropy", "labels must have shape ", classes.str(), " or ", x.str(), " to go with x ", x.str(),
            ", but have shape ", targets.str());
-  return {x[0], x[1], from_logits};
+  if (!(smoothing >= 0 && smoothing <= 1)) reject("softmax_cross_entropy", "label_smoothing must be in [0, 1], but is ", smoothing);
+  return {x[0], x[1], from_logits, static_cast<float>(smoothing)};
 }
 
 namespace {
@@ -43,10 +44,11 @@ namespace {
 // The last stage before the way back. saved: the loss and whether it was right, for each sample.
 class CrossEntropyStage : public Operation {
  public:
-  explicit CrossEntropyStage(const Attributes& attributes) : from_logits_(attributes.flag("from_logits")) {}
+  explicit CrossEntropyStage(const Attributes& attributes)
+      : from_logits_(attributes.flag("from_logits")), smoothing_(attributes.number("label_smoothing")) {}
 
   Shape bind(const Shape& sample, const std::vector<Shape>&) override {
-    K_ = softmax_cross_entropy(with_batch(sample, 0), {0}, from_logits_).K;
+    op_ = softmax_cross_entropy(with_batch(sample, 0), {0}, from_logits_, smoothing_);
     return sample;
   }
 
@@ -61,12 +63,15 @@ class CrossEntropyStage : public Operation {
   void run(Context& context, const StageArguments& stage, float* dx) const {
     auto* const saved = static_cast<float*>(stage.saved);
     auto* const correct = reinterpret_cast<int32_t*>(saved + stage.n);
-    softmax_cross_entropy(context, {stage.n, K_, from_logits_}, stage.x, *stage.targets, saved, correct, dx);
+    CrossEntropy op = op_;
+    op.N = stage.n;
+    softmax_cross_entropy(context, op, stage.x, *stage.targets, saved, correct, dx);
     add_to_totals(context, stage.n, saved, correct, stage.totals);
   }
 
   bool from_logits_;
-  int64_t K_ = 0;
+  double smoothing_;
+  CrossEntropy op_{};
 };
 
 const registry::Operations<CrossEntropyStage> registered("softmax_cross_entropy");

@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/pool.h"
 #include "ops/elementwise.h"
+#include "ops/moving_average.h"
 
 namespace fastcnn::runtime {
 namespace {
@@ -38,6 +39,7 @@ Plan::Plan(const Description& description, const ModelMemory& memory, Device dev
       regularizations_(description.regularizations),
       learning_(description.learning),
       averages_(description.averages),
+      weight_average_(description.weight_average),
       optimizer_attributes_(description.optimizer_attributes),
       host_(memory),
       memory_(memory),
@@ -60,9 +62,15 @@ Plan::Plan(const Description& description, const ModelMemory& memory, Device dev
     if (range.offset < 0 || range.size < 0 || range.offset + range.size > memory.size)
       reject("plan", "a range of weights lies outside the model's ", memory.size, " floats");
   };
-  for (const Range& range : learning_) check(range);
+  for (const Learning& each : learning_) check(each.range);
+  if (weight_average_.kept && memory.slots.empty()) reject("plan", "there is no slot for the moving average of the weights");
   for (const Regularization& each : regularizations_) check(each.variable);
   for (const Average& each : averages_) check(each.variable);
+  if (!description.clipping.empty()) {
+    clipping_ = clipping(description.clipping.c_str(), description.clip_limit);
+    const auto parts = static_cast<int64_t>(description.clipped.size());
+    clip_slabs_ = clip_slabs(clipping_, memory.size, description.clipped.data(), parts, device);
+  }
   if (!description.optimizer.empty()) optimizer_ = registry::optimizer(description.optimizer);
   const StageDescription& last = description.head.empty() ? description.stages.back() : description.head.back();
   output_elements_ = activation_sizes_.at(static_cast<size_t>(last.y));
@@ -283,17 +291,26 @@ void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learnin
       // The mean over the first samples, and that over the part's, become the mean over both.
       const float all = static_cast<float>(first + part.n), before = static_cast<float>(first) / all,
                   now = static_cast<float>(part.n) / all;
-      for (const Range& range : learning_)
+      for (const auto& [range, weight_decay] : learning_)
         accumulate(context_, range.size, before, now, gradients + range.offset, memory_.gradients + range.offset);
     });
   });
   add_penalties(batch.n, true);
   const pool::Uninterruptible to_the_end;
   const Stopwatch stopwatch(timing_, optimizer_seconds_);
-  for (const Range& range : learning_) {
-    Update update{range.size, memory_.parameters + range.offset, memory_.gradients + range.offset, memory_.slots, learning_rate, step};
+  if (clip_slabs_.bytes() > 0) clip_gradients(context_, clipping_, clip_slabs_, memory_.gradients);
+  for (const auto& [range, weight_decay] : learning_) {
+    Update update{range.size,  memory_.parameters + range.offset, memory_.gradients + range.offset, memory_.slots, learning_rate, step,
+                  weight_decay};
     for (float*& slot : update.slots) slot += range.offset;
+    float* const average = weight_average_.kept ? update.slots.back() : nullptr;
+    if (average != nullptr) update.slots.pop_back();
     optimizer_(context_, optimizer_attributes_, update);
+    if (average != nullptr) {
+      const int64_t every = weight_average_.overwrite_every;
+      const bool overwrite = every > 0 && step % every == 0;
+      moving_average(context_, range.size, step == 1 ? 0 : weight_average_.momentum, overwrite, update.parameters, average);
+    }
   }
   for (const Average& each : averages_) {
     const auto before = static_cast<float>(each.momentum), now = static_cast<float>(1 - each.momentum);

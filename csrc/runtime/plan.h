@@ -15,7 +15,9 @@
 #include "core/batch.h"
 #include "core/context.h"
 #include "core/dispatch.h"
+#include "core/range.h"
 #include "core/types.h"
+#include "ops/clip_gradients.h"
 #include "ops/operation.h"
 #include "ops/penalty.h"
 #include "runtime/device_copies.h"
@@ -38,9 +40,10 @@ struct StageDescription {
   int dy = -1, dx = -1;  // gradient buffers; -1 where there is none
 };
 
-// A part of the flat buffers.
-struct Range {
-  int64_t offset, size;
+// What the optimizer changes, and what it loses of itself as a multiple of the learning rate.
+struct Learning {
+  Range range;
+  double weight_decay;
 };
 
 // What a regularizer adds to the loss for one variable.
@@ -55,6 +58,13 @@ struct Average {
   double momentum;
 };
 
+// The moving average of what learns, in the last of the optimizer's slots.
+struct WeightAverage {
+  bool kept = false;
+  double momentum = 0;
+  int64_t overwrite_every = 0;  // steps after which it becomes the weights; 0 for never
+};
+
 struct Description {
   std::vector<StageDescription> stages;  // forward, in order
   std::vector<StageDescription> head;    // after them, in forward() only: what the loss does by itself in training (softmax)
@@ -62,9 +72,13 @@ struct Description {
   std::vector<int64_t> activations;      // buffers: floats a sample
   std::vector<int64_t> gradients;
   std::vector<Regularization> regularizations;
-  std::vector<Range> learning;  // what the optimizer changes
+  std::vector<Learning> learning;
   std::vector<Average> averages;
-  std::string optimizer;        // empty for none
+  WeightAverage weight_average;
+  std::string clipping;  // by its name (ops/clip_gradients.h); empty for none
+  double clip_limit = 0;
+  std::vector<Range> clipped;  // each variable that learns
+  std::string optimizer;       // empty for none
   Attributes optimizer_attributes;
 };
 
@@ -169,8 +183,11 @@ class Plan {
   AlignedBlock part_gradients_;
   int64_t capacity_ = 0, part_capacity_ = 0, training_capacity_ = 0, output_elements_ = 0, last_n_ = 0;
   std::vector<Regularization> regularizations_;
-  std::vector<Range> learning_;
+  std::vector<Learning> learning_;
   std::vector<Average> averages_;
+  WeightAverage weight_average_;
+  Clipping clipping_{};
+  AlignedBlock clip_slabs_;  // empty where nothing is clipped
   Optimizer optimizer_;
   Attributes optimizer_attributes_;
   ModelMemory host_, memory_;  // the caller's buffers, and those of the device: the same on the CPU

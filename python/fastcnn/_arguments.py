@@ -17,6 +17,7 @@ __all__ = [
     "number",
     "only",
     "pair",
+    "positive",
     "positive_integer",
     "sides",
     "unknown",
@@ -114,6 +115,13 @@ def number(
     if not (math.isfinite(value) and least <= value < below and value <= most):
         raise ValueError(f"{owner}: {argument} must be {_range(least, below, most)}, but is {value!r}")
     return float(value)
+
+
+def positive(owner: str, argument: str, value: Any) -> float:
+    """A finite real number above 0."""
+    if not (checked := number(owner, argument, value)) > 0:
+        raise ValueError(f"{owner}: {argument} must be above 0, but is {value!r}")
+    return checked
 
 
 def boolean(owner: str, argument: str, value: Any) -> bool:

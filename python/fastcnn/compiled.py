@@ -13,6 +13,7 @@ from fastcnn.batches import ArrayBatches, Batches, Data, Given, GivenBatches, pa
 from fastcnn.metrics import CompiledMetrics, Metric
 from fastcnn.plan import Plan, Totals
 from fastcnn.stack import Part, Stack
+from fastcnn.variables import VariableStore
 
 __all__: list[str] = []
 
@@ -145,7 +146,7 @@ class Compiled(Stack):
         if not self.built:
             self._build(shape, where)
         store = self.store
-        frozen = (self.seed, tuple(self.optimizer.settings().items())) if train and self.optimizer is not None else None
+        frozen = self._frozen(store) if train else None
         learns = tuple((variable.trainable, variable.regularizer) for variable in store.variables)
         frozen_layers = tuple(layer.trainable for layer in self.leaves)
         place = (store, config.get_device(), learns, frozen_layers, tuple(self.leaves))
@@ -158,6 +159,14 @@ class Compiled(Stack):
             self._plan = Plan(self.leaves, shape, self.loss, optimizer, self.seed if train else 0)
             self._planned = place, frozen
         return self._plan
+
+    def _frozen(self, store: VariableStore) -> tuple[Any, ...] | None:
+        """What a plan that trains cannot be told later."""
+        optimizer = self.optimizer
+        if optimizer is None:
+            return None
+        decays = [optimizer.decay_of(variable) for variable in store.variables]
+        return self.seed, optimizer.settings(), optimizer.clipping, optimizer.averaging, decays
 
     def _logs(self, totals: Totals, count: int) -> dict[str, Any]:
         """The loss and the metrics over `count` samples by name; in the order of the names, as in Keras."""

@@ -27,6 +27,7 @@ from fastcnn.variables import VariableStore
 
 if TYPE_CHECKING:
     from fastcnn.losses import Loss
+    from fastcnn.optimizers import Optimizer
 
 __all__ = ["describe"]
 
@@ -119,9 +120,13 @@ class _Buffers:
 
 
 def describe(
-    stages: list[Stage], input_shape: tuple[int, ...], store: VariableStore, loss: Loss | None
+    stages: list[Stage],
+    input_shape: tuple[int, ...],
+    store: VariableStore,
+    loss: Loss | None,
+    optimizer: Optimizer | None = None,
 ) -> dict[str, Any]:
-    """The description of these stages, for `_core.Plan`: samples of `input_shape`, variables in `store`, and the loss behind them if there is one."""
+    """The description of these stages, for `_core.Plan`: samples of `input_shape`, variables in `store`, and the loss and the optimizer if there are any."""
     gather, rest = _take_rescaling(stages)
     rest, last = _split_activation(_pool_before_relu(_fold_padding(rest)), loss)
     fused = [gather, *_fuse_activations(_fuse_pooling(rest))]
@@ -145,27 +150,32 @@ def describe(
         "loss": [stage.describe(store) for stage in losses],
         "activations": activations.sizes,
         "gradients": gradients.sizes,
-        "learning": _learning(store),
         "averages": _averages(planned, store),
         "penalties": _penalties(store),
-        "optimizer": "",
-        "optimizer_attributes": {},
+        "learning": [] if optimizer is None else _learning(store, optimizer),
+        "averaging": (False, 0.0, 0) if optimizer is None else optimizer.averaging,
+        "clipping": (optimizer and optimizer.clipping) or ("", 0.0),
+        "clipped": [(store.offset(variable), variable.size) for variable in store.variables if variable.trainable],
+        "optimizer": "" if optimizer is None else optimizer.operation,
+        "optimizer_attributes": {} if optimizer is None else _plain_numbers(optimizer.settings()),
     }
 
 
-def _learning(store: VariableStore) -> list[tuple[int, int]]:
-    """The parts of the flat buffers that the optimizer changes, (offset, size): as few as there can be, since each is a call."""
-    if all(variable.trainable for variable in store.variables):
-        return [(0, store.buffer.size)]
-    parts: list[tuple[int, int]] = []
-    joins = False
-    for variable in store.variables:
+def _learning(store: VariableStore, optimizer: Optimizer) -> list[tuple[int, int, float]]:
+    """The parts of the flat buffers that the optimizer changes, (offset, size, weight decay): as few as there can be, since each is a call."""
+    decays = [optimizer.decay_of(variable) if variable.trainable else None for variable in store.variables]
+    if None not in decays and len(set(decays)) == 1:
+        return [(0, store.buffer.size, optimizer.decay_of(store.variables[0]))]
+    parts: list[tuple[int, int, float]] = []
+    before: float | None = None
+    for variable, decay in zip(store.variables, decays, strict=True):
         offset = store.offset(variable)
-        if variable.trainable and joins:
-            parts[-1] = parts[-1][0], offset + variable.size - parts[-1][0]  # what lies between is 0 and stays so
-        elif variable.trainable:
-            parts.append((offset, variable.size))
-        joins = variable.trainable
+        if decay is not None and decay == before:
+            begin = parts[-1][0]
+            parts[-1] = begin, offset + variable.size - begin, decay  # what lies between is 0 and stays so
+        elif decay is not None:
+            parts.append((offset, variable.size, decay))
+        before = decay
     return parts
 
 
@@ -366,6 +376,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)) and value and isinstance(value[0], (list, tuple)):
         return [int(number) for pair in value for number in pair]
     return [int(number) for number in value] if isinstance(value, (list, tuple)) else value
+
+
+def _plain_numbers(settings: dict[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in settings.items()}
 
 
 def _plain_attributes(stage: Stage) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from fastcnn._arguments import boolean, float32_only, not_overridden, only, unknown
+from fastcnn._arguments import boolean, float32_only, not_overridden, number, only, unknown
 from fastcnn._naming import auto_name
 from fastcnn._serialization import construct, deserialize
 from fastcnn.stage import Stage
@@ -37,6 +37,7 @@ class Loss:
     sparse : whether y_true holds class numbers, not floats of y_pred's shape.
     classes : whether the outputs are those of K classes that exclude each other, so that they must be (N, K).
     from_logits : whether y_pred holds logits; always False where there is no such thing.
+    label_smoothing : how much of y_true is spread evenly over what it might have been; always 0 where there is no such thing.
     operation : the loss's name in the core. undoes : the activation before which the logits lie, or None.
     """
 
@@ -46,6 +47,7 @@ class Loss:
     operation: ClassVar[str]
     undoes: ClassVar[str | None] = None
     from_logits = False
+    label_smoothing = 0.0
 
     def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Any = None) -> None:
         owner = type(self).__name__
@@ -74,7 +76,7 @@ class Loss:
     def stage(self, after_activation: bool) -> Stage:
         """What the plan carries out for it, behind the activation that it `undoes` or in its place."""
         from_logits = self.from_logits or (self.undoes is not None and not after_activation)
-        return Stage(self.operation, {"from_logits": from_logits})
+        return Stage(self.operation, {"from_logits": from_logits, "label_smoothing": self.label_smoothing})
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make the same loss, as Keras writes them."""
@@ -89,10 +91,15 @@ class Loss:
 class _Crossentropy(Loss):
     """What the cross-entropies share."""
 
-    def __init__(self, from_logits: bool, reduction: str, axis: int, name: str | None, dtype: Any) -> None:
+    def __init__(
+        self, from_logits: bool, label_smoothing: float, reduction: str, axis: int, name: str | None, dtype: Any
+    ) -> None:
         owner = type(self).__name__
         only(owner, "axis", axis, -1)
         self.from_logits = boolean(owner, "from_logits", from_logits)
+        self.label_smoothing = number(owner, "label_smoothing", label_smoothing, least=0)
+        if self.label_smoothing > 1:
+            raise ValueError(f"{owner}: label_smoothing must be in [0, 1], but is {label_smoothing!r}")
         super().__init__(name, reduction, dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -103,7 +110,9 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     """Cross-entropy with class numbers: -log(probability of the true class), the mean over the batch.
 
     y_true : (N,) or (N, 1) integers in [0, K). y_pred : (N, K) float32, logits if `from_logits`, else probabilities, which as in Keras are
-    clipped to [1e-7, 1 - 1e-7] and then divided by their sum. Only the default of the other arguments is supported.
+    clipped to [1e-7, 1 - 1e-7] and then divided by their sum. label_smoothing : s in [0, 1]; the true class counts 1 - s + s / K, every other s / K
+    (Szegedy et al. 2016). Keras has that for one-hot rows alone: it is fastcnn's own here, and Keras reads no loss in which it is not 0. Only the
+    default of the other arguments is supported.
     """
 
     sparse = True
@@ -119,22 +128,27 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         axis: int = -1,
         name: str | None = "sparse_categorical_crossentropy",
         dtype: Any = None,
+        *,
+        label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(from_logits, reduction, axis, name, dtype)
+        super().__init__(from_logits, label_smoothing, reduction, axis, name, dtype)
         only("SparseCategoricalCrossentropy", "ignore_class", ignore_class, None)
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Losses:
-        return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits)
+        smoothing = self.label_smoothing
+        return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits, label_smoothing=smoothing)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "ignore_class": None}
+        own = {"label_smoothing": self.label_smoothing} if self.label_smoothing else {}  # Keras does not know it
+        return {**super().get_config(), "ignore_class": None, **own}
 
 
 class CategoricalCrossentropy(_Crossentropy):
     """Cross-entropy with a probability for each class: -sum(y_true * log(y_pred)), the mean over the batch.
 
     y_true : (N, K), one-hot rows or any probabilities. y_pred : (N, K) float32, logits if `from_logits`, else probabilities, which as in
-    Keras are divided by their sum and then clipped to [1e-7, 1 - 1e-7]. Only the default of the other arguments is supported.
+    Keras are divided by their sum and then clipped to [1e-7, 1 - 1e-7]. label_smoothing : s in [0, 1]; leaves 1 - s of y_true and spreads s evenly
+    over the classes (Szegedy et al. 2016). Only the default of the other arguments is supported.
     """
 
     classes = True
@@ -150,14 +164,13 @@ class CategoricalCrossentropy(_Crossentropy):
         name: str | None = "categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(from_logits, reduction, axis, name, dtype)
-        only("CategoricalCrossentropy", "label_smoothing", label_smoothing, 0.0, 0)
+        super().__init__(from_logits, label_smoothing, reduction, axis, name, dtype)
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Losses:
-        return categorical_crossentropy(y_true, y_pred, self.from_logits)
+        return categorical_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "label_smoothing": 0.0, "axis": -1}
+        return {**super().get_config(), "label_smoothing": self.label_smoothing, "axis": -1}
 
 
 class BinaryCrossentropy(_Crossentropy):
@@ -165,7 +178,7 @@ class BinaryCrossentropy(_Crossentropy):
 
     y_true : as y_pred, or (N,) for (N, 1); 0, 1 or any probability. y_pred : (N, ...) float32, logits if `from_logits`, else probabilities,
     which as in Keras are clipped to [1e-7, 1 - 1e-7]; those of a softmax too (in training, Keras takes the softmax's logits for a sigmoid's
-    there). Only the default of the other arguments is supported.
+    there). label_smoothing : s in [0, 1]; a target t becomes (1 - s) t + s / 2. Only the default of the other arguments is supported.
     """
 
     operation = "binary_cross_entropy"
@@ -180,14 +193,13 @@ class BinaryCrossentropy(_Crossentropy):
         name: str | None = "binary_crossentropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(from_logits, reduction, axis, name, dtype)
-        only("BinaryCrossentropy", "label_smoothing", label_smoothing, 0.0, 0)
+        super().__init__(from_logits, label_smoothing, reduction, axis, name, dtype)
 
     def call(self, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> Losses:
-        return binary_crossentropy(y_true, y_pred, self.from_logits)
+        return binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "label_smoothing": 0.0, "axis": -1}
+        return {**super().get_config(), "label_smoothing": self.label_smoothing, "axis": -1}
 
 
 class MeanSquaredError(Loss):
@@ -207,7 +219,9 @@ class MeanSquaredError(Loss):
         return mean_squared_error(y_true, y_pred)
 
 
-def sparse_categorical_crossentropy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, from_logits: bool = False) -> Losses:
+def sparse_categorical_crossentropy(
+    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, from_logits: bool = False, *, label_smoothing: float = 0.0
+) -> Losses:
     """The loss of each row, (N,) float32; arguments as for SparseCategoricalCrossentropy."""
     owner = "sparse_categorical_crossentropy"
     predictions, labels = _predictions(owner, y_pred), np.asarray(y_true)
@@ -218,24 +232,28 @@ def sparse_categorical_crossentropy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike
         raise ValueError(f"{owner}: y_true has shape {labels.shape}, but y_pred {predictions.shape} wants {rows}")
     if labels.dtype.kind not in "biuf" or not np.array_equal(labels, np.trunc(labels)):
         raise ValueError(f"{owner}: y_true must hold class numbers, but has {labels.dtype} values that are not whole")
-    return _cross_entropy(predictions, labels.astype(np.int64), from_logits)
+    return _cross_entropy(predictions, labels.astype(np.int64), from_logits, label_smoothing)
 
 
-def categorical_crossentropy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, from_logits: bool = False) -> Losses:
+def categorical_crossentropy(
+    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0
+) -> Losses:
     """The loss of each row, (N,) float32; arguments as for CategoricalCrossentropy."""
     owner = "categorical_crossentropy"
     predictions, targets = _predictions(owner, y_pred), np.asarray(y_true, dtype=np.float32)
     if targets.shape != predictions.shape:
         raise ValueError(f"{owner}: y_true has shape {targets.shape}, but y_pred has {predictions.shape}")
-    return _cross_entropy(predictions, targets, from_logits)
+    return _cross_entropy(predictions, targets, from_logits, label_smoothing)
 
 
-def binary_crossentropy(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, from_logits: bool = False) -> Losses:
+def binary_crossentropy(
+    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, from_logits: bool = False, label_smoothing: float = 0.0
+) -> Losses:
     """The mean over the last axis of each output's loss, y_pred's shape without it; arguments as for BinaryCrossentropy."""
     from fastcnn import ops
 
     rows, targets, shape = _rows("binary_crossentropy", y_true, y_pred)
-    losses, _ = ops.binary_cross_entropy(rows, targets, from_logits=from_logits)
+    losses, _ = ops.binary_cross_entropy(rows, targets, from_logits=from_logits, label_smoothing=label_smoothing)
     return np.asarray(losses).reshape(shape)
 
 
@@ -313,8 +331,12 @@ def _rows(owner: str, y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> tuple[Los
     return predictions.reshape(-1, width), targets.reshape(-1, width), predictions.shape[:-1]
 
 
-def _cross_entropy(predictions: npt.NDArray[np.float32], targets: npt.NDArray[Any], from_logits: bool) -> Losses:
+def _cross_entropy(
+    predictions: npt.NDArray[np.float32], targets: npt.NDArray[Any], from_logits: bool, label_smoothing: float
+) -> Losses:
     from fastcnn import ops
 
-    losses, _ = ops.softmax_cross_entropy(predictions, targets, from_logits=from_logits)
+    losses, _ = ops.softmax_cross_entropy(
+        predictions, targets, from_logits=from_logits, label_smoothing=label_smoothing
+    )
     return np.asarray(losses)

@@ -77,14 +77,12 @@ class Plan:
             parameters = aligned_zeros(parameters.size)
             parameters[:] = self._store.buffer
             stages = fold_batch_norms(stages, self._store, parameters)
-        description = describe(stages, tuple(input_shape), self._store, loss)
+        description = describe(stages, tuple(input_shape), self._store, loss, optimizer)
         slots: list[Array] = []
         gradients = aligned_zeros(0)
         if optimizer is not None:
             gradients = aligned_zeros(self._store.buffer.size)
             slots = list(optimizer.slots.values())
-            description["optimizer"] = optimizer.operation
-            description["optimizer_attributes"] = {name: float(value) for name, value in optimizer.settings().items()}
         self._gradients = gradients
         self.device: str = _core.device()
         self._plan = _core.Plan(description, parameters, gradients, slots)

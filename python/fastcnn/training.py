@@ -77,6 +77,8 @@ def fit(run: Run, initial_epoch: int, epochs: int, verbose: int) -> None:
             progress.finish(values(shown))
             if model.stop_training:
                 break
+    if epochs > 0:
+        run.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.call("on_train_end", logs)
 
 

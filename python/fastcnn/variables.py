@@ -28,13 +28,14 @@ class Variable:
     """A named float32 array that is learnt, such as `kernel` or `bias`, or that follows the training, such as `moving_mean`.
 
     It begins with an array of its own; a `VariableStore` moves it. `value` is the live array: what is written into it counts at once.
-    regularizer : what it adds to the loss while it is trained, or None. learns : whether it is ever trained; else it is a moving average.
+    path : the name behind that of its layer, "dense/kernel" (Keras's begins with the model's). regularizer : what it adds to the loss while it is
+    trained, or None. learns : whether it is ever trained; else it is a moving average.
     """
 
     def __init__(
         self, name: str, value: npt.ArrayLike, regularizer: Regularizer | None = None, *, learns: bool = True
     ) -> None:
-        self.name = name
+        self.name = self.path = name
         self.learns = learns
         self._trainable = learns
         self.regularizer = regularizer

@@ -35,15 +35,24 @@ def test_agrees_with_float64(case: Case) -> None:
     st.sampled_from([0.5, 0.9]),
     st.sampled_from([0.9, 0.999]),
     st.sampled_from([1e-8, 1e-7, 1.0]),
+    st.sampled_from([0.0, 0.004, 0.5]),
     seeds,
 )
 def test_agrees_with_float64_for_any_shape_and_setting(
-    shape: list[int], step: int, learning_rate: float, beta_1: float, beta_2: float, epsilon: float, seed: int
+    shape: list[int],
+    step: int,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    weight_decay: float,
+    seed: int,
 ) -> None:
     rng = np.random.default_rng(seed)
     arrays = {name: cases.squares(*shape)(rng) for name in ARRAYS}
     arrays["parameters"] *= -1  # so that nothing cancels
     settings = {"step": step, "learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+    settings["weight_decay"] = weight_decay
     want = reference.adam(**arrays, **settings)
     ops.adam(**arrays, **settings)
     assert_all_close([arrays["parameters"], arrays["momentum"], arrays["velocity"]], want, cases.SHORT_SUM)
@@ -55,6 +64,16 @@ def test_the_first_step_goes_by_the_learning_rate_against_the_gradient_whatever_
     np.testing.assert_allclose(
         arrays["parameters"], [-0.5, 0.5, -0.5, 0], rtol=1e-5
     )  # epsilon is 3e-6 of sqrt(v) for a gradient of 1
+
+
+def test_a_decay_is_no_part_of_the_gradient_and_none_touches_nothing() -> None:
+    arrays = zeros(4, parameters=np.float32([1, -2, np.inf, -0.0]))
+    ops.adam(**arrays, step=1, learning_rate=0.5)
+    np.testing.assert_array_equal(arrays["parameters"], np.float32([1, -2, np.inf, 0]))
+    ops.adam(**arrays, step=2, learning_rate=0.5, weight_decay=0.25)
+    np.testing.assert_array_equal(arrays["parameters"][:2], np.float32([0.875, -1.75]))
+    assert not arrays["momentum"].any()
+    assert not arrays["velocity"].any()
 
 
 def test_nan_comes_through() -> None:
@@ -88,6 +107,8 @@ def test_what_is_updated_must_be_writable_and_in_c_order(name: str) -> None:
         ({"step": 1, "beta_1": 1.0}, ["beta_1", "[0, 1)", 1]),
         ({"step": 1, "beta_2": -0.5}, ["beta_2", "[0, 1)", -0.5]),
         ({"step": 1, "beta_2": float("nan")}, ["beta_2", "[0, 1)", "nan"]),
+        ({"step": 1, "weight_decay": -0.1}, ["weight_decay", "at least 0", -0.1]),
+        ({"step": 1, "weight_decay": float("inf")}, ["weight_decay", "finite", "inf"]),
     ],
 )
 def test_settings_out_of_range_are_named(settings: dict[str, Any], parts: list[object]) -> None:

@@ -33,6 +33,17 @@ def test_agrees_with_float64_for_any_shape(sample: list[int], n: int, weighted: 
         assert_all_close(got, want, cases.SUM)
 
 
+def test_smoothed_targets_are_drawn_to_a_half() -> None:
+    x, targets = (
+        cases.normal(5, 4)(np.random.default_rng(1)),
+        np.float32(np.random.default_rng(2).integers(0, 2, (5, 4))),
+    )
+    want = tuple(map(np.float64, ops.binary_cross_entropy(x, np.float32(0.6 * targets + 0.2))))
+    assert_all_close(ops.binary_cross_entropy(x, targets, label_smoothing=0.4), want, cases.SUM)
+    with rejected(ValueError, "binary_cross_entropy", "label_smoothing", "[0, 1]", 1.5):
+        ops.binary_cross_entropy(x, targets, label_smoothing=1.5)
+
+
 def test_probabilities_are_clipped_as_in_keras() -> None:
     x = np.float32([[0, 1, 0.5, 1e-8, 1 - 6e-8]])
     for targets in (np.zeros_like(x), np.ones_like(x)):

@@ -31,15 +31,17 @@ def test_agrees_with_float64(case: Case) -> None:
     st.floats(1e-5, 1),
     st.sampled_from([0.0, 0.5, 0.9, 1.0]),
     st.booleans(),
+    st.sampled_from([0.0, 0.004, 0.5]),
     seeds,
 )
 def test_agrees_with_float64_for_any_shape_and_setting(
-    shape: list[int], learning_rate: float, momentum_rate: float, nesterov: bool, seed: int
+    shape: list[int], learning_rate: float, momentum_rate: float, nesterov: bool, weight_decay: float, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     arrays = {name: cases.squares(*shape)(rng) for name in ("parameters", "gradients", "momentum")}
     arrays["gradients"] *= -1  # so that nothing cancels
     settings: dict[str, Any] = {"learning_rate": learning_rate, "momentum_rate": momentum_rate, "nesterov": nesterov}
+    settings["weight_decay"] = weight_decay
     p, m = reference.sgd(**arrays, **settings)
     before = arrays["momentum"].copy()
     ops.sgd(**arrays, **settings)
@@ -77,6 +79,11 @@ def test_what_is_updated_must_be_writable_and_in_c_order(name: str) -> None:
 def test_a_momentum_rate_out_of_range_is_named(rate: float) -> None:
     with rejected(ValueError, "sgd", "momentum_rate", "[0, 1]", rate):
         ops.sgd(**zeros(), momentum_rate=rate)
+
+
+def test_a_weight_decay_out_of_range_is_named() -> None:
+    with rejected(ValueError, "sgd", "weight_decay", "at least 0", -0.1):
+        ops.sgd(**zeros(), weight_decay=-0.1)
 
 
 def test_a_momentum_rate_without_its_array_is_named() -> None:

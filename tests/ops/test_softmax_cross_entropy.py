@@ -24,13 +24,18 @@ def test_agrees_with_float64(case: Case) -> None:
     assert_all_close(case.run(ops), case.run(reference), case.allowed)
 
 
-@given(st.integers(0, 70), st.integers(2, 40), st.booleans(), st.booleans(), seeds)
-def test_agrees_with_float64_for_any_shape(n: int, k: int, from_logits: bool, rows: bool, seed: int) -> None:
+@given(
+    st.integers(0, 70), st.integers(2, 40), st.booleans(), st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 1.0]), seeds
+)
+def test_agrees_with_float64_for_any_shape(
+    n: int, k: int, from_logits: bool, rows: bool, smoothing: float, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     x = (cases.normal if from_logits else cases.probabilities)(n, k)(rng)
     labels = cases.probabilities(n, k)(rng) if rows else cases.integers(k, np.int64, n)(rng)
-    got = ops.softmax_cross_entropy(x, labels, from_logits=from_logits)
-    assert_all_close(got, reference.softmax_cross_entropy(x, labels, from_logits=from_logits), cases.SUM)
+    settings: dict[str, Any] = {"from_logits": from_logits, "label_smoothing": smoothing}
+    got = ops.softmax_cross_entropy(x, labels, **settings)
+    assert_all_close(got, reference.softmax_cross_entropy(x, labels, **settings), cases.SUM)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int32, np.uint32, np.int64, np.uint64])
@@ -47,6 +52,17 @@ def test_a_class_is_its_one_hot_row(from_logits: bool) -> None:
     rows = np.eye(3, dtype=np.float32)[CLASSES]
     want = tuple(map(np.float64, ops.softmax_cross_entropy(x, CLASSES, from_logits=from_logits)))
     assert_all_close(ops.softmax_cross_entropy(x, rows, from_logits=from_logits), want, cases.SUM)
+
+
+def test_smoothed_labels_are_spread_over_the_classes() -> None:
+    x = cases.normal(4, 3)(np.random.default_rng(1))
+    rows = np.float32(0.7 * np.eye(3)[CLASSES] + 0.1)
+    want = tuple(map(np.float64, ops.softmax_cross_entropy(x, rows)))
+    for labels in (CLASSES, np.eye(3, dtype=np.float32)[CLASSES]):
+        assert_all_close(ops.softmax_cross_entropy(x, labels, label_smoothing=0.3), want, cases.SUM)
+    for smoothing in (-0.1, 1.5, float("nan")):
+        with rejected(ValueError, "softmax_cross_entropy", "label_smoothing", "[0, 1]", smoothing):
+            ops.softmax_cross_entropy(x, CLASSES, label_smoothing=smoothing)
 
 
 def test_one_class_alone_is_certain() -> None:

@@ -10,6 +10,7 @@ from fastcnn.callbacks.early_stopping import EarlyStopping
 from fastcnn.callbacks.lambda_callback import LambdaCallback
 from fastcnn.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from fastcnn.callbacks.model_checkpoint import ModelCheckpoint
+from fastcnn.callbacks.swap_ema_weights import SwapEMAWeights
 from fastcnn.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "LearningRateScheduler",
     "ModelCheckpoint",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TerminateOnNaN",
 ]

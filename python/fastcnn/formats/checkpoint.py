@@ -21,6 +21,8 @@ from fastcnn.formats.place import LONGEST_JSON, Place, open_file, room
 
 if TYPE_CHECKING:
     from fastcnn.models import Sequential
+    from fastcnn.optimizers import Optimizer
+    from fastcnn.variables import Variable
 
 __all__ = ["load", "notes", "save"]
 
@@ -44,6 +46,7 @@ def save(model: Sequential, path: str | os.PathLike[str], notes: Mapping[str, An
         "training": None if optimizer is None else keras_config.compile_config(model, serialize),
         "optimizer": None if optimizer is None else serialize(optimizer),
         "iterations": None if optimizer is None else optimizer.iterations,
+        "without_weight_decay": [] if optimizer is None else _without_decay(model, optimizer),
         "seed": model.seed,
         "epochs_done": model.epochs_done,
         "class_names": model.class_names,
@@ -123,6 +126,8 @@ def _read_optimizer(place: Place, model: Sequential, header: Mapping[str, Any], 
     optimizer.build(model.store)
     with place.explained("iterations"):
         optimizer.iterations = _natural(header.get("iterations"), 2**63)
+    with place.explained("without_weight_decay"):
+        optimizer.exclude_from_weight_decay(_read_without_decay(model, header.get("without_weight_decay", [])))
     wanted = {
         f"optimizer/{slot}/{name}": model.store.view(flat, variable)
         for slot, flat in optimizer.slots.items()
@@ -130,6 +135,19 @@ def _read_optimizer(place: Place, model: Sequential, header: Mapping[str, Any], 
     }
     if any(name.startswith("optimizer/") for name in arrays):  # before the first step there are none
         _take(place, arrays, wanted)
+
+
+def _without_decay(model: Sequential, optimizer: Optimizer) -> list[str]:
+    """The names of the weights that are excluded from the optimizer's weight decay."""
+    decays = bool(optimizer.weight_decay)
+    return [name for name, variable in model.weight_names() if decays and not optimizer.decay_of(variable)]
+
+
+def _read_without_decay(model: Sequential, names: Any) -> list[Variable]:
+    weights = dict(model.weight_names())
+    if not isinstance(names, list) or not all(isinstance(name, str) and name in weights for name in names):
+        raise ValueError(f"must be a list of names of weights, but is {names!r}")
+    return [weights[name] for name in names]
 
 
 def _take(place: Place, arrays: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -21,6 +21,7 @@ from fastcnn.formats.place import Place
 if TYPE_CHECKING:
     from fastcnn.layers import Layer
     from fastcnn.models import Sequential
+    from fastcnn.optimizers import Optimizer
     from fastcnn.stack import Stack
     from fastcnn.variables import Variable
 
@@ -86,7 +87,7 @@ def compile_config(model: Sequential, entry: Entry) -> dict[str, Any]:
 
 
 def optimizer_arrays(model: Sequential) -> list[tuple[str, Any]]:
-    """Keras's variables of an optimizer, in its order: each weight that learns has its slots side by side. Before the first step there are none.
+    """Keras's variables of an optimizer, in its order, see `_slots`. Before the first step there are no slots.
 
     The names are those in a .h5, where a slash of a path is an underscore. A learning rate that follows a schedule is none of them.
     """
@@ -95,12 +96,18 @@ def optimizer_arrays(model: Sequential) -> list[tuple[str, Any]]:
     state: list[tuple[str, Any]] = [(f"{optimizer.name}/iteration", np.int64(optimizer.iterations))]
     if optimizer.schedule is None:
         state.append((f"{optimizer.name}/learning_rate", np.float32(optimizer.learning_rate)))
-    slots = optimizer.slots if optimizer._store is store else {}  # else the layers were changed after the training
-    for path, variable in model.weight_names():
-        if variable.trainable:
-            place = f"{model.name}/{path}".replace("/", "_")
-            state += [(f"{optimizer.name}/{place}_{name}", store.view(slot, variable)) for name, slot in slots.items()]
+    if optimizer._store is store:  # else the layers were changed after the training
+        paths = {id(variable): f"{model.name}/{path}".replace("/", "_") for path, variable in model.weight_names()}
+        for variable, name in _slots(optimizer, model.trainable_weights):
+            array = store.view(optimizer.slots[name], variable)
+            state.append((f"{optimizer.name}/{paths[id(variable)]}_{name}", array))
     return state
+
+
+def _slots(optimizer: Optimizer, variables: Sequence[Variable]) -> list[tuple[Variable, str]]:
+    """The slots of these weights in Keras's order: the averages of all, then the others of each side by side."""
+    averages = [(variable, name) for name in optimizer.slots if name == "average" for variable in variables]
+    return averages + [(variable, name) for variable in variables for name in optimizer.slots if name != "average"]
 
 
 def read_model(place: Place, config: Any, room: int) -> Sequential:
@@ -285,10 +292,9 @@ def read_optimizer(group: Node, model: Sequential, names: Sequence[str], *, lear
         counts = f"{fresh}, or {trained} after the first step"
         came = f"holds {len(names)} arrays, but this model's {type(optimizer).__name__} has {counts}"
         raise group.error(f"{came}{_WITHOUT}")
-    slots = [(variable, slot) for variable in variables for slot in optimizer.slots.values()]
     state = [
-        (variable, slot, group.array(name, variable.shape, "f"))
-        for (variable, slot), name in zip(slots, names[fresh:], strict=False)
+        (variable, optimizer.slots[slot], group.array(name, variable.shape, "f"))
+        for (variable, slot), name in zip(_slots(optimizer, variables), names[fresh:], strict=False)
     ]
     iteration = int(group.array(names[0], (), "iu"))
     with group.explained():

@@ -123,6 +123,8 @@ class Layer:
         output_shape = self._output_shape(shape)
         if not self.built:
             self.weights = self._make_weights(shape)
+            for variable in self.weights:
+                variable.path = f"{self.name}/{variable.name}"
             self.trainable = self._trainable  # theirs too
         self._check_weights(shape)
         self.input_shape, self.output_shape, self.built = shape, output_shape, True

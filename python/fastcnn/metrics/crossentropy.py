@@ -115,11 +115,10 @@ def binary_crossentropy(
     axis: int = -1,
 ) -> Losses:
     """The mean over `axis` of each output's loss, float32 of y_pred's shape without it; arguments as for BinaryCrossentropy."""
-    labels, outputs = same_shape("binary_crossentropy", y_true, y_pred)
-    if label_smoothing:
-        labels = labels * np.float32(1 - label_smoothing) + np.float32(0.5 * label_smoothing)
     owner = "binary_crossentropy"
-    return losses.binary_crossentropy(_last(owner, labels, axis), _last(owner, outputs, axis), from_logits)
+    labels, outputs = same_shape(owner, y_true, y_pred)
+    labels, outputs = _last(owner, labels, axis), _last(owner, outputs, axis)
+    return losses.binary_crossentropy(labels, outputs, from_logits, label_smoothing)
 
 
 def categorical_crossentropy(
@@ -136,10 +135,8 @@ def categorical_crossentropy(
         raise ValueError(f"{owner}: y_true has shape {labels.shape}, but y_pred has {outputs.shape}")
     labels, outputs = _last(owner, labels, axis), _last(owner, outputs, axis)
     width = outputs.shape[-1]
-    if label_smoothing:
-        labels = labels * np.float32(1 - label_smoothing) + np.float32(label_smoothing / width)
-    rows = losses.categorical_crossentropy(labels.reshape(-1, width), outputs.reshape(-1, width), from_logits)
-    return rows.reshape(outputs.shape[:-1])
+    labels, rows = labels.reshape(-1, width), outputs.reshape(-1, width)
+    return losses.categorical_crossentropy(labels, rows, from_logits, label_smoothing).reshape(outputs.shape[:-1])
 
 
 def sparse_categorical_crossentropy(

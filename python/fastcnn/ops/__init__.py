@@ -65,7 +65,16 @@ from fastcnn.ops.spatial import (
     upsample2d,
     upsample2d_backward,
 )
-from fastcnn.ops.training import adam, binary_cross_entropy, mean_squared_error, penalty, sgd, softmax_cross_entropy
+from fastcnn.ops.training import (
+    adam,
+    binary_cross_entropy,
+    clip_gradients,
+    mean_squared_error,
+    moving_average,
+    penalty,
+    sgd,
+    softmax_cross_entropy,
+)
 
 __all__ = [
     "adam",
@@ -80,6 +89,7 @@ __all__ = [
     "binary_cross_entropy",
     "bounded_relu",
     "bounded_relu_backward",
+    "clip_gradients",
     "conv2d",
     "conv2d_backward",
     "conv2d_relu_max_pool2d",
@@ -104,6 +114,7 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_backward",
     "mean_squared_error",
+    "moving_average",
     "pad2d",
     "penalty",
     "relu",

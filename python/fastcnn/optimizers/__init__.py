@@ -11,13 +11,13 @@ from typing import Any
 from fastcnn._arguments import not_overridden, unknown
 from fastcnn._serialization import deserialize
 from fastcnn.optimizers import schedules
-from fastcnn.optimizers.adam import Adam
+from fastcnn.optimizers.adam import Adam, AdamW
 from fastcnn.optimizers.base import Optimizer
 from fastcnn.optimizers.sgd import SGD
 
-__all__ = ["KNOWN", "SGD", "Adam", "Optimizer", "get", "schedules"]
+__all__ = ["KNOWN", "SGD", "Adam", "AdamW", "Optimizer", "get", "schedules"]
 
-KNOWN: dict[str, type[Optimizer]] = {"Adam": Adam, "SGD": SGD}
+KNOWN: dict[str, type[Optimizer]] = {"Adam": Adam, "AdamW": AdamW, "SGD": SGD}
 
 _BY_LOWER = {name.lower(): kind for name, kind in KNOWN.items()}
 

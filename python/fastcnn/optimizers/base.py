@@ -5,31 +5,31 @@ The state is a few flat arrays laid out as the model's `VariableStore`, so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from fastcnn._arguments import number, only, unrecognized
+from fastcnn._arguments import boolean, number, only, positive, positive_integer, unrecognized
 from fastcnn._naming import auto_name
 from fastcnn.optimizers import schedules
 from fastcnn.optimizers.schedules import LearningRateSchedule
-from fastcnn.variables import Array, VariableStore, aligned_zeros
+from fastcnn.variables import Array, Variable, VariableStore, aligned_zeros
 
 __all__ = ["Optimizer"]
 
 # What every optimizer of Keras takes and ours has only the default of, in the order in which Keras writes it.
 _DEFAULTS: dict[str, Any] = {
-    "weight_decay": None,
-    "clipnorm": None,
-    "global_clipnorm": None,
-    "clipvalue": None,
-    "use_ema": False,
-    "ema_momentum": 0.99,
-    "ema_overwrite_frequency": None,
     "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
 }
+
+
+_LIMITS = ("clipnorm", "global_clipnorm", "clipvalue")
+_AVERAGING = ("use_ema", "ema_momentum", "ema_overwrite_frequency")
+_COMMON = ("name", "learning_rate", "weight_decay", *_LIMITS, *_AVERAGING)  # what every optimizer takes and uses
+_AVERAGE = "average"  # the slot
 
 
 class Optimizer:
@@ -38,6 +38,13 @@ class Optimizer:
     learning_rate : a number of at least 0, or a schedule, see schedules.py. May be set at any time and holds from the next step on. (Keras takes
         a function without arguments too; we do not.)
     schedule : the schedule, or None where the learning rate is a number.
+    weight_decay : the share of themselves, times the learning rate, that the weights lose in each step beside what the gradients say; None for no
+        decay. (The gradients and the slots do not see it: Loshchilov and Hutter 2019.)
+    clipnorm, global_clipnorm, clipvalue : how gradients, with what regularizers add to them, are made smaller before a step, see
+        `ops.clip_gradients`; at most one of them, the others are None.
+    use_ema, ema_momentum, ema_overwrite_frequency : whether the slot "average" keeps the moving average of the weights that learn, average =
+        ema_momentum * average + (1 - ema_momentum) * weight after each step, beginning with the weights after the first one; and after how many
+        steps it overwrites the weights, each time (None: never). At the end of `fit` it overwrites them in any case. Polyak and Juditsky 1992.
     iterations : how many steps have been made; a schedule is asked for the rate at this step.
     slots : the state by Keras's names, each a float32 array laid out as the store's buffer; empty until `build`.
     operation : the optimizer's name in the core; `settings()` are its arguments there.
@@ -45,13 +52,21 @@ class Optimizer:
 
     keras_module: ClassVar[str] = "keras.optimizers"
     operation: ClassVar[str]
-    _arguments: ClassVar[tuple[str, ...]]  # those that the class supports, beside the name
+    _arguments: ClassVar[tuple[str, ...]]  # those that the class has for itself
 
     def __init__(
         self,
         learning_rate: float | LearningRateSchedule,
         name: str | None,
         more: Mapping[str, Any],
+        *,
+        weight_decay: float | None,
+        clipnorm: float | None,
+        clipvalue: float | None,
+        global_clipnorm: float | None,
+        use_ema: bool,
+        ema_momentum: float,
+        ema_overwrite_frequency: int | None,
         **unsupported: Any,
     ) -> None:
         owner = type(self).__name__
@@ -59,9 +74,27 @@ class Optimizer:
             only(owner, argument, value, _DEFAULTS[argument])
         if "lr" in more:  # Keras's word of old, and PyTorch's
             raise ValueError(f"{owner}: unknown argument 'lr'; did you mean 'learning_rate'?")
-        unrecognized(owner, more, {"name", *self._arguments})
+        unrecognized(owner, more, {*_COMMON, *self._arguments})
         self.schedule: LearningRateSchedule | None = None
         self.learning_rate = learning_rate
+        self.weight_decay = None if weight_decay is None else number(owner, "weight_decay", weight_decay, least=0)
+        self.clipnorm, self.global_clipnorm, self.clipvalue = (
+            None if limit is None else positive(owner, argument, limit)
+            for argument, limit in zip(_LIMITS, (clipnorm, global_clipnorm, clipvalue), strict=True)
+        )
+        _ = self.clipping  # says where more than one is set
+        self.use_ema = boolean(owner, "use_ema", use_ema)
+        self.ema_momentum = number(owner, "ema_momentum", ema_momentum, least=0)
+        if self.ema_momentum > 1:
+            raise ValueError(f"{owner}: ema_momentum must be in [0, 1], but is {ema_momentum!r}")
+        self.ema_overwrite_frequency = (
+            None
+            if ema_overwrite_frequency is None
+            else positive_integer(owner, "ema_overwrite_frequency", ema_overwrite_frequency)
+        )
+        self._averaged: set[Variable] = set()  # whose averages have begun
+        self._kept_whole: set[Variable] = set()  # whose weights do not decay
+        self._kept_whole_names: re.Pattern[str] | None = None
         self.name = name or auto_name(owner)
         self.iterations = 0
         self.slots: dict[str, Array] = {}
@@ -105,23 +138,78 @@ class Optimizer:
         return self._store is not None
 
     def build(self, store: VariableStore) -> None:
-        """Makes the slots, all 0, for the variables of a store. ValueError if it has those of another: an optimizer trains one model."""
+        """Makes the slots for the variables of a store, all 0; but averages begin with the variables, also later with those that begin to learn.
+
+        ValueError if it has the slots of another store: an optimizer trains one model.
+        """
         if self._store is not None and self._store is not store:
             raise ValueError(
                 f"{type(self).__name__}: {self.name!r} trains another model already; give each model an optimizer of its own"
             )
-        if self._store is None:
-            self._store = store
-            self.slots = {name: aligned_zeros(store.buffer.size) for name in self._slot_names()}
+        self._store = store
+        names = (*self._slot_names(), *([_AVERAGE] if self.use_ema else []))
+        if list(self.slots) != list(names):
+            self.slots = {name: self.slots.get(name, aligned_zeros(store.buffer.size)) for name in names}
+        if self.use_ema:
+            learning = {variable for variable in store.variables if variable.trainable}
+            for variable in learning - self._averaged:
+                store.view(self.slots[_AVERAGE], variable)[...] = variable.value
+            self._averaged = learning
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Where `use_ema` is set, the variables become their averages; as `fit` has it done at its end."""
+        if self.use_ema and self._store is not None:
+            for variable in var_list:
+                variable.assign(self._store.view(self.slots[_AVERAGE], variable))
+
+    @property
+    def averaging(self) -> tuple[bool, float, int]:
+        """`use_ema`, its momentum, and the steps after which the average overwrites the weights; 0 for never."""
+        return self.use_ema, self.ema_momentum, self.ema_overwrite_frequency or 0
+
+    @property
+    def clipping(self) -> tuple[str, float] | None:
+        """The one of `clipnorm`, `global_clipnorm` and `clipvalue` that is set, by name, and its value; None where none is. ValueError where two are."""
+        given = [(name, limit) for name in _LIMITS if (limit := getattr(self, name)) is not None]
+        if len(given) > 1:
+            came = " and ".join(f"{name}={limit}" for name, limit in given)
+            raise ValueError(
+                f"{type(self).__name__}: only one of {', '.join(_LIMITS)} can be set, but there are {came}"
+            )
+        return given[0] if given else None
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Lets some weights not decay, from the next step on; what an earlier call has excluded decays again.
+
+        var_list : variables. var_names : regular expressions; a variable is excluded where one of them is found in its path, "dense/kernel". No file
+        of Keras's says what is excluded; a `.safetensors` does.
+        """
+        variables = list(var_list or ())
+        for variable in variables:
+            if not isinstance(variable, Variable):
+                raise TypeError(f"{type(self).__name__}: var_list must hold variables, but has {variable!r}")
+        self._kept_whole = set(variables)
+        patterns = list(var_names or ())
+        self._kept_whole_names = re.compile("|".join(patterns)) if patterns else None
+
+    def decay_of(self, variable: Variable) -> float:
+        """The weight decay of a variable; 0 where it does not decay."""
+        names = self._kept_whole_names
+        if self.weight_decay is None or variable in self._kept_whole or (names and names.search(variable.path)):
+            return 0.0
+        return self.weight_decay
 
     def settings(self) -> dict[str, float]:
-        """The arguments of the operation in the core, but for the learning rate."""
+        """The arguments of the operation in the core, but for the learning rate and the weight decay."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make the same optimizer, as Keras writes them: the learning rate rounded to float32, a schedule as a dict."""
         rate = self.step_size if self.schedule is None else schedules.serialize(self.schedule)
-        return {"name": self.name, "learning_rate": rate, **_DEFAULTS}
+        common = {name: getattr(self, name) for name in ("weight_decay", *_LIMITS, *_AVERAGING)}
+        return {"name": self.name, "learning_rate": rate, **common, **_DEFAULTS}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Optimizer:

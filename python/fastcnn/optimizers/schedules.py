@@ -1,4 +1,5 @@
-"""Learning rates that change with the step: `Adam(learning_rate=CosineDecay(0.001, 10_000))`. Keras 3's names, arguments and values.
+"""Learning rates that change with the step: `Adam(learning_rate=CosineDecay(0.001, 10_000))`. Keras 3's names, arguments and values; OneCycle is
+fastcnn's own.
 
 A schedule is called with a step, counted from 0, or an array of steps, and gives the learning rate of that step as a float32, or an array of
 them. It computes in float32, operation for operation as Keras does, and agrees with Keras on TensorFlow: to the bit where there is no power, cosine
@@ -26,6 +27,7 @@ __all__ = [
     "ExponentialDecay",
     "InverseTimeDecay",
     "LearningRateSchedule",
+    "OneCycle",
     "PiecewiseConstantDecay",
     "PolynomialDecay",
     "deserialize",
@@ -278,6 +280,72 @@ class CosineDecayRestarts(_Schedule):
             return restarts, (done - (_ONE - length) / (_ONE - growth)) / length
 
 
+class OneCycle(_Schedule):
+    """One rise from initial_learning_rate at step 0 to max_learning_rate at warmup_steps, one fall to final_learning_rate at total_steps, and no change
+    after that. Source: Smith 2018, "A disciplined approach to neural network hyper-parameters". Keras has no such schedule.
+
+    total_steps : those of the whole training, epochs times the batches of an epoch. warmup_steps : default, of None, 0.3 of them.
+    initial_learning_rate : default a 25th of max_learning_rate. final_learning_rate : default a 10,000th of the initial one. (PyTorch's defaults.)
+    shape : "cosine", a half of one each way, or "linear".
+    """
+
+    keras_module = "fastcnn.optimizers.schedules"
+    _arguments = (
+        "max_learning_rate",
+        "total_steps",
+        "warmup_steps",
+        "initial_learning_rate",
+        "final_learning_rate",
+        "shape",
+        "name",
+    )
+
+    def __init__(
+        self,
+        max_learning_rate: float,
+        total_steps: float,
+        warmup_steps: float | None = None,
+        initial_learning_rate: float | None = None,
+        final_learning_rate: float | None = None,
+        shape: str = "cosine",
+        name: str | None = "OneCycle",
+    ) -> None:
+        self.max_learning_rate = self._number("max_learning_rate", max_learning_rate)
+        self.total_steps = self._positive("total_steps", total_steps)
+        self.warmup_steps = None if warmup_steps is None else self._number("warmup_steps", warmup_steps)
+        if self.warmup_steps is not None and not 0 <= self.warmup_steps < self.total_steps:
+            raise ValueError(
+                f"OneCycle: warmup_steps must be at least 0 and below total_steps, but is {warmup_steps!r}"
+            )
+        self.initial_learning_rate, self.final_learning_rate = (
+            None if rate is None else self._number(argument, rate)
+            for argument, rate in (
+                ("initial_learning_rate", initial_learning_rate),
+                ("final_learning_rate", final_learning_rate),
+            )
+        )
+        if shape not in ("cosine", "linear"):
+            raise ValueError(f"OneCycle: shape must be 'cosine' or 'linear', but is {shape!r}")
+        self.shape = shape
+        self.name = name
+
+    def __call__(self, step: Any) -> Any:
+        highest = self.max_learning_rate
+        first = highest / 25 if self.initial_learning_rate is None else self.initial_learning_rate
+        last = first / 10_000 if self.final_learning_rate is None else self.final_learning_rate
+        turn = 0.3 * self.total_steps if self.warmup_steps is None else self.warmup_steps
+        done = np.float32(step)
+        risen = done / np.float32(turn or 1)
+        fallen = np.minimum((done - np.float32(turn)) / np.float32(self.total_steps - turn), _ONE)
+        rising, falling = self._above(first, risen), self._above(last, _ONE - fallen)
+        return np.where(done < np.float32(turn), rising, falling)[()]
+
+    def _above(self, low: float, part: Any) -> Any:
+        """The rate at that part of the way up from `low` to the highest."""
+        height = part if self.shape == "linear" else _HALF * (_ONE - np.cos(_PI * part))
+        return np.float32(low) + np.float32(self.max_learning_rate - low) * height
+
+
 KNOWN: dict[str, type[LearningRateSchedule]] = {
     kind.__name__: kind
     for kind in (
@@ -285,6 +353,7 @@ KNOWN: dict[str, type[LearningRateSchedule]] = {
         CosineDecayRestarts,
         ExponentialDecay,
         InverseTimeDecay,
+        OneCycle,
         PiecewiseConstantDecay,
         PolynomialDecay,
     )
@@ -292,11 +361,11 @@ KNOWN: dict[str, type[LearningRateSchedule]] = {
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """The schedule as Keras writes it: {module, class_name, config, registered_name}. NotImplementedError where it has no `get_config`."""
+    """The schedule as Keras writes it, OneCycle as one of a user's own: {module, class_name, config, registered_name}. NotImplementedError where it has no `get_config`."""
     written = _serialization.serialize(learning_rate_schedule)
     kind = type(learning_rate_schedule)
     if kind is KNOWN.get(kind.__name__):
-        return written
+        return {**written, "registered_name": kind.__name__} if kind is OneCycle else written
     module = None if kind.__module__ == "__main__" else kind.__module__
     return {**written, "module": module, "registered_name": kind.__name__}
 
@@ -304,7 +373,7 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
 def deserialize(
     config: Mapping[str, Any], custom_objects: Mapping[str, type[LearningRateSchedule]] | None = None
 ) -> LearningRateSchedule:
-    """The schedule that `serialize` or Keras wrote. custom_objects : your own classes by name. ValueError for what is neither yours nor Keras's."""
+    """The schedule that `serialize` or Keras wrote. custom_objects : your own classes by name. ValueError for what is neither yours nor known here."""
     if not isinstance(config, Mapping):
         raise ValueError(f"schedules.deserialize: a schedule must be a dict, but is {config!r}")
     own = (custom_objects or {}).get(str(config.get("class_name")))

@@ -14,25 +14,26 @@ __all__ = ["SGD"]
 class SGD(Optimizer):
     """Stochastic gradient descent, as Keras computes it: m = momentum m - lr g, then w += m, or momentum m - lr g with Nesterov's.
 
-    momentum : in [0, 1]. nesterov : has an effect only with momentum. Slots: momentum, unless it is 0. Only the default of the arguments from
-    `weight_decay` to `gradient_accumulation_steps` is supported. Source: Sutskever, Martens, Dahl and Hinton 2013.
+    momentum : in [0, 1]. nesterov : has an effect only with momentum. Slots: momentum, unless it is 0. Of `loss_scale_factor`
+    and `gradient_accumulation_steps` only the default is supported; the arguments that every optimizer has are explained in `Optimizer`. Source:
+    Sutskever, Martens, Dahl and Hinton 2013.
     """
 
     operation = "sgd"
-    _arguments = ("learning_rate", "momentum", "nesterov")
+    _arguments = ("momentum", "nesterov")
 
     def __init__(
         self,
         learning_rate: float | LearningRateSchedule = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
-        weight_decay: None = None,
-        clipnorm: None = None,
-        clipvalue: None = None,
-        global_clipnorm: None = None,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
         use_ema: bool = False,
         ema_momentum: float = 0.99,
-        ema_overwrite_frequency: None = None,
+        ema_overwrite_frequency: int | None = None,
         loss_scale_factor: None = None,
         gradient_accumulation_steps: None = None,
         name: str | None = None,
