@@ -11,7 +11,11 @@ from cases import Case
 from checks import Array, assert_same_bits, layouts, rejected
 from fastcnn import ops
 
-IN_PLACE = {"adam": ("parameters", "momentum", "velocity"), "sgd": ("parameters", "momentum")}
+IN_PLACE = {
+    "adam": ("parameters", "momentum", "velocity"),
+    "sgd": ("parameters", "momentum"),
+    "moving_average": ("parameters", "average"),
+}
 
 # One case with something to compute for each function, with both kinds of labels and all arrays of an optimizer.
 NAMES = (
@@ -31,6 +35,12 @@ READ = [array for array in ARRAYS if array.values[1] not in IN_PLACE.get(array.v
 
 def test_there_is_a_case_for_every_operation() -> None:
     others = {"penalty", "draw_uniform"}  # which give a number and take no array: test_penalty.py, test_augmentation.py
+    others |= {
+        "clip_gradients",
+        "batch_norm",
+        "batch_norm_statistics",
+        "batch_norm_backward",
+    }  # test_clip_gradients.py, test_batch_norm.py
     assert {case.function for case in CASES} == set(ops.__all__) - others
 
 
