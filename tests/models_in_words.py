@@ -46,7 +46,7 @@ MODELS: dict[str, Callable[[Any], list[Any]]] = {
     ],
     "batch normalization": lambda layers: [
         layers.BatchNormalization(momentum=0.75),
-        layers.Conv2D(6, 3, use_bias=False),
+        layers.Conv2D(6, 3, padding="same", use_bias=False),  # with "valid" the first one's beta would learn from noise
         layers.BatchNormalization(epsilon=1e-4, name="named"),
         layers.Activation("relu"),
         layers.Conv2D(8, 3, padding="same", activation="relu"),

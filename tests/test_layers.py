@@ -32,11 +32,13 @@ EVERY_KIND: list[tuple[type[layers.Layer], dict[str, Any], tuple[int, ...]]] = [
     (layers.Rescaling, {"scale": 0.5, "offset": -1.0}, (6, 5, 3)),
     (layers.Dropout, {"rate": 0.25, "seed": 3}, (6, 5, 3)),
     (layers.SpatialDropout2D, {"rate": 0.25, "seed": 3}, (6, 5, 3)),
+    (layers.BatchNormalization, {"momentum": 0.9, "epsilon": 1e-4}, (6, 5, 3)),
     (layers.ZeroPadding2D, {"padding": (1, 2)}, (6, 5, 3)),
     (layers.Cropping2D, {"cropping": ((1, 2), (0, 3))}, (6, 5, 3)),
     (layers.UpSampling2D, {"size": (2, 3), "interpolation": "bilinear"}, (6, 5, 3)),
     (layers.Reshape, {"target_shape": (-1, 9)}, (6, 5, 3)),
     (layers.DepthwiseConv2D, {"kernel_size": 3, "depth_multiplier": 2, "activation": "relu"}, (6, 5, 3)),
+    (layers.SeparableConv2D, {"filters": 4, "kernel_size": 3, "padding": "same", "use_bias": False}, (6, 5, 3)),
     (layers.RandomFlip, {"mode": "vertical"}, (6, 5, 3)),
     (layers.RandomTranslation, {"height_factor": 0.5, "width_factor": (0.1, 0.2)}, (6, 5, 3)),
     (layers.RandomRotation, {"factor": (0.1, 0.2), "fill_mode": "wrap"}, (6, 5, 3)),
@@ -47,7 +49,6 @@ EVERY_KIND: list[tuple[type[layers.Layer], dict[str, Any], tuple[int, ...]]] = [
     (layers.RandomContrast, {"factor": (0.1, 0.2)}, (6, 5, 3)),
     (layers.RandomSaturation, {"factor": (0.1, 0.2)}, (6, 5, 3)),
     (layers.RandomErasing, {"fill_value": 0.5}, (6, 5, 3)),
-    (layers.SeparableConv2D, {"filters": 4, "kernel_size": 3, "padding": "same", "use_bias": False}, (6, 5, 3)),
 ]
 each_kind = pytest.mark.parametrize(
     ("kind", "arguments", "shape"), EVERY_KIND, ids=lambda value: getattr(value, "__name__", "")

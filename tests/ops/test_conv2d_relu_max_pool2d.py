@@ -8,6 +8,7 @@ import cases
 import numpy as np
 import pytest
 import reference
+from backends import CPU_BACKENDS
 from cases import Case
 from checks import assert_all_close, rejected
 from fastcnn import ops
@@ -116,6 +117,7 @@ def test_a_nan_anywhere_in_the_window_comes_through(place: int, c: int, backend:
     np.testing.assert_array_equal(index[want], CUT)
 
 
+@pytest.mark.parametrize("backend", CPU_BACKENDS, indirect=True)
 @pytest.mark.parametrize("c", [1, 3, 16])
 def test_a_gradient_that_is_cut_counts_as_nothing_whatever_the_patch_holds(c: int, backend: str) -> None:
     x, w = np.full((2, 8, 8, c), np.nan, np.float32), np.ones((3, 3, c, 20), np.float32)

@@ -1,7 +1,7 @@
 """Layers, with Keras 3's names, defaults and behaviour; shapes are without the batch axis.
 
-base.py has what they share, core.py the input, Flatten and Dense, convolution.py, depthwise.py, pooling.py, normalization.py, reshaping.py and elementwise.py the
-rest, augmentation.py and colour.py those that change pictures at random. `KNOWN` gives the
+base.py has what they share, core.py the input, Flatten and Dense, convolution.py, depthwise.py, pooling.py, normalization.py,
+reshaping.py and elementwise.py the rest, augmentation.py and colour.py those that change pictures at random. `KNOWN` gives the
 class for Keras's class name. Models are in `models.py`, the arithmetic in `ops/`.
 """
 
@@ -95,6 +95,7 @@ KNOWN: dict[str, type[Layer]] = {
         UpSampling2D,
         Reshape,
         DepthwiseConv2D,
+        SeparableConv2D,
         RandomFlip,
         RandomTranslation,
         RandomRotation,
@@ -105,6 +106,5 @@ KNOWN: dict[str, type[Layer]] = {
         RandomContrast,
         RandomSaturation,
         RandomErasing,
-        SeparableConv2D,
     )
 }
