@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from fastcnn import losses, metrics, models, optimizers
+from fastcnn import layers, losses, metrics, models, optimizers
 from fastcnn.formats import keras2
 
 ZEROS = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
@@ -213,6 +213,19 @@ def test_decay_of_keras_2_s_old_optimizers_is_not_dropped_in_silence(tmp_path: P
 )
 def test_keras_2_is_known_by_its_version(version: str | None, is_it: bool) -> None:
     assert keras2.is_keras2(version) is is_it
+
+
+def test_what_convolutions_of_their_own_kind_have_left_over_from_conv_is_dropped() -> None:
+    left = {"groups": 1, "kernel_initializer": GLOROT, "kernel_regularizer": None, "kernel_constraint": None}
+    shared = {"kernel_size": [3, 3], "padding": "same", "depthwise_initializer": GLOROT, "activity_regularizer": None}
+    separable = {"name": "s", **shared, **left, "filters": 4, "pointwise_initializer": GLOROT}
+    depthwise = {"name": "d", **shared, "groups": 1, "depth_multiplier": 2}
+    for kind, config in (("SeparableConv2D", separable), ("DepthwiseConv2D", depthwise)):
+        [entry] = keras2.layer_entries([{"class_name": kind, "config": config}], 20)
+        assert layers.KNOWN[kind].from_config(entry["config"]).name == config["name"]
+        [entry] = keras2.layer_entries([{"class_name": kind, "config": config | {"groups": 2}}], 20)
+        with pytest.raises(ValueError, match="groups"):
+            layers.KNOWN[kind].from_config(entry["config"])
 
 
 def test_a_leaky_relu_s_alpha_is_its_negative_slope() -> None:

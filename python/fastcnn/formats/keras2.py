@@ -12,6 +12,12 @@ from fastcnn.metrics.compiled import FUNCTIONS, get
 
 __all__ = ["is_keras2", "layer_entries", "optimizer_order", "training_config"]
 
+_LEFT_OVER: dict[
+    str, dict[str, Any]
+] = {  # what these layers have from Keras 2's Conv and do not use, by the value that it has when nobody sets it
+    "DepthwiseConv2D": {"groups": 1},
+    "SeparableConv2D": {"groups": 1, "kernel_regularizer": None, "kernel_constraint": None},
+}
 _OPTIMIZER_ONLY_IN_KERAS2 = ("jit_compile", "is_legacy_optimizer", "decay")
 
 
@@ -43,6 +49,11 @@ def layer_entries(entries: Sequence[Any], depth: int) -> list[Any]:
             del config["activity_regularizer"]
         if entry.get("class_name") == "LeakyReLU" and "alpha" in config:
             config["negative_slope"] = config.pop("alpha")
+        for argument, unset in _LEFT_OVER.get(str(entry.get("class_name")), {}).items():
+            if config.get(argument, ...) == unset:
+                del config[argument]
+        if entry.get("class_name") == "SeparableConv2D":
+            config.pop("kernel_initializer", None)  # any means nothing
         translated.append({**entry, "config": config})
     return translated
 
