@@ -243,7 +243,7 @@ def test_another_archive_is_refused(server: Server, root: Path) -> None:
     (packed()[:-300], "not a readable .tar.gz"),
     (b"", "not a readable .tar.gz"),
     (with_a_wrong_crc(packed()), "not a readable .tar.gz: CRC"),
-])  # fmt: skip
+], ids=["missing", "elsewhere", "twice", "short", "symbolic link", "hard link", "pipe", "a page", "cut", "empty", "wrong CRC"])  # fmt: skip
 def test_an_archive_with_the_right_checksum_and_the_wrong_contents_is_refused(
     server: Server, root: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str
 ) -> None:

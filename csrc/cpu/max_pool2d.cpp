@@ -8,6 +8,20 @@
 #include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
+namespace {
+
+// Gradients of a window's last channels, fewer than a vector has lanes, each to its winner by itself: what a masked vector has written the
+// next, which overlaps it, would wait for. window: its first pixel, and what of it lies in the image.
+void scatter(const Pool2d& pool, const Span& rows, const Span& columns, const float* dy, const uint16_t* index, int64_t count,
+             float* window) {
+  const auto S = static_cast<uint32_t>(pool.window.S);
+  for (int64_t c = 0; c < count; ++c) {
+    const int64_t r = index[c] / S, s = index[c] % S;
+    if (rows.has(r) && columns.has(s)) window[(r * pool.window.W + s) * pool.C + c] += dy[c];
+  }
+}
+
+}  // namespace
 
 void max_pool2d_forward(const Pool2d& pool, const float* x, float* y, uint16_t* index, const Parallel& parallel) {
   const Window& win = pool.window;
@@ -53,6 +67,10 @@ void max_pool2d_backward(const Pool2d& pool, const float* dy, const uint16_t* in
         const int64_t output = ((n * win.P + p) * win.Q + q) * pool.C;
         for (int64_t c = 0; c < pool.C; c += lanes) {
           const int64_t count = min(lanes, pool.C - c);
+          if (count < lanes && !apart) {
+            scatter(pool, rows, columns, dy + output + c, index + output + c, count, corner + c);
+            continue;
+          }
           const Vec gradient = load_lanes(dy + output + c, count);
           const IntVec winner = load_small(index + output + c, count);
           for (int64_t r = rows.first; r < rows.end; ++r) {

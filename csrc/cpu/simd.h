@@ -168,11 +168,13 @@ FASTCNN_INLINE IntVec load_small(const uint16_t* from, int64_t count) {
 }
 
 FASTCNN_INLINE void store_small(uint8_t* to, IntVec v, int64_t count) {
-  alignas(16) uint8_t row[16];
 #if defined(__AVX512F__)
   // The masked form: GCC 12 warns of an operand that the plain one leaves undefined.
-  _mm_store_si128(reinterpret_cast<__m128i*>(row), _mm512_maskz_cvtepi32_epi8(static_cast<__mmask16>(-1), reinterpret_cast<__m512i>(v)));
-#elif defined(__AVX2__)
+  const __m128i narrow = _mm512_maskz_cvtepi32_epi8(static_cast<__mmask16>(-1), reinterpret_cast<__m512i>(v));
+  _mm_mask_storeu_epi8(to, static_cast<__mmask16>((1u << count) - 1), narrow);
+#else
+  alignas(16) uint8_t row[16];
+#if defined(__AVX2__)
   const __m256i whole = reinterpret_cast<__m256i>(v);
   const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
   _mm_store_si128(reinterpret_cast<__m128i*>(row), _mm_packus_epi16(words, words));
@@ -183,13 +185,16 @@ FASTCNN_INLINE void store_small(uint8_t* to, IntVec v, int64_t count) {
   for (int lane = 0; lane < lanes; ++lane) row[lane] = static_cast<uint8_t>(v[lane]);
 #endif
   store_bytes<lanes>(to, row, count);
+#endif
 }
 
 FASTCNN_INLINE void store_small(uint16_t* to, IntVec v, int64_t count) {
-  alignas(32) uint16_t row[16];
 #if defined(__AVX512F__)
-  _mm256_store_si256(reinterpret_cast<__m256i*>(row), _mm512_cvtepi32_epi16(reinterpret_cast<__m512i>(v)));
-#elif defined(__AVX2__)
+  const __m256i narrow = _mm512_maskz_cvtepi32_epi16(static_cast<__mmask16>(-1), reinterpret_cast<__m512i>(v));
+  _mm256_mask_storeu_epi16(to, static_cast<__mmask16>((1u << count) - 1), narrow);
+#else
+  alignas(16) uint16_t row[8];
+#if defined(__AVX2__)
   const __m256i whole = reinterpret_cast<__m256i>(v);
   _mm_store_si128(reinterpret_cast<__m128i*>(row), _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1)));
 #elif defined(__x86_64__)
@@ -198,6 +203,7 @@ FASTCNN_INLINE void store_small(uint16_t* to, IntVec v, int64_t count) {
   for (int lane = 0; lane < lanes; ++lane) row[lane] = static_cast<uint16_t>(v[lane]);
 #endif
   store_bytes<2 * lanes>(to, row, count * 2);
+#endif
 }
 
 FASTCNN_INLINE Vec select(IntVec mask, Vec yes, Vec no) { return mask ? yes : no; }
