@@ -1,7 +1,8 @@
 """fastcnn._core with the CUDA kernels on the emulation of a GPU (tests/simt/), built when it is first asked for and kept in build/cuda-simt.
 
-The build has everything that an ordinary one has, so a test switches to it by putting it in the place of fastcnn.ops's own. With FASTCNN_SANITIZE=1 it is built
-under the sanitizers of addresses, also those of the emulated device's buffers, and of undefined behaviour, and all backends are taken from it: `bash .ci/sanitize`.
+The build has everything that an ordinary one has but the CPU's faster kernels, so a test switches to it by putting it in the place of fastcnn.ops's own. With
+FASTCNN_SANITIZE=1 it has these too, or those that FASTCNN_SANITIZED_SETS names, is built under the sanitizers of addresses, also those of the emulated device's buffers,
+and of undefined behaviour, and all backends are taken from it: `bash .ci/sanitize`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ __all__ = ["SANITIZED", "UnavailableError", "core"]
 ROOT = Path(__file__).parents[1]
 SANITIZED = os.environ.get("FASTCNN_SANITIZE") == "1"
 FOLDER = ROOT / "build" / f"cuda-simt-{sys.implementation.cache_tag}{'-sanitized' if SANITIZED else ''}"
+
+_ALL_SETS = "baseline;avx2;avx512"
 
 
 class UnavailableError(Exception):
@@ -57,6 +60,7 @@ def _build() -> None:
         "Python_EXECUTABLE": sys.executable,
         "pybind11_DIR": pybind11.get_cmake_dir(),
         "CMAKE_BUILD_TYPE": "Release",
+        "FASTCNN_INSTRUCTION_SETS": os.environ.get("FASTCNN_SANITIZED_SETS", _ALL_SETS) if SANITIZED else "baseline",
         "CMAKE_CXX_FLAGS": "-fsanitize=address,undefined -fno-sanitize-recover=undefined -g1" if SANITIZED else "",
     }
     _run(cmake, "-S", str(ROOT), "-B", str(FOLDER), *(f"-D{name}={value}" for name, value in settings.items()))

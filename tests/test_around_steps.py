@@ -187,6 +187,15 @@ def test_what_is_unfrozen_averages_from_then_on() -> None:
     assert np.abs(layer.get_weights()[0] - 3 * before).max() < 0.01
 
 
+def test_what_is_unfrozen_within_a_fit_has_no_average_yet_and_stays_as_it_is() -> None:
+    it = model(optimizers.SGD(0.1, use_ema=True), frozen=True)
+    layer = it.get_layer("middle")
+    before = layer.get_weights()
+    unfreeze = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(layer, "trainable", True))
+    it.fit(X, Y, epochs=2, verbose=0, callbacks=unfreeze)
+    assert_same(layer.get_weights(), before)
+
+
 def test_what_is_set_between_steps_holds_from_the_next_one_on() -> None:
     sgd = optimizers.SGD(1.0)
     it = model(sgd)
@@ -278,6 +287,10 @@ def swapped(**arguments: Any) -> tuple[models.Sequential, callbacks.SwapEMAWeigh
     return model(optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9)), callbacks.SwapEMAWeights(**arguments)
 
 
+def interrupt(batch: int, logs: Any = None) -> None:
+    raise KeyboardInterrupt
+
+
 def test_an_evaluation_and_a_prediction_see_the_averages() -> None:
     it, swap = swapped()
     for _ in range(5):
@@ -288,6 +301,16 @@ def test_an_evaluation_and_a_prediction_see_the_averages() -> None:
     assert it.evaluate(X, Y, verbose=0, callbacks=swap) == with_averages.evaluate(X, Y, verbose=0)
     assert_same(it.predict(X, verbose=0, callbacks=[swap]), with_averages.predict(X, verbose=0))
     assert_same([*values(it), *average(it)], [*before, *means])
+
+
+def test_a_training_after_an_evaluation_that_was_interrupted_goes_on_from_the_weights() -> None:
+    it, swap = swapped()
+    it.train_on_batch(X, Y)
+    before = values(it)
+    with pytest.raises(KeyboardInterrupt):
+        it.evaluate(X, Y, verbose=0, callbacks=[swap, callbacks.LambdaCallback(on_test_batch_end=interrupt)])
+    it.fit(X, Y, epochs=0, verbose=0, callbacks=swap)
+    assert_same(values(it), before)
 
 
 @pytest.mark.parametrize("stops", [False, True])

@@ -265,3 +265,18 @@ def test_files_keep_every_one(tmp_path: Path, ending: str) -> None:
 def test_arguments_that_will_not_do_are_named(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match="^" + re.escape(message)):
         make()
+
+
+@pytest.mark.parametrize("kind", [layers.RandomFlip, lambda seed: layers.Dropout(0.5, seed=seed)])
+def test_any_integer_is_a_seed_and_counts_by_its_lowest_64_bits(kind: Any) -> None:
+    x, y = pictures(8, 4, 4, 3), np.arange(8) % 2
+
+    def trained(seed: int) -> Any:
+        fastcnn.set_seed(1)
+        it = models.Sequential([layers.Input((4, 4, 3)), kind(seed=seed), layers.Flatten(), layers.Dense(2)])
+        it.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True))
+        it.train_on_batch(x, y)
+        return it.get_weights()[0]
+
+    for seed, same in ((2**63 + 5, 5 - 2**63), (2**64 + 5, 5), (-1, 2**64 - 1)):
+        np.testing.assert_array_equal(trained(seed), trained(same))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from checks import assert_close
 from fastcnn import layers, losses, models, optimizers
+from fastcnn.folding import fold_batch_norms
 
 SHAPE = (8, 8, 3)
 
@@ -103,6 +104,26 @@ def test_inference_folds_it_into_the_layer_before() -> None:
     assert_close(dense.inference(7)(x), np.float64(dense.predict_on_batch(x)), 1e-6)
     for old, new in zip(before, dense.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("use_bias", [False, True])
+def test_inference_folds_it_into_convolutions_of_each_kind(use_bias: bool) -> None:
+    x = np.random.default_rng(0).normal(size=(7, 6, 6, 3)).astype(np.float32)
+    it = models.Sequential(
+        [
+            layers.Input((6, 6, 3)),
+            layers.DepthwiseConv2D(3, depth_multiplier=2, use_bias=use_bias),
+            layers.BatchNormalization(),
+            layers.SeparableConv2D(5, 3, use_bias=use_bias),
+            layers.BatchNormalization(),
+        ]
+    )
+    random = np.random.default_rng(1)
+    it.set_weights([random.uniform(0.5, 2, weight.shape).astype(np.float32) for weight in it.get_weights()])
+    stages = [stage for layer in it.layers for stage in layer.stages()]
+    folded = fold_batch_norms(stages, it.store, it.store.buffer.copy())
+    assert [stage.operation for stage in folded] == ["depthwise_conv2d", "depthwise_conv2d", "conv2d"]
+    assert_close(it.inference(7)(x), np.float64(it.predict_on_batch(x)), 1e-5)
 
 
 def test_a_training_goes_on_from_its_file_to_the_bit(tmp_path: Path) -> None:

@@ -76,8 +76,9 @@ void add_colour(py::module_& module) {
         name,
         [name, adjust](const FloatOperand& x, const FloatOperand& numbers, float low, float high) {
           const Images images = adjust == &adjust_saturation ? saturable(x.shape()) : images_of(name, x.shape());
+          const ValueRange range = value_range(name, low, high);
           return changed(name, x, numbers, 1, x.shape(), [&](Context& context, const float* from, const float* given, float* to) {
-            adjust(context, images, {low, high}, from, given, to);
+            adjust(context, images, range, from, given, to);
           });
         },
         py::arg("x"), py::arg("numbers"), py::arg("low"), py::arg("high"));
@@ -89,7 +90,8 @@ void add_colour(py::module_& module) {
       "erase",
       [](const FloatOperand& x, const FloatOperand& numbers, std::optional<float> fill_value, float low, float high, uint64_t seed,
          uint64_t step, uint32_t purpose) {
-        const Erasing sizes{images_of("erase", x.shape()), !fill_value.has_value(), fill_value.value_or(0.0f), {low, high}};
+        const Erasing sizes{images_of("erase", x.shape()), !fill_value.has_value(), fill_value.value_or(0.0f),
+                            value_range("erase", low, high)};
         const RandomKey noise{seed, step, noise_purpose(purpose)};
         return changed("erase", x, numbers, 6, x.shape(), [&](Context& context, const float* from, const float* given, float* to) {
           erase(context, sizes, from, given, noise, to);

@@ -10,12 +10,16 @@ namespace {
 
 std::vector<Isa> runnable() {
   std::vector<Isa> sets = {Isa::baseline};
-#if FASTCNN_HAS_X86_KERNELS
+#if FASTCNN_HAS_AVX2 || FASTCNN_HAS_AVX512
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+#endif
+#if FASTCNN_HAS_AVX2
+  if (avx2) sets.push_back(Isa::avx2);
+#endif
+#if FASTCNN_HAS_AVX512
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx2) sets.push_back(Isa::avx2);
   if (avx512) sets.push_back(Isa::avx512);
 #endif
   return sets;
@@ -52,11 +56,14 @@ Isa isa() { return current(); }
 void set_isa(const std::string& wanted) { current() = parse(wanted); }
 
 std::vector<std::string> built() {
-#if FASTCNN_HAS_X86_KERNELS
-  return {"baseline", "avx2", "avx512"};
-#else
-  return {"baseline"};
+  std::vector<std::string> names = {"baseline"};
+#if FASTCNN_HAS_AVX2
+  names.push_back("avx2");
 #endif
+#if FASTCNN_HAS_AVX512
+  names.push_back("avx512");
+#endif
+  return names;
 }
 
 std::vector<std::string> available() {

@@ -43,8 +43,20 @@ class FlushSubnormals {
 #define FASTCNN_OF_DEVICE(context, name, on_cpu) (static_cast<void>(context), on_cpu)
 #endif
 
+// CMakeLists.txt defines FASTCNN_HAS_AVX2 and FASTCNN_HAS_AVX512 where these are built.
+#if FASTCNN_HAS_AVX2
+#define FASTCNN_OR_AVX2(name, otherwise) (::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx2 ? ::fastcnn::cpu::avx2::name : otherwise)
+#else
+#define FASTCNN_OR_AVX2(name, otherwise) otherwise
+#endif
+#if FASTCNN_HAS_AVX512
+#define FASTCNN_OR_AVX512(name, otherwise) (::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx512 ? ::fastcnn::cpu::avx512::name : otherwise)
+#else
+#define FASTCNN_OR_AVX512(name, otherwise) otherwise
+#endif
+#define FASTCNN_OF_ISA(name) FASTCNN_OR_AVX512(name, FASTCNN_OR_AVX2(name, ::fastcnn::cpu::baseline::name))
+
 #if defined(__x86_64__)
-#define FASTCNN_HAS_X86_KERNELS 1
 #define FASTCNN_KERNEL(result, name, arguments) \
   namespace fastcnn::cpu::baseline {            \
   result name arguments;                        \
@@ -56,18 +68,12 @@ class FlushSubnormals {
   result name arguments;                        \
   }                                             \
   FASTCNN_CUDA_KERNEL(result, name, arguments)
-#define FASTCNN_OF_ISA(name)                                                           \
-  (::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx512 ? ::fastcnn::cpu::avx512::name \
-   : ::fastcnn::dispatch::isa() == ::fastcnn::Isa::avx2 ? ::fastcnn::cpu::avx2::name   \
-                                                        : ::fastcnn::cpu::baseline::name)
 #else
-#define FASTCNN_HAS_X86_KERNELS 0
 #define FASTCNN_KERNEL(result, name, arguments) \
   namespace fastcnn::cpu::baseline {            \
   result name arguments;                        \
   }                                             \
   FASTCNN_CUDA_KERNEL(result, name, arguments)
-#define FASTCNN_OF_ISA(name) ::fastcnn::cpu::baseline::name
 #endif
 #define FASTCNN_DISPATCH(context, name) (::fastcnn::dispatch::FlushSubnormals(), FASTCNN_OF_DEVICE(context, name, FASTCNN_OF_ISA(name)))
 

@@ -16,7 +16,7 @@ constexpr int group_vectors = 4;
 
 int64_t columns_of(const BatchNorm& norm) { return round_up(norm.C, lanes); }
 int64_t block_rows(const BatchNorm& norm) { return max(1, block_floats / norm.C); }
-int64_t slabs_of(const BatchNorm& norm) { return max(1, min(most_slabs, norm.rows * norm.C / slab_floats)); }
+int64_t slabs_of(const BatchNorm& norm) { return max(1, min(min(most_slabs, norm.rows), norm.rows * norm.C / slab_floats)); }
 int64_t slab_begin(const BatchNorm& norm, int64_t slab) { return slab * norm.rows / slabs_of(norm); }
 
 // Some vectors of channels, of which the last may be a part.

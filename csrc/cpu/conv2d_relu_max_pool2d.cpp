@@ -172,7 +172,10 @@ struct WindowInputs {
       bottoms[i] = corners[i] + down;
     }
   }
-  float operator()(int pixel, int64_t j) const { return (pixel % 4 < 2 ? tops : bottoms)[pixel / 4][pixel % 2 == 0 ? j : j + across]; }
+  float operator()(int pixel, int64_t j) const {
+    const float* const row = pixel % 4 < 2 ? tops[pixel / 4] : bottoms[pixel / 4];
+    return row[pixel % 2 == 0 ? j : j + across];
+  }
 };
 
 // Some windows, side by side in y and index, `step` apart. corners: where the windows begin in x; across, down: to their other pixels.

@@ -20,7 +20,7 @@ constexpr int64_t max_slabs = 16;
 Slabs slabs_of(const DepthwiseConv2d& conv) {
   const Window& win = conv.window;
   const int64_t count = min(max_slabs, ceil_div(conv.N * win.P * win.Q, slab_pixels));
-  return {conv.N, max(1, min(conv.N, count)), round_up(conv.C * conv.M, lanes), win.R * win.S + 1};
+  return cut_into_slabs(conv.N, win.R * win.S, conv.C * conv.M, count);
 }
 
 // Some taps of each filter row, from `first` on, and the outputs [begin, end) of a row for which they all lie in the image.

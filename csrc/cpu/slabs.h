@@ -18,10 +18,12 @@ struct Slabs {
   int64_t end(int64_t slab) const { return begin(slab + 1); }
 };
 
-// `count` of them, or as many as there are images.
+// `count` of them, or as many as there are images. weights: a filter's.
+FASTCNN_INLINE Slabs cut_into_slabs(int64_t images, int64_t weights, int64_t K, int64_t count) {
+  return {images, max(1, min(images, count)), round_up(K, lanes), weights + 1};
+}
 FASTCNN_INLINE Slabs cut_into_slabs(const Conv2d& conv, int64_t count) {
-  const Window& win = conv.window;
-  return {conv.N, max(1, min(conv.N, count)), round_up(conv.K, lanes), win.R * win.S * conv.C + 1};
+  return cut_into_slabs(conv.N, conv.window.R * conv.window.S * conv.C, conv.K, count);
 }
 
 // dw and db, which may be null, are the sums of the partials. Gives false where one of them is not finite.

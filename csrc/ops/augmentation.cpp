@@ -62,6 +62,11 @@ Images saturable(const Shape& x) {
   return images;
 }
 
+ValueRange value_range(const char* operation, float low, float high) {
+  if (!(low < high)) reject(operation, "low must be below high, but they are ", low, " and ", high);
+  return {low, high};
+}
+
 void draw_uniform(Context& context, int64_t n, const Draws& draws, const RandomKey& key, float* numbers) {
   FASTCNN_DISPATCH(context, draw_uniform)(n, draws, key, numbers, context.parallel());
 }

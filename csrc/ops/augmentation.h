@@ -31,8 +31,9 @@
 // to 2^-22 of the image's size in pixels times the step from pixel to pixel, and where the nearest pixel or wrap's jump is a matter of that
 // little, either is right.
 // Errors (ArgumentError): x is not (N, H, W, C) or has no pixels; an unknown fill mode; a crop larger than the padded image; a saturation
-// of other than three channels. Sources: Keras 3.15's random layers, whose numbers these are (their factor's values), and TensorFlow's
-// ImageProjectiveTransformV3; padded crops: He et al. 2016; erasing: Zhong et al. 2020; normals: Box and Muller 1958.
+// of other than three channels; a range of values whose low end is not below its high one. Sources: Keras 3.15's random layers, whose
+// numbers these are (their factor's values), and TensorFlow's ImageProjectiveTransformV3; padded crops: He et al. 2016; erasing: Zhong et
+// al. 2020; normals: Box and Muller 1958.
 #pragma once
 
 #include <cstdint>
@@ -95,6 +96,7 @@ Crop crop_of(const Shape& x, int64_t P, int64_t Q, int64_t padding, const Fill& 
 Resampling resampling_of(const char* operation, const Shape& x, Motion motion, int64_t numbers, const char* interpolation,
                          const Fill& fill);
 Images saturable(const Shape& x);
+ValueRange value_range(const char* operation, float low, float high);
 
 // numbers: (n, draws.count).
 void draw_uniform(Context& context, int64_t n, const Draws& draws, const RandomKey& key, float* numbers);

@@ -322,9 +322,7 @@ def _with_shapes(stages: list[Stage], input_shape: tuple[int, ...]) -> tuple[lis
             shape = new
             continue
         if stage.operation in _DROPOUTS:
-            own_seed = stage.attributes.get("seed")
-            attributes = {"rate": stage.attributes["rate"], "purpose": _DROPOUT_PURPOSE + purpose}
-            stage = stage._replace(attributes=attributes if own_seed is None else attributes | {"seed": [own_seed]})
+            stage = stage._replace(attributes=_with_stream(stage.attributes, _DROPOUT_PURPOSE + purpose))
             purpose += 1
         elif stage.operation in _AUGMENTATIONS:
             stage = stage._replace(attributes=_with_stream(stage.attributes, AUGMENTATION_PURPOSE + augmentations))
@@ -342,8 +340,12 @@ _DROPOUT_PURPOSE = 1 << 16  # those below are drawn by initializers and shufflin
 
 def _with_stream(attributes: dict[str, Any], purpose: int) -> dict[str, Any]:
     """A stage's attributes with its purpose, and with a seed only where it has one of its own."""
-    seed = {} if attributes["seed"] is None else {"seed": [attributes["seed"]]}
-    return {**{name: value for name, value in attributes.items() if name != "seed"}, "purpose": purpose, **seed}
+    others = {name: value for name, value in attributes.items() if name != "seed"}
+    own_seed = attributes.get("seed")
+    seed = (
+        {} if own_seed is None else {"seed": [(own_seed + 2**63) % 2**64 - 2**63]}
+    )  # its lowest 64 bits, as the core takes them
+    return {**others, "purpose": purpose, **seed}
 
 
 def _assign_activations(planned: list[_Planned], buffers: _Buffers, backward: bool) -> None:

@@ -16,11 +16,11 @@ from fastcnn.variables import Variable, VariableStore
 
 __all__ = ["fold_batch_norms"]
 
-_LINEAR = {"conv2d", "dense"}  # with the output channels last in the kernel
+_LINEAR = {"conv2d", "depthwise_conv2d", "dense"}
 
 
 def fold_batch_norms(stages: Sequence[Stage], store: VariableStore, weights: NDArray[np.float32]) -> list[Stage]:
-    """The stages without the normalizations that follow a convolution or a dense layer directly, whose weights are changed instead.
+    """The stages without the normalizations that follow a convolution, of any kind, or a dense layer directly, whose weights are changed instead.
 
     weights : laid out as the store's buffer; changed in place. Where the layer had no bias, that of the moving mean's place is it now.
     """
@@ -44,6 +44,7 @@ def _folded(linear: Stage, norm: Stage, store: VariableStore, weights: NDArray[n
     scale = value(gamma, 1.0) / np.sqrt(value(variance, 0.0) + norm.attributes["epsilon"])
     shift = (value(bias, 0.0) - value(mean, 0.0)) * scale + value(beta, 0.0)
     place = mean if bias is None else bias
-    store.view(weights, kernel)[...] = value(kernel, 0.0) * scale
+    outputs = kernel.shape[2:] if linear.operation == "depthwise_conv2d" else kernel.shape[-1:]
+    store.view(weights, kernel)[...] = value(kernel, 0.0) * scale.reshape(outputs)
     store.view(weights, place)[...] = shift
     return linear._replace(variables=(kernel, place))

@@ -97,9 +97,7 @@ class _Crossentropy(Loss):
         owner = type(self).__name__
         only(owner, "axis", axis, -1)
         self.from_logits = boolean(owner, "from_logits", from_logits)
-        self.label_smoothing = number(owner, "label_smoothing", label_smoothing, least=0)
-        if self.label_smoothing > 1:
-            raise ValueError(f"{owner}: label_smoothing must be in [0, 1], but is {label_smoothing!r}")
+        self.label_smoothing = number(owner, "label_smoothing", label_smoothing, least=0, most=1)
         super().__init__(name, reduction, dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -17,7 +17,8 @@ class Stage(NamedTuple):
 
     operation : the name of a function of `fastcnn.ops` ("conv2d", "max_pool2d", "dense", "relu", ...), or "flatten" or "reshape".
     attributes : its settings, named as that function names them: stride=(1, 1), padding="valid", window=(2, 2), scale=, rate=.
-    variables : what it learns: (kernel, bias) or (kernel,) for "conv2d" and "dense", else nothing.
+    variables : (kernel, bias) or (kernel,) for "conv2d", "depthwise_conv2d" and "dense"; (gamma, beta, moving mean, moving variance), of the first two
+        those that there are, for "batch_norm"; else nothing.
     """
 
     operation: str

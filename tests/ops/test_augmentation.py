@@ -209,6 +209,7 @@ X, ONE, TWO = np.ones((2, 4, 4, 3), np.float32), np.ones((2, 1), np.float32), np
         (lambda: ops.rotate(X, TWO), "rotate", ("numbers must have shape (2, 1)",)),
         (lambda: ops.zoom(X, np.ones((2, 3), np.float32)), "zoom", ("numbers must have shape (2, 2)", "(2, 3)")),
         (lambda: ops.adjust_contrast(X[..., 0], ONE), "adjust_contrast", ("(N, H, W, C)",)),
+        (lambda: ops.adjust_contrast(X, ONE, low=5.0, high=1.0), "adjust_contrast", ("low must be below high", "5 and 1")),
         (lambda: ops.adjust_saturation(X[..., :2], ONE), "adjust_saturation", ("3 channels", "(2, 4, 4, 2)")),
         (lambda: ops.erase(X, ONE), "erase", ("numbers must have shape (2, 6)",)),
         (lambda: ops.erase(X, np.ones((2, 6), np.float32), step=-1), "erase", ("step", -1)),

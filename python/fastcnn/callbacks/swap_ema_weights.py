@@ -25,7 +25,7 @@ class SwapEMAWeights(Callback):
         self._aside: list[tuple[Variable, Array]] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._aside = None
+        self._put_back()  # of an evaluation that was interrupted
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self._aside = None

@@ -286,8 +286,9 @@ def read_optimizer(group: Node, model: Sequential, names: Sequence[str], *, lear
     assert optimizer is not None
     fresh, trained = optimizer_counts(model, learning_rate=learning_rate)
     variables = model.trainable_weights
-    if len(names) == fresh + len(optimizer.slots) * len(model.weights):
-        variables = model.weights  # Keras keeps what it has of layers that were frozen since it compiled
+    once_learning = [variable for variable in model.weights if variable.learns]
+    if len(names) == fresh + len(optimizer.slots) * len(once_learning):
+        variables = once_learning  # Keras keeps what it has of layers that were frozen since it compiled
     elif len(names) not in (fresh, trained):
         counts = f"{fresh}, or {trained} after the first step"
         came = f"holds {len(names)} arrays, but this model's {type(optimizer).__name__} has {counts}"

@@ -83,7 +83,7 @@ class Layer:
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the layer's weights. May be set at any time and holds from the next step on (in Keras, from the next `compile`)."""
+        """Whether training changes the layer's weights. May be set at any time and holds from the next call of `fit` or `train_on_batch` on (in Keras, from the next `compile`)."""
         return self._trainable
 
     @trainable.setter
@@ -163,7 +163,7 @@ class Layer:
         return self._plan[2].forward(array)
 
     def count_params(self) -> int:
-        """The number of learnt values. ValueError before the layer is built."""
+        """The number of values in the weights. ValueError before the layer is built."""
         if not self.built:
             raise ValueError(
                 f"{self._speaker}: count_params: the layer has no weights before it is built: call build(input_shape)"

@@ -84,17 +84,15 @@ class Optimizer:
         )
         _ = self.clipping  # says where more than one is set
         self.use_ema = boolean(owner, "use_ema", use_ema)
-        self.ema_momentum = number(owner, "ema_momentum", ema_momentum, least=0)
-        if self.ema_momentum > 1:
-            raise ValueError(f"{owner}: ema_momentum must be in [0, 1], but is {ema_momentum!r}")
+        self.ema_momentum = number(owner, "ema_momentum", ema_momentum, least=0, most=1)
         self.ema_overwrite_frequency = (
             None
             if ema_overwrite_frequency is None
             else positive_integer(owner, "ema_overwrite_frequency", ema_overwrite_frequency)
         )
         self._averaged: set[Variable] = set()  # whose averages have begun
-        self._kept_whole: set[Variable] = set()  # whose weights do not decay
-        self._kept_whole_names: re.Pattern[str] | None = None
+        self._not_decayed: set[Variable] = set()  # whose weights do not decay
+        self._not_decayed_names: re.Pattern[str] | None = None
         self.name = name or auto_name(owner)
         self.iterations = 0
         self.slots: dict[str, Array] = {}
@@ -157,9 +155,9 @@ class Optimizer:
             self._averaged = learning
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
-        """Where `use_ema` is set, the variables become their averages; as `fit` has it done at its end."""
+        """Where `use_ema` is set, those of the variables that have averages become them; as `fit` has it done at its end."""
         if self.use_ema and self._store is not None:
-            for variable in var_list:
+            for variable in self._averaged.intersection(var_list):
                 variable.assign(self._store.view(self.slots[_AVERAGE], variable))
 
     @property
@@ -181,7 +179,7 @@ class Optimizer:
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
-        """Lets some weights not decay, from the next step on; what an earlier call has excluded decays again.
+        """Lets some weights not decay, from the next call of fit or train_on_batch on; what an earlier call has excluded decays again.
 
         var_list : variables. var_names : regular expressions; a variable is excluded where one of them is found in its path, "dense/kernel". No file
         of Keras's says what is excluded; a `.safetensors` does.
@@ -190,14 +188,14 @@ class Optimizer:
         for variable in variables:
             if not isinstance(variable, Variable):
                 raise TypeError(f"{type(self).__name__}: var_list must hold variables, but has {variable!r}")
-        self._kept_whole = set(variables)
+        self._not_decayed = set(variables)
         patterns = list(var_names or ())
-        self._kept_whole_names = re.compile("|".join(patterns)) if patterns else None
+        self._not_decayed_names = re.compile("|".join(patterns)) if patterns else None
 
     def decay_of(self, variable: Variable) -> float:
         """The weight decay of a variable; 0 where it does not decay."""
-        names = self._kept_whole_names
-        if self.weight_decay is None or variable in self._kept_whole or (names and names.search(variable.path)):
+        names = self._not_decayed_names
+        if self.weight_decay is None or variable in self._not_decayed or (names and names.search(variable.path)):
             return 0.0
         return self.weight_decay
 

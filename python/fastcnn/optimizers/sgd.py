@@ -39,9 +39,7 @@ class SGD(Optimizer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.momentum = number("SGD", "momentum", momentum, least=0)
-        if self.momentum > 1:
-            raise ValueError(f"SGD: momentum must be in [0, 1], but is {momentum!r}")
+        self.momentum = number("SGD", "momentum", momentum, least=0, most=1)
         self.nesterov = boolean("SGD", "nesterov", nesterov)
         super().__init__(
             learning_rate,
