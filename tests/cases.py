@@ -307,6 +307,9 @@ def augmentation(name: str, n: int, h: int, w: int, c: int) -> Iterator[Case]:
         arrays = {"x": pictures, "numbers": uniform(0, 1, n, 6)}
         settings = {"fill_value": fill_value, "seed": 7, "step": 5, "purpose": 2, **limits}
         yield Case("erase", name + kind, arrays, settings, elements, SUM)
+    arrays = {"x": pictures, "targets": shares(n, 7), "numbers": uniform(0, 1, n, 3)}
+    for kind, boxed in (("", False), (" boxed", True)):
+        yield Case("mix", name + kind, arrays, {"shift": max(n - 1, 0), "boxed": boxed}, elements, ROUNDINGS)
 
 
 def optimizers(name: str, n: int) -> Iterator[Case]:

@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from reference import Float64, as_float64
-from reference_random import random_uniform
+from reference_random import random_bits, random_uniform
 
 __all__ = [
     "adjust_brightness",
     "adjust_contrast",
     "adjust_saturation",
     "crop",
+    "draw_mixing",
     "draw_uniform",
     "erase",
     "flip",
+    "mix",
     "normals",
     "rotate",
     "translate",
@@ -234,3 +236,27 @@ def erase(
     x = as_float64(x)
     noise = high * normals(x.size, seed, step, purpose).reshape(x.shape)
     return np.where(erased(x.shape, numbers), np.clip(noise if fill_value is None else fill_value, low, high), x)
+
+
+def draw_mixing(n: int, quantiles: ArrayLike, *, seed: int, step: int = 0, purpose: int = 0) -> tuple[Float64, int]:
+    table = np.asarray(quantiles, np.float32)
+    u = random_uniform(4 * n, seed, step, purpose).reshape(n, 4)
+    place = 1024 * u[:, 0]
+    below = place.astype(int)
+    share = as_float64(table)[below] + (place - below) * as_float64(table[below + 1] - table[below])
+    shift = 1 + int(random_bits(4, seed, step, purpose)[3]) % (n - 1) if n > 1 else 0
+    return np.stack([share, u[:, 1], u[:, 2]], axis=1), shift
+
+
+def mix(
+    x: ArrayLike, targets: ArrayLike, numbers: ArrayLike, *, shift: int = 1, boxed: bool = False
+) -> tuple[Float64, Float64]:
+    x, targets, numbers = as_float64(x), as_float64(targets), np.asarray(numbers, np.float32)
+    left = np.float32(1) - numbers[:, :1]
+    shares = as_float64(numbers[:, :1]), as_float64(left)
+    mixed = shares[0] * targets + shares[1] * np.roll(targets, -shift, axis=0)
+    other = np.roll(x, -shift, axis=0)
+    if not boxed:
+        return of_images(shares[0]) * x + of_images(shares[1]) * other, mixed
+    box = np.concatenate([left, left, numbers[:, 1:], left + 1, left], axis=1)  # the last two: always erased
+    return np.where(erased(x.shape, box), other, x), mixed

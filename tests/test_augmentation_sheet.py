@@ -10,6 +10,7 @@ import fastcnn
 import numpy as np
 import pytest
 from fastcnn import layers, models
+from fastcnn.augmentation import CutMix, MixUp, chosen
 from fastcnn.utils import augmentation_sheet
 from numpy.typing import NDArray
 from PIL import Image
@@ -51,6 +52,16 @@ def test_a_crop_in_the_middle_is_what_inference_sees() -> None:
     sheet = augmentation_sheet(layers.RandomCrop(4, 3), PICTURES, times=2)
     assert sheet.shape == (3 * 6 - 2, 3 * 5 - 2, 3)
     np.testing.assert_array_equal(tile(sheet, 0, 0, 4, 3), PICTURES[0, 3:7, 2:5])
+
+
+def test_a_list_for_fit_shows_what_its_training_sees() -> None:
+    flip, mixings = layers.RandomFlip("horizontal"), [MixUp(1.0), CutMix((1, 1))]
+    sheet = augmentation_sheet([flip, *mixings], PICTURES, times=4, seed=3)
+    np.testing.assert_array_equal(tile(sheet, 1, 0), PICTURES[1])
+    for step in range(1, 5):
+        mixed, _ = chosen(mixings, 3, step).augment(PICTURES, np.eye(3), seed=3, step=step)
+        np.testing.assert_array_equal(tile(sheet, 1, step), np.rint(flip.augment(mixed, seed=3, step=step)[1]))
+    assert augmentation_sheet(MixUp(), PICTURES).shape == (34, 79, 3)
 
 
 def test_values_of_other_ranges_and_one_channel(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ FLOORS = [
         "regularizers",
     },
     {"layers"},
-    {"arrays", "batches", "compiled", "inference", "stack", "summary", "training"},
+    {"arrays", "augmentation", "batches", "compiled", "inference", "stack", "summary", "training"},
     {"formats", "models", "utils"},
     {"backend", "info"},
     {"keras"},

@@ -3,6 +3,7 @@
 
 #include "bindings/module.h"
 #include "bindings/operands.h"
+#include "ops/mix.h"
 
 namespace fastcnn::bindings {
 namespace {
@@ -101,6 +102,38 @@ void add_colour(py::module_& module) {
       py::arg("purpose"));
 }
 
+void add_mixing(py::module_& module) {
+  module.def(
+      "draw_mixing",
+      [](int64_t n, const FloatOperand& quantiles, uint64_t seed, uint64_t step, uint32_t purpose) {
+        if (n < 0) reject("draw_mixing", "n must not be negative, but is ", n);
+        check_shape("draw_mixing", "quantiles", quantiles.shape(), {mixing_quantiles});
+        const RandomKey key{seed, step, purpose};
+        const Place place = place_of(quantiles);
+        Result<float> numbers(place, {n, mixing_numbers});
+        run_call(place, [&](Call& call) { draw_mixing(call.context, n, call.in(quantiles), key, call.out(numbers)); });
+        return py::make_tuple(numbers.object, mixing_shift(key, n));
+      },
+      py::arg("n"), py::arg("quantiles"), py::arg("seed"), py::arg("step"), py::arg("purpose"));
+  module.def(
+      "mix",
+      [](const FloatOperand& x, const FloatOperand& targets, const FloatOperand& numbers, int64_t shift, bool boxed) {
+        const Mixing mixing = mixing_of(x.shape(), targets.shape(), boxed, shift);
+        check_shape("mix", "numbers", numbers.shape(), {mixing.images.N, mixing_numbers});
+        const Place place = place_of(x, targets, numbers);
+        Result<float> y(place, x.shape()), mixed(place, targets.shape());
+        run_call(place, [&](Call& call) {
+          const int64_t bytes = mixing.images.H * mixing.images.W * mixing.images.C * static_cast<int64_t>(sizeof(float));
+          Targets there;
+          there.values = call.in(targets);
+          mix(call.context, mixing, {call.in(x), DType::float32, bytes, nullptr}, there, call.in(numbers), call.out(y), call.out(mixed),
+              nullptr);
+        });
+        return py::make_tuple(y.object, mixed.object);
+      },
+      py::arg("x"), py::arg("targets"), py::arg("numbers"), py::arg("shift"), py::arg("boxed"));
+}
+
 }  // namespace
 
 void add_augmentation(py::module_& module) {
@@ -117,6 +150,7 @@ void add_augmentation(py::module_& module) {
       py::arg("n"), py::arg("low"), py::arg("high"), py::arg("seed"), py::arg("step"), py::arg("purpose"));
   add_geometry(module);
   add_colour(module);
+  add_mixing(module);
 }
 
 }  // namespace fastcnn::bindings

@@ -144,6 +144,13 @@ class PyPlan {
     return output;
   }
 
+  Floats mixed_targets() {
+    Floats targets = new_array<float>({plan_.batch_size(), plan_.output_elements()});
+    float* const to = targets.mutable_data();
+    run([&] { plan_.mixed_targets(to); });
+    return targets;
+  }
+
   std::tuple<double, int64_t, int64_t> totals() {
     Totals totals{};
     run([&] { totals = plan_.totals(); });
@@ -187,6 +194,10 @@ class PyPlan {
     std::tie(plan.clipping, plan.clip_limit) = description["clipping"].cast<std::pair<std::string, double>>();
     for (const auto& [offset, size] : description["clipped"].cast<std::vector<std::pair<int64_t, int64_t>>>())
       plan.clipped.push_back({offset, size});
+    using Mixing = std::tuple<bool, std::vector<float>, std::optional<uint64_t>, uint32_t>;
+    for (const auto& [boxed, quantiles, seed, purpose] : description["mixings"].cast<std::vector<Mixing>>())
+      plan.mixings.push_back({boxed, quantiles, seed.has_value(), seed.value_or(0), purpose});
+    plan.choice_purpose = description["choice_purpose"].cast<uint32_t>();
     plan.optimizer = description["optimizer"].cast<std::string>();
     plan.optimizer_attributes = attributes_from(description["optimizer_attributes"]);
     return plan;
@@ -333,6 +344,7 @@ void add_plan(py::module_& module) {
       .def("train", &PyPlan::train, py::arg("data"), py::arg("targets"), py::arg("rows"), py::arg("weights"), py::arg("seed"),
            py::arg("step"), py::arg("learning_rate"))
       .def("outputs", &PyPlan::outputs, "The model's outputs for the batch that was last evaluated or trained on.")
+      .def("mixed_targets", &PyPlan::mixed_targets, "The targets of the batch that was last trained on, as they were mixed.")
       .def("totals", &PyPlan::totals, "The loss, the right answers and the first batch that was not finite, since the last reset.")
       .def("reset_totals", &PyPlan::reset_totals)
       .def("begin_timing", &PyPlan::begin_timing)

@@ -40,6 +40,7 @@ Plan::Plan(const Description& description, const ModelMemory& memory, Device dev
       learning_(description.learning),
       averages_(description.averages),
       weight_average_(description.weight_average),
+      choice_purpose_(description.choice_purpose),
       optimizer_attributes_(description.optimizer_attributes),
       host_(memory),
       memory_(memory),
@@ -74,6 +75,7 @@ Plan::Plan(const Description& description, const ModelMemory& memory, Device dev
   if (!description.optimizer.empty()) optimizer_ = registry::optimizer(description.optimizer);
   const StageDescription& last = description.head.empty() ? description.stages.back() : description.head.back();
   output_elements_ = activation_sizes_.at(static_cast<size_t>(last.y));
+  mixer_ = Mixer(description.mixings, input_shape(), output_elements_, device);
 }
 
 Plan::Stage Plan::bind(const StageDescription& description, const Description& plan) const {
@@ -131,6 +133,7 @@ void Plan::reserve(int64_t n, bool training) {
     capacity_ = all;
     part_capacity_ = part;
   }
+  if (training) mixer_.reserve(n);
   if (training && part > training_capacity_) {
     training_capacity_ = 0;
     gradients_.clear();
@@ -158,7 +161,12 @@ void Plan::for_each_part(const Batch& batch, bool training, const Body& body) {
       part.samples.rows += first;
     else
       part.samples.data = static_cast<const char*>(part.samples.data) + first * part.samples.row_bytes;
-    if (part.targets.rows != nullptr) part.targets.rows += first;
+    if (part.targets.rows != nullptr) {
+      part.targets.rows += first;
+    } else if (part.targets.values != nullptr) {
+      part.targets.values += first * output_elements_;
+      if (part.targets.weights != nullptr) part.targets.weights += first;
+    }
     body(part, first);
     first += size;
   } while (first < batch.n);
@@ -279,8 +287,13 @@ void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learnin
   reserve(batch.n, true);
   bring_model();
   const RandomKey key{seed, static_cast<uint64_t>(step), 0};
+  Batch whole = bring(batch);
+  if (!mixer_.empty()) {
+    whole = mixer_.mix(context_, whole, {key.seed, key.step, choice_purpose_});
+    settle("mix", "forward");
+  }
   count_once([&] {
-    for_each_part(bring(batch), true, [&](const Batch& part, int64_t first) {
+    for_each_part(whole, true, [&](const Batch& part, int64_t first) {
       if (first == 0) return train_part(part, first, key, memory_.gradients);
       if (part_gradients_.bytes() == 0) {
         part_gradients_ = AlignedBlock(static_cast<size_t>(memory_.size) * sizeof(float), context_.device);

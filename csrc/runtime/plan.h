@@ -21,6 +21,7 @@
 #include "ops/operation.h"
 #include "ops/penalty.h"
 #include "runtime/device_copies.h"
+#include "runtime/mixer.h"
 
 namespace fastcnn::runtime {
 
@@ -77,8 +78,10 @@ struct Description {
   WeightAverage weight_average;
   std::string clipping;  // by its name (ops/clip_gradients.h); empty for none
   double clip_limit = 0;
-  std::vector<Range> clipped;  // each variable that learns
-  std::string optimizer;       // empty for none
+  std::vector<Range> clipped;              // each variable that learns
+  std::vector<MixingDescription> mixings;  // one of them mixes each batch of a training
+  uint32_t choice_purpose = 0;             // of the stream that says which
+  std::string optimizer;                   // empty for none
   Attributes optimizer_attributes;
 };
 
@@ -120,6 +123,8 @@ class Plan {
 
   // The model's outputs for the batch that was last evaluated or trained on, (n, output shape), from before the optimizer's step.
   void outputs(float* to);
+  // The targets that the batch that was last trained on had once it was mixed, (n, floats of an output).
+  void mixed_targets(float* to);
   int64_t batch_size() const { return last_n_; }  // of that batch; 0 if there was none
   // What evaluate and train have added up since the last reset. Waits for the device.
   Totals totals();
@@ -186,6 +191,8 @@ class Plan {
   std::vector<Learning> learning_;
   std::vector<Average> averages_;
   WeightAverage weight_average_;
+  Mixer mixer_;
+  uint32_t choice_purpose_ = 0;
   Clipping clipping_{};
   AlignedBlock clip_slabs_;  // empty where nothing is clipped
   Optimizer optimizer_;

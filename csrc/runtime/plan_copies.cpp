@@ -13,6 +13,11 @@ void Plan::fetch_gradients() {
   device::copy_out(context_.device, host_.gradients, memory_.gradients, static_cast<size_t>(host_.size) * sizeof(float));
 }
 
+void Plan::mixed_targets(float* to) {
+  if (mixer_.empty() || last_n_ == 0 || mixer_.count() != last_n_) reject("plan", "the last batch was not mixed");
+  device::copy_out(context_.device, to, mixer_.targets(), static_cast<size_t>(last_n_ * output_elements_) * sizeof(float));
+}
+
 void Plan::hold_model() {
   bring_model();
   copies_.model_held = !context_.device.is_cpu();

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fastcnn import (
         activations,
+        augmentation,
         backend,
         callbacks,
         config,
@@ -47,6 +48,7 @@ __all__ = [
     "Tensor",
     "__version__",
     "activations",
+    "augmentation",
     "backend",
     "callbacks",
     "config",

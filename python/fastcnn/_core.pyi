@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Plan', 'Tensor', 'adam', 'adjust_brightness', 'adjust_contrast', 'adjust_saturation', 'allow_winograd', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'batch_norm', 'batch_norm_backward', 'batch_norm_statistics', 'binary_cross_entropy', 'bounded_relu', 'bounded_relu_backward', 'clip_gradients', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'crop', 'crop2d', 'dense', 'dense_backward', 'dense_softmax', 'depthwise_conv2d', 'depthwise_conv2d_dgrad', 'depthwise_conv2d_wgrad', 'device', 'draw_uniform', 'dropout', 'erase', 'flip', 'from_dlpack', 'gelu', 'gelu_backward', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'leaky_relu', 'leaky_relu_backward', 'max_pool2d', 'max_pool2d_backward', 'mean_squared_error', 'moving_average', 'output_shape', 'pad2d', 'penalty', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'rotate', 'set_device', 'set_isa', 'set_threads', 'sgd', 'sigmoid', 'sigmoid_backward', 'silu', 'silu_backward', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'spatial_dropout', 'stream', 'synchronize', 'threads', 'translate', 'upsample2d', 'upsample2d_backward', 'why_not_cuda', 'winograd_allowed', 'zoom']
+__all__: list[str] = ['Plan', 'Tensor', 'adam', 'adjust_brightness', 'adjust_contrast', 'adjust_saturation', 'allow_winograd', 'available_isas', 'average_pool2d', 'average_pool2d_backward', 'batch_norm', 'batch_norm_backward', 'batch_norm_statistics', 'binary_cross_entropy', 'bounded_relu', 'bounded_relu_backward', 'clip_gradients', 'conv2d', 'conv2d_dgrad', 'conv2d_relu_max_pool2d', 'conv2d_relu_max_pool2d_dgrad', 'conv2d_relu_max_pool2d_wgrad', 'conv2d_wgrad', 'crop', 'crop2d', 'dense', 'dense_backward', 'dense_softmax', 'depthwise_conv2d', 'depthwise_conv2d_dgrad', 'depthwise_conv2d_wgrad', 'device', 'draw_mixing', 'draw_uniform', 'dropout', 'erase', 'flip', 'from_dlpack', 'gelu', 'gelu_backward', 'global_average_pool2d', 'global_average_pool2d_backward', 'info', 'isa', 'leaky_relu', 'leaky_relu_backward', 'max_pool2d', 'max_pool2d_backward', 'mean_squared_error', 'mix', 'moving_average', 'output_shape', 'pad2d', 'penalty', 'random_permutation', 'random_uniform', 'relu', 'relu_backward', 'rescale', 'rotate', 'set_device', 'set_isa', 'set_threads', 'sgd', 'sigmoid', 'sigmoid_backward', 'silu', 'silu_backward', 'softmax', 'softmax_backward', 'softmax_cross_entropy', 'spatial_dropout', 'stream', 'synchronize', 'threads', 'translate', 'upsample2d', 'upsample2d_backward', 'why_not_cuda', 'winograd_allowed', 'zoom']
 class Tensor:
     """
     An array in a device's memory, dense, in C order (tensor.py has the public one).
@@ -56,6 +56,10 @@ class Plan:
         ...
     def hold_order(self, rows: typing.Annotated[numpy.typing.ArrayLike, numpy.int64]) -> None:
         ...
+    def mixed_targets(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        The targets of the batch that was last trained on, as they were mixed.
+        """
     def outputs(self) -> numpy.typing.NDArray[numpy.float32]:
         """
         The model's outputs for the batch that was last evaluated or trained on.
@@ -146,6 +150,8 @@ def device() -> str:
     """
     The device of operations on arrays: "cpu", "cuda:0".
     """
+def draw_mixing(n: typing.SupportsInt | typing.SupportsIndex, quantiles: numpy.typing.NDArray[numpy.float32] | Tensor, seed: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, purpose: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, int]:
+    ...
 def draw_uniform(n: typing.SupportsInt | typing.SupportsIndex, low: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], high: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], seed: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, purpose: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
     ...
 def dropout(x: numpy.typing.NDArray[numpy.float32] | Tensor, rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, step: typing.SupportsInt | typing.SupportsIndex, purpose: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
@@ -181,6 +187,8 @@ def max_pool2d(x: numpy.typing.NDArray[numpy.float32] | Tensor, window: typing.A
 def max_pool2d_backward(dy: numpy.typing.NDArray[numpy.float32] | Tensor, index: numpy.typing.NDArray[numpy.uint16] | Tensor, input_shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], window: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], stride: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"], padding: str | typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"]) -> typing.Any:
     ...
 def mean_squared_error(x: numpy.typing.NDArray[numpy.float32] | Tensor, targets: numpy.typing.NDArray[numpy.float32] | Tensor, weights: numpy.typing.NDArray[numpy.float32] | Tensor | None) -> tuple[typing.Any, typing.Any]:
+    ...
+def mix(x: numpy.typing.NDArray[numpy.float32] | Tensor, targets: numpy.typing.NDArray[numpy.float32] | Tensor, numbers: numpy.typing.NDArray[numpy.float32] | Tensor, shift: typing.SupportsInt | typing.SupportsIndex, boxed: bool) -> tuple[typing.Any, typing.Any]:
     ...
 def moving_average(parameters: numpy.typing.NDArray[numpy.float32] | Tensor, average: numpy.typing.NDArray[numpy.float32] | Tensor, momentum: typing.SupportsFloat | typing.SupportsIndex, overwrite: bool) -> None:
     ...

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn import arrays, config, losses, optimizers
+from fastcnn.augmentation import Augment
 from fastcnn.batches import ArrayBatches, Batches, Data, Given, GivenBatches, parts
 from fastcnn.metrics import CompiledMetrics, Metric
 from fastcnn.plan import Plan, Totals
@@ -141,12 +142,18 @@ class Compiled(Stack):
         self._plan = None
         super()._settle(where)
 
-    def _ready(self, shape: tuple[int, ...], where: str, *, train: bool = False) -> Plan:
-        """The plan for images of that shape, which has been checked: the last one, unless something has changed or it cannot train and must."""
+    def _ready(
+        self, shape: tuple[int, ...], where: str, *, train: bool = False, augment: Augment | None = None
+    ) -> Plan:
+        """The plan for images of that shape, which has been checked: the last one, unless something has changed or it cannot train and must.
+
+        augment : what changes the images of the training before the first layer. In inference it does nothing, so any plan will do there.
+        """
+        augment = augment or Augment()
         if not self.built:
             self._build(shape, where)
         store = self.store
-        frozen = self._frozen(store) if train else None
+        frozen = (augment, self._frozen(store)) if train else None
         learns = tuple((variable.trainable, variable.regularizer) for variable in store.variables)
         frozen_layers = tuple(layer.trainable for layer in self.leaves)
         place = (store, config.get_device(), learns, frozen_layers, tuple(self.leaves))
@@ -156,7 +163,11 @@ class Compiled(Stack):
             optimizer = self.optimizer if train else None
             if optimizer is not None:
                 optimizer.build(store)
-            self._plan = Plan(self.leaves, shape, self.loss, optimizer, self.seed if train else 0)
+            front = augment.front()
+            for layer in front:
+                layer.build(shape)
+            seed = self.seed if train else 0
+            self._plan = Plan([*front, *self.leaves], shape, self.loss, optimizer, seed, mixings=augment.mixings)
             self._planned = place, frozen
         return self._plan
 

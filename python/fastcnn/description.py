@@ -17,15 +17,17 @@ The rewritings, all exact:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fastcnn import _core
 from fastcnn._warnings import warn
-from fastcnn.stage import AUGMENTATION_PURPOSE, Stage
+from fastcnn.stage import AUGMENTATION_PURPOSE, CHOICE_PURPOSE, Stage
 from fastcnn.variables import VariableStore
 
 if TYPE_CHECKING:
+    from fastcnn.augmentation import Mixing
     from fastcnn.losses import Loss
     from fastcnn.optimizers import Optimizer
 
@@ -125,8 +127,12 @@ def describe(
     store: VariableStore,
     loss: Loss | None,
     optimizer: Optimizer | None = None,
+    mixings: Sequence[Mixing] = (),
 ) -> dict[str, Any]:
-    """The description of these stages, for `_core.Plan`: samples of `input_shape`, variables in `store`, and the loss and the optimizer if there are any."""
+    """The description of these stages, for `_core.Plan`: samples of `input_shape`, variables in `store`, and the loss and the optimizer if there are any.
+
+    mixings : one of them mixes each batch of a training, before the first stage.
+    """
     gather, rest = _take_rescaling(stages)
     rest, last = _split_activation(_pool_before_relu(_fold_padding(rest)), loss)
     fused = [gather, *_fuse_activations(_fuse_pooling(rest))]
@@ -156,6 +162,8 @@ def describe(
         "averaging": (False, 0.0, 0) if optimizer is None else optimizer.averaging,
         "clipping": (optimizer and optimizer.clipping) or ("", 0.0),
         "clipped": [(store.offset(variable), variable.size) for variable in store.variables if variable.trainable],
+        "mixings": [mixing.described() for mixing in mixings],
+        "choice_purpose": CHOICE_PURPOSE,
         "optimizer": "" if optimizer is None else optimizer.operation,
         "optimizer_attributes": {} if optimizer is None else _plain_numbers(optimizer.settings()),
     }

@@ -19,6 +19,7 @@ from fastcnn import arrays, formats, training
 from fastcnn._arguments import natural, number, only, positive_integer
 from fastcnn._serialization import serialize
 from fastcnn._warnings import warn
+from fastcnn.augmentation import Augment
 from fastcnn.batches import Batch, Batches, Given
 from fastcnn.callbacks import Callback, CallbackList, History
 from fastcnn.compiled import Compiled
@@ -137,6 +138,8 @@ class Sequential(Compiled):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
+        *,
+        augment: Sequence[Any] | None = None,
     ) -> History:
         """Trains the model.
 
@@ -163,6 +166,10 @@ class Sequential(Compiled):
         initial_epoch : where to begin to count, when a training goes on.
         steps_per_epoch : batches of an epoch, by default all that there are; needed of what has no end. The next epoch goes on behind the last,
             and has fewer, with a warning, where they run out. When an iterator has no more, the training ends.
+        augment : a list of random layers, `augmentation.MixUp` and `augmentation.CutMix`, which change the images of this training, in front of the
+            model's layers, and do not become part of it. Mixing comes first, wherever it stands; of several, one is drawn for each batch. It needs a
+            categorical crossentropy or the sparse one, which then takes the mixed labels as `CategoricalCrossentropy` does; metrics of class numbers
+            take the larger share. An image keeps its own weight. (Keras's `fit` has no such argument.)
 
         Returns the History, which is also `self.history`: `history.history["loss"]` and so on, one value an epoch. The values of the training
         are means over the epoch, each from before its step.
@@ -194,10 +201,12 @@ class Sequential(Compiled):
             held.sample_shape()  # there are some, and the first is right
         elif held_out:
             batches, held = batches.split(held_out, held_size, held_steps)
-        optimizer = self.optimizer
+        optimizer, loss = self.optimizer, self.loss
         assert optimizer is not None  # _batches has seen that the model is compiled
+        assert loss is not None
         batches.begin(first, optimizer.iterations)
-        plan = self._ready(batches.sample_shape(), "fit", train=True)
+        shape = batches.sample_shape()
+        plan = self._ready(shape, "fit", train=True, augment=Augment.of(augment, shape, loss))
         validation = None if held is None else Validation(held, *frequency)
         hooks = CallbackList(callbacks, self, "fit", verbose=level, epochs=last, steps=batches.steps)
         training.fit(Run(self, plan, optimizer, batches, validation, hooks), first, last, level)

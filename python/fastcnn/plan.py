@@ -22,6 +22,7 @@ from fastcnn.stage import Stage
 from fastcnn.variables import VariableStore, aligned_zeros
 
 if TYPE_CHECKING:
+    from fastcnn.augmentation import Mixing
     from fastcnn.layers import Layer
     from fastcnn.losses import Loss
     from fastcnn.optimizers import Optimizer
@@ -54,6 +55,7 @@ class Plan:
     seed : of the random numbers that layers draw in training.
     prepared_for : for inference alone, by `answer`: the plan keeps a copy of the variables, laid out for batches of up to so
         many samples, batch normalization folded into the layers before it.
+    mixings : one of them mixes each batch of a `train_step`, images and targets, before the first layer; where there are several, at random.
 
     The plan reads the variables in place, and the optimizer writes them in place. If they are moved to another store, or another device is
     chosen, make a new plan: it runs on the device that `config.get_device()` names when it is made, `device`.
@@ -67,9 +69,11 @@ class Plan:
         optimizer: Optimizer | None = None,
         seed: int = 0,
         prepared_for: int = 0,
+        mixings: Sequence[Mixing] = (),
     ) -> None:
         stages = [stage for layer in layers for stage in layer.stages()]
         self.output_shape = tuple(layers[-1].output_shape or ()) if layers else tuple(input_shape)
+        self.mixes = bool(mixings)
         self._seed = seed
         self._store = _common_store(stages)
         parameters = self._store.buffer
@@ -77,7 +81,7 @@ class Plan:
             parameters = aligned_zeros(parameters.size)
             parameters[:] = self._store.buffer
             stages = fold_batch_norms(stages, self._store, parameters)
-        description = describe(stages, tuple(input_shape), self._store, loss, optimizer)
+        description = describe(stages, tuple(input_shape), self._store, loss, optimizer, mixings)
         slots: list[Array] = []
         gradients = aligned_zeros(0)
         if optimizer is not None:
@@ -172,6 +176,10 @@ class Plan:
         """
         outputs = self._plan.outputs()
         return outputs.reshape(len(outputs), *self.output_shape)
+
+    def mixed_targets(self) -> NDArray[np.float32]:
+        """The targets of the batch of the last `train_step`, (n, *output_shape), as its loss took them, where it was mixed. Waits for the device."""
+        return self._plan.mixed_targets()
 
     def begin_timing(self) -> None:
         """From now on each stage's seconds are added up; on a GPU, those of the calls alone. For benchmarks."""

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from fastcnn.variables import Variable
 
-__all__ = ["AUGMENTATION_PURPOSE", "Stage"]
+__all__ = ["AUGMENTATION_PURPOSE", "CHOICE_PURPOSE", "MIXING_PURPOSE", "Stage"]
 
 AUGMENTATION_PURPOSE = 1 << 17  # of a model's first random layer; the next ones follow, and those below are dropouts'
+MIXING_PURPOSE = 1 << 18  # of what mixes the pictures of a batch
+CHOICE_PURPOSE = MIXING_PURPOSE + 1  # of what says by which of several they are mixed
 
 
 class Stage(NamedTuple):

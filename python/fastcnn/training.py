@@ -141,7 +141,7 @@ def _train_steps(run: Run, epoch: int, progress: Progress, finite: Finite) -> di
         x, y, rows, weights = batch
         step.train_step(x, y, rows, weights, learning_rate=step_size(optimizer), step=optimizer.iterations + 1)
         optimizer.iterations += 1
-        measure(model, plan, batch)
+        measure(model, plan, batch, mixed=plan.mixes)
         done += len(rows)
         drawing = now() >= progress.next_drawing
         if asking or drawing:
@@ -173,11 +173,17 @@ def begin_pass(model: Sequential, plan: Plan) -> None:
     model._measured.reset()
 
 
-def measure(model: Sequential, plan: Plan, batch: Batch) -> None:
-    """After a step on this batch: tells the metrics that the core does not count what the model said. Nothing where there are none."""
+def measure(model: Sequential, plan: Plan, batch: Batch, *, mixed: bool = False) -> None:
+    """After a step on this batch: tells the metrics that the core does not count what the model said. Nothing where there are none.
+
+    mixed : whether the step's labels were mixed; in place of a class number then comes that of the largest share.
+    """
     if model._measured.watching:
         weights = None if batch.weights is None else batch.weights[batch.rows]
-        model._measured.update(batch.y[batch.rows], plan.outputs(), weights)
+        labels = plan.mixed_targets() if mixed else batch.y[batch.rows]
+        if mixed and batch.y.ndim == 1:
+            labels = labels.argmax(axis=1)
+        model._measured.update(labels, plan.outputs(), weights)
 
 
 def step_size(optimizer: Optimizer) -> float:

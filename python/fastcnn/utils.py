@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastcnn import config
 from fastcnn._arguments import boolean, positive_integer
 from fastcnn._naming import reset_names
+from fastcnn.augmentation import Mixing, chosen
 from fastcnn.batches import PyDataset
 from fastcnn.layers import InputLayer, Layer, Rescaling
 from fastcnn.layers.augmentation import Augmentation
@@ -84,7 +85,8 @@ def augmentation_sheet(
 ) -> NDArray[np.uint8]:
     """One picture of many: a row for each image, first as inference sees it, then as `times` steps of training would.
 
-    layers : a random layer, a list of layers, or a model, of which the layers up to the last random one are used; those between may be Rescaling.
+    layers : a random layer, a list of layers, or a model, of which the layers up to the last random one are used; those between may be Rescaling. A
+        list may be one for `fit(augment=...)`, with `MixUp` and `CutMix`, which mix the images with each other.
     images : (N, H, W, C) with 1 or 3 channels, at least one. value_range : what is black and what is white; None for (0, 255) where the images are
     integers, else (0, 1). seed : of the changes; None for the model's own, or one that follows from `fastcnn.set_seed`.
 
@@ -92,7 +94,7 @@ def augmentation_sheet(
     writes it. ValueError where no layer is random, or one of another kind lies before the last that is.
     """
     count = positive_integer("augmentation_sheet", "times", times)
-    front = _random_front(layers)
+    mixings, front = _random_front(layers)
     pictures = np.asarray(images)
     if pictures.ndim != 4 or pictures.shape[-1] not in (1, 3) or pictures.shape[0] == 0:
         raise ValueError(
@@ -101,7 +103,7 @@ def augmentation_sheet(
     black, white = value_range or ((0, 255) if pictures.dtype.kind in "biu" else (0, 1))
     if seed is None:
         seed = layers.seed if isinstance(layers, Model) else config.draw_seed()
-    columns = [_seen(front, pictures, seed, step) for step in range(count + 1)]
+    columns = [_seen(mixings, front, pictures, seed, step) for step in range(count + 1)]
     levels = (np.stack(columns, axis=1) - black) / (white - black) * 255
     tiles = np.pad(np.rint(levels.clip(0, 255)).astype(np.uint8), ((0, 0), (0, 0), (0, 2), (0, 2), (0, 0)), constant_values=255)  # fmt: skip
     rows, across, height, width, channels = tiles.shape
@@ -109,23 +111,29 @@ def augmentation_sheet(
     return np.ascontiguousarray(sheet[..., 0] if channels == 1 else sheet)
 
 
-def _random_front(layers: Any) -> list[Layer]:
-    """The layers up to the last random one."""
-    leaves = (
+def _random_front(layers: Any) -> tuple[list[Mixing], list[Layer]]:
+    """What mixes, and the layers up to the last random one."""
+    given = (
         layers.leaves if isinstance(layers, Model) else list(layers) if isinstance(layers, (list, tuple)) else [layers]
     )
-    last = max((index for index, layer in enumerate(leaves) if isinstance(layer, Augmentation)), default=None)
-    if last is None:
+    mixings = [each for each in given if isinstance(each, Mixing)]
+    leaves = [each for each in given if not isinstance(each, Mixing)]
+    last = max((index for index, layer in enumerate(leaves) if isinstance(layer, Augmentation)), default=-1)
+    if last < 0 and not mixings:
         raise ValueError("augmentation_sheet: there is no random layer among the layers")
     front = leaves[: last + 1]
     for layer in front:
         if not isinstance(layer, (Augmentation, Rescaling, InputLayer)):
             raise ValueError(f"augmentation_sheet: {layer!r} lies before the last random layer; only Rescaling may")
-    return front
+    return mixings, front
 
 
-def _seen(front: list[Layer], pictures: NDArray[Any], seed: int, step: int) -> NDArray[np.float32]:
+def _seen(
+    mixings: list[Mixing], front: list[Layer], pictures: NDArray[Any], seed: int, step: int
+) -> NDArray[np.float32]:
     """The pictures in that step of training, in inference for step 0; in the values that they had before any Rescaling."""
+    if mixings and step > 0:
+        pictures, _ = chosen(mixings, seed, step).augment(pictures, np.zeros((len(pictures), 0)), seed=seed, step=step)
     place, scale, offset = 0, 1.0, 0.0
     for layer in front:
         if isinstance(layer, Rescaling):

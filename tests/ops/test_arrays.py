@@ -36,6 +36,7 @@ READ = [array for array in ARRAYS if array.values[1] not in IN_PLACE.get(array.v
 def test_there_is_a_case_for_every_operation() -> None:
     others = {"penalty", "draw_uniform"}  # which give a number and take no array: test_penalty.py, test_augmentation.py
     others |= {
+        "draw_mixing",  # test_mix.py
         "clip_gradients",
         "batch_norm",
         "batch_norm_statistics",

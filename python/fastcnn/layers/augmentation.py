@@ -49,9 +49,7 @@ class Augmentation(Layer):
     def __init__(self, seed: int | None, **kwargs: Any) -> None:
         owner = type(self).__name__
         only(owner, "data_format", kwargs.pop("data_format", None), "channels_last", None)
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
-            raise ValueError(f"{owner}: seed must be an integer or None, but is {seed!r}")
-        self.seed = None if seed is None else int(seed)
+        self.seed = seed_of(owner, seed)
         self._own_seed: int | None = None  # of calls in training
         self._calls = 0
         super().__init__(**kwargs)
@@ -363,6 +361,12 @@ class RandomPaddedCrop(Augmentation):
     def _settings(self, shape: Shape) -> dict[str, Any]:
         fill = {"fill_mode": self.fill_mode, "fill_value": self.fill_value}
         return {"size": shape[:2], "padding": self.padding, **fill}
+
+
+def seed_of(owner: str, value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer))):
+        raise ValueError(f"{owner}: seed must be an integer or None, but is {value!r}")
+    return None if value is None else int(value)
 
 
 def bounds_of(owner: str, argument: str, value: Any, least: float = -1.0, *, above: bool = False) -> Bounds:

@@ -1,7 +1,7 @@
 """Pictures changed at random: the numbers of each image, and what becomes of it by them. See `fastcnn.ops`; `csrc/ops/augmentation.h` has the mathematics.
 
 x is (N, H, W, C); `numbers` is (N, k), what `draw_uniform` gives, and each image's row of it says alone what becomes of that image. Numbers are in
-the units of the `factor` of Keras's layer.
+the units of the `factor` of Keras's layer. `mix` takes two pictures for one (csrc/ops/mix.h).
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ __all__ = [
     "adjust_contrast",
     "adjust_saturation",
     "crop",
+    "draw_mixing",
     "draw_uniform",
     "erase",
     "flip",
+    "mix",
     "rotate",
     "translate",
     "zoom",
@@ -143,3 +145,30 @@ def erase(
     of = Arrays("erase", x)
     _check_stream("erase", seed, step, purpose)
     return of.kind(_core.erase(of("x", x), of("numbers", numbers), fill_value, low, high, seed, step, purpose))
+
+
+def draw_mixing(
+    n: int, quantiles: NDArray[np.float32], *, seed: int, step: int = 0, purpose: int = 0
+) -> tuple[NDArray[np.float32], int]:
+    """What `mix` takes for n pictures: numbers (n, 3), of which the first has the given distribution and the others lie in [0, 1), and the shift.
+
+    quantiles : (1025,), those of the distribution at k / 1024; between them it is even. shift : from 1 to n - 1, the same for the batch; 0 for one
+    picture. Counter-based, as `draw_uniform`; the shift depends on n, the numbers do not.
+    """
+    _check_stream("draw_mixing", seed, step, purpose)
+    of = Arrays("draw_mixing", quantiles)
+    numbers, shift = _core.draw_mixing(n, of("quantiles", quantiles), seed, step, purpose)
+    return of.kind(numbers), shift
+
+
+def mix(x: Array, targets: Array, numbers: Array, *, shift: int = 1, boxed: bool = False) -> tuple[Array, Array]:
+    """Picture i and picture (i + shift) mod N in one, and their targets likewise: the pictures (N, H, W, C) and the targets (N, K).
+
+    targets : (N, K), one-hot rows or any shares. numbers : (N, 3), (l, a, b) of each picture: what is left of its own target, and, where `boxed`,
+    where the other's box lies, from 0 to 1 downwards and to the right. Not `boxed` (MixUp), a pixel is l of its own and 1 - l of the other's;
+    `boxed` (CutMix), the other's in a box of that share of the area, else its own. ValueError for a shift outside [0, N).
+    Sources: Zhang et al. 2018, Yun et al. 2019, as Keras's MixUp and CutMix.
+    """
+    of = Arrays("mix", x)
+    y, mixed = _core.mix(of("x", x), of("targets", targets), of("numbers", numbers), shift, boxed)
+    return of.kind(y), of.kind(mixed)
