@@ -166,6 +166,19 @@ def test_a_picture_alone_is_mixed_with_itself() -> None:
         np.testing.assert_allclose(targets, rows_of(y, 90), atol=1e-6)
 
 
+def test_labels_that_were_not_mixed_cannot_be_asked_for() -> None:
+    x, y = pictures(9, *IMAGE)
+    plain, mixing = planned([]), planned([MixUp()])
+    for plan in (plain, mixing):
+        plan.evaluate_step(x, y, np.arange(9))
+        with pytest.raises(ValueError, match="plan: the last batch was not mixed"):
+            plan.mixed_targets()
+    step(mixing, x[:4], y[:4])
+    mixing.evaluate_step(x, y, np.arange(9))
+    with pytest.raises(ValueError, match="plan: the last batch was not mixed"):
+        mixing.mixed_targets()
+
+
 # Models.
 
 

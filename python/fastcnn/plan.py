@@ -73,7 +73,7 @@ class Plan:
     ) -> None:
         stages = [stage for layer in layers for stage in layer.stages()]
         self.output_shape = tuple(layers[-1].output_shape or ()) if layers else tuple(input_shape)
-        self.mixes = bool(mixings)
+        self.mixes = bool(mixings)  # whether a `train_step` does
         self._seed = seed
         self._store = _common_store(stages)
         parameters = self._store.buffer
@@ -178,7 +178,10 @@ class Plan:
         return outputs.reshape(len(outputs), *self.output_shape)
 
     def mixed_targets(self) -> NDArray[np.float32]:
-        """The targets of the batch of the last `train_step`, (n, *output_shape), as its loss took them, where it was mixed. Waits for the device."""
+        """The targets of the batch of the last `train_step`, (n, *output_shape), as its loss took them, where it was mixed. Waits for the device.
+
+        ValueError where the last batch was not.
+        """
         return self._plan.mixed_targets()
 
     def begin_timing(self) -> None:
