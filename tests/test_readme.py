@@ -34,7 +34,7 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
 def test_the_first_screen_has_the_two_commands() -> None:
     install_and_train, install_and_test = (block.strip() for block in blocks("sh")[:2])
     assert install_and_train == "pip install . && python -m fastcnn.train --dataset digits"
-    assert install_and_test == 'pip install ".[test]" && python -m pytest'
+    assert install_and_test == 'pip install ".[test]" && python -m pytest -n auto --dist worksteal'
     assert README.index(install_and_test) < README.index("\n## ")
 
 
