@@ -165,6 +165,9 @@ class Augment(NamedTuple):
             tuple(entry for entry in given if isinstance(entry, Augmentation)),
         )
 
-    def front(self) -> list[Augmentation]:
-        """Copies of the layers, to be built for a plan: those that were given stay as they are."""
-        return [copy.copy(layer) for layer in self.layers]
+    def front(self, shape: tuple[int, ...]) -> list[Augmentation]:
+        """Copies of the layers, built for images of that shape: those that were given stay as they are."""
+        front = [copy.copy(layer) for layer in self.layers]
+        for layer in front:
+            layer.build(shape)
+        return front

@@ -163,11 +163,10 @@ class Compiled(Stack):
             optimizer = self.optimizer if train else None
             if optimizer is not None:
                 optimizer.build(store)
-            front = augment.front()
-            for layer in front:
-                layer.build(shape)
             seed = self.seed if train else 0
-            self._plan = Plan([*front, *self.leaves], shape, self.loss, optimizer, seed, mixings=augment.mixings)
+            self._plan = Plan(
+                [*augment.front(shape), *self.leaves], shape, self.loss, optimizer, seed, mixings=augment.mixings
+            )
             self._planned = place, frozen
         return self._plan
 
