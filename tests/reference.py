@@ -1,9 +1,8 @@
 """Each operation in float64, as plainly as it can be written: from its formula, never from fastcnn's code.
 
 A function here has the name, the arguments and the results of its namesake in fastcnn.ops, so that a test can call both
-alike. It takes arrays of any kind, computes in float64 and returns float64. The optimizers return the new arrays where
-fastcnn's write into the old ones. Activations are in reference_activations.py, what is drawn at random in reference_random.py, what goes
-channel by channel in reference_spatial.py.
+alike. It takes arrays of any kind, computes in float64 and returns float64. Activations are in reference_activations.py, optimizers in
+reference_optimizers.py, what is drawn at random in reference_random.py, what goes channel by channel in reference_spatial.py.
 """
 
 from __future__ import annotations
@@ -28,6 +27,10 @@ from reference_activations import silu as silu
 from reference_activations import silu_backward as silu_backward
 from reference_activations import softmax as softmax
 from reference_activations import softmax_backward as softmax_backward
+from reference_optimizers import adam as adam
+from reference_optimizers import clip_gradients as clip_gradients
+from reference_optimizers import moving_average as moving_average
+from reference_optimizers import sgd as sgd
 
 Size = int | Sequence[int]
 Padding = str | Sequence[Sequence[int]]
@@ -331,79 +334,3 @@ CLIP = 1e-7
 def clipped(p: Float64) -> tuple[Float64, NDArray[np.bool_]]:
     """p within [CLIP, 1 - CLIP], and where it was so already: elsewhere the gradient is 0."""
     return np.clip(p, CLIP, 1 - CLIP), (p >= CLIP) & (p <= 1 - CLIP)
-
-
-# Optimizers, and what happens to the gradients before them and to the weights behind them
-
-
-def clip_gradients(
-    gradients: ArrayLike,
-    parts: Sequence[tuple[int, int]] | None = None,
-    *,
-    clipvalue: float | None = None,
-    clipnorm: float | None = None,
-    global_clipnorm: float | None = None,
-) -> Float64:
-    """The new gradients."""
-    g = as_float64(gradients).copy()
-    variables = [g] if parts is None else [g[offset : offset + size] for offset, size in parts]
-    together = np.sqrt(sum((each**2).sum() for each in variables))
-    for each in variables:  # views
-        if clipvalue is not None:
-            each[...] = np.clip(each, -clipvalue, clipvalue)
-        elif clipnorm is not None:
-            each *= clipnorm / np.maximum(np.sqrt((each**2).sum()), clipnorm)
-        elif global_clipnorm is not None:
-            finite = np.isfinite(together)
-            each *= global_clipnorm / np.maximum(together, global_clipnorm) if finite else np.nan
-    return g
-
-
-def moving_average(
-    parameters: ArrayLike, average: ArrayLike, *, momentum: float = 0.99, overwrite: bool = False
-) -> tuple[Float64, Float64]:
-    """The new parameters and average."""
-    p = as_float64(parameters)
-    mean = momentum * as_float64(average) + (1 - momentum) * p
-    return mean if overwrite else p, mean
-
-
-def adam(
-    parameters: ArrayLike,
-    gradients: ArrayLike,
-    momentum: ArrayLike,
-    velocity: ArrayLike,
-    *,
-    step: int,
-    learning_rate: float = 0.001,
-    beta_1: float = 0.9,
-    beta_2: float = 0.999,
-    epsilon: float = 1e-7,
-    weight_decay: float = 0.0,
-) -> tuple[Float64, Float64, Float64]:
-    """The new parameters, momentum and velocity."""
-    g = as_float64(gradients)
-    m = beta_1 * as_float64(momentum) + (1 - beta_1) * g
-    v = beta_2 * as_float64(velocity) + (1 - beta_2) * g**2
-    rate = learning_rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
-    p = as_float64(parameters) * (1 - learning_rate * weight_decay)
-    return p - rate * m / (np.sqrt(v) + epsilon), m, v
-
-
-def sgd(
-    parameters: ArrayLike,
-    gradients: ArrayLike,
-    momentum: ArrayLike | None = None,
-    *,
-    learning_rate: float = 0.01,
-    momentum_rate: float = 0.0,
-    nesterov: bool = False,
-    weight_decay: float = 0.0,
-) -> tuple[Float64, ArrayLike | None]:
-    """The new parameters and momentum, which stays as it is where its rate is 0."""
-    p = as_float64(parameters) * (1 - learning_rate * weight_decay)
-    step = learning_rate * as_float64(gradients)
-    if momentum_rate == 0:
-        return p - step, momentum
-    m = momentum_rate * as_float64(momentum) - step
-    return p + (momentum_rate * m - step if nesterov else m), m
