@@ -164,7 +164,8 @@ int64_t conv2d_dgrad_scratch(const Conv2d& conv, int workers) {
 void conv2d_dgrad(const Conv2d& conv, const float* dy, const float* w, float* dx, void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
   if (const Grid grid = winograd::dgrad_grid(conv); grid.m > 0) {
-    (grid.m == 4 ? winograd::dgrad<4> : winograd::dgrad<2>)(conv, grid, dy, w, dx, scratch, parallel);
+    (grid.m == 4 ? winograd::dgrad<4, OutputGradients> : winograd::dgrad<2, OutputGradients>)(conv, grid, winograd::gradients_of(conv, dy),
+                                                                                              w, dx, scratch, parallel);
     return;
   }
   Carver carver(scratch);

@@ -114,12 +114,6 @@ FASTCNN_INLINE void pool_window(const float* from, int64_t row, int64_t column, 
   store_winner(winner, count, y, index);
 }
 
-// Whether the pooling is the usual one: each 2x2 pixels of the convolution are a window, and all of it lies inside.
-bool is_usual(const Window& pool) {
-  const bool windows = pool.R == 2 && pool.S == 2 && pool.stride_h == 2 && pool.stride_w == 2;
-  return windows && pool.top == 0 && pool.left == 0 && 2 * pool.P <= pool.H && 2 * pool.Q <= pool.W;
-}
-
 // Whether it may go by whole windows, whose four pixels are pooled in registers: where there are registers for enough of them, and where
 // all its taps lie in the image.
 bool goes_by_windows(const Conv2dReluMaxPool2d& op) {

@@ -10,15 +10,18 @@
 // whole vectors, the image lies in scratch memory with its padding around it and a vector to spare behind.
 //
 // wgrad: a task is one slab of images and one vector of channels, with partial sums of its own, added in their order. dgrad: a task is one
-// image. The dense gradients of the same convolution, unpooled, took 3.5 times (wgrad) and 2 times (dgrad) as long (second layer of the
-// tutorial's network, AVX-512, one thread, 30 % of the winners cut).
+// image; of many channels it goes by Winograd's tiles (winograd_gradients.h), to which the winners are gradients like others. The dense
+// gradients of the same convolution, unpooled, took 3.5 times (wgrad) and 2 times (dgrad) as long (second layer of the tutorial's network,
+// AVX-512, one thread, 30 % of the winners cut).
 #include "ops/conv2d_relu_max_pool2d.h"
 
 #include "cpu/laid_out.h"
 #include "cpu/padded_image.h"
+#include "cpu/pool.h"
 #include "cpu/simd.h"
 #include "cpu/slabs.h"
 #include "cpu/winners_by_lane.h"
+#include "cpu/winograd_gradients.h"
 #include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
@@ -26,7 +29,15 @@ namespace {
 
 constexpr int max_vectors = registers == 32 ? 27 : 12;  // accumulators, or weights, in registers
 
-PaddedImage image_of(const Conv2d& conv) { return padded_image(conv, conv.window.S * conv.C % lanes != 0); }
+// What a pixel takes in the image that the patches see. In whole vectors, patches that overlap do so by whole vectors, too, which the
+// processor hands from a store to the next load; and no load crosses a line of the cache. To read patches, that is worth twice the vectors.
+int64_t depth_to_scatter(const Conv2d& conv) { return round_up(conv.C, lanes); }
+int64_t depth_to_gather(const Conv2d& conv) {
+  const int64_t depth = round_up(conv.C, lanes);
+  return conv.window.S * depth <= 2 * round_up(conv.window.S * conv.C, lanes) ? depth : conv.C;
+}
+
+PaddedImage image_of(const Conv2d& conv, int64_t depth) { return padded_image(conv, depth, conv.window.S * depth % lanes != 0); }
 
 // The winners of one channel in one image.
 struct List {
@@ -134,24 +145,26 @@ struct Sparse {
   int64_t piece_count;
 };
 
-int64_t max_pieces(const Conv2d& conv) { return conv.window.R * ceil_div(ceil_div(conv.window.S * conv.C, lanes), max_vectors); }
+int64_t row_vectors(const Conv2d& conv, int64_t depth) { return ceil_div(conv.window.S * depth, lanes); }
+int64_t patch_floats(const Conv2d& conv, int64_t depth) { return conv.window.R * row_vectors(conv, depth) * lanes; }
+int64_t max_pieces(const Conv2d& conv, int64_t depth) { return conv.window.R * ceil_div(row_vectors(conv, depth), max_vectors); }
 
-int64_t sparse_bytes(const Conv2dReluMaxPool2d& op) {
-  return Carver::bytes_of<int32_t>(op.pool.P * op.pool.Q) + Carver::bytes_of<Piece>(max_pieces(op.conv));
+int64_t sparse_bytes(const Conv2dReluMaxPool2d& op, int64_t depth) {
+  return Carver::bytes_of<int32_t>(op.pool.P * op.pool.Q) + Carver::bytes_of<Piece>(max_pieces(op.conv, depth));
 }
 
-Sparse prepare(const Conv2dReluMaxPool2d& op, Carver& carver) {
+Sparse prepare(const Conv2dReluMaxPool2d& op, int64_t depth, Carver& carver) {
   const Window &win = op.conv.window, &pool = op.pool;
-  const PaddedImage image = image_of(op.conv);
-  const int64_t down = win.stride_h * image.row, right = win.stride_w * op.conv.C;
+  const PaddedImage image = image_of(op.conv, depth);
+  const int64_t down = win.stride_h * image.row, right = win.stride_w * depth;
   Sparse sparse{
       op,      image, pool.P * pool.Q, carver.take<int32_t>(pool.P * pool.Q), static_cast<uint32_t>(down), static_cast<uint32_t>(right), 0,
       nullptr, 0};
   for (int64_t p = 0; p < pool.P; ++p)
     for (int64_t q = 0; q < pool.Q; ++q)
       sparse.pooled[p * pool.Q + q] = static_cast<int32_t>((p * pool.stride_h - pool.top) * down + (q * pool.stride_w - pool.left) * right);
-  sparse.row_vectors = ceil_div(win.S * op.conv.C, lanes);
-  sparse.pieces = carver.take<Piece>(max_pieces(op.conv));
+  sparse.row_vectors = row_vectors(op.conv, depth);
+  sparse.pieces = carver.take<Piece>(max_pieces(op.conv, depth));
   const int64_t together = sparse.row_vectors * 3 <= max_vectors ? 3 : 1;
   for (int64_t row = 0; row < win.R;) {
     const int64_t rows = row + together <= win.R ? together : 1;
@@ -197,33 +210,54 @@ Vec list_winners(const Sparse& sparse, const float* dy, const uint8_t* index, in
   return sums;
 }
 
-int64_t patch_floats(const Sparse& sparse) { return sparse.op.conv.window.R * sparse.row_vectors * lanes; }
-int64_t patch_floats(const Conv2d& conv) { return conv.window.R * round_up(conv.window.S * conv.C, lanes); }
-
 // Enough tasks for a few threads, but few partial sums.
 Slabs slabs_of(const Conv2d& conv) { return cut_into_slabs(conv, ceil_div(8, ceil_div(conv.K, lanes))); }
 
 // Of a worker: the lists, then the padded image.
-int64_t worker_floats(const Conv2dReluMaxPool2d& op) { return 2 * lanes * list_step(op.pool.P * op.pool.Q) + image_of(op.conv).step(); }
+int64_t worker_floats(const Conv2dReluMaxPool2d& op, int64_t depth) {
+  return 2 * lanes * list_step(op.pool.P * op.pool.Q) + image_of(op.conv, depth).step();
+}
+
+// A vector of a patch: which of the filter's inputs (R, S, C) it begins at, and how many of them it has.
+struct PatchVector {
+  int64_t input, count;
+};
+
+PatchVector patch_vector(const Sparse& sparse, int64_t number) {
+  const Conv2d& conv = sparse.op.conv;
+  const int64_t inputs = conv.window.S * conv.C, row = number / sparse.row_vectors * inputs, first = number % sparse.row_vectors * lanes;
+  if (sparse.image.depth == conv.C) return {row + first, min(lanes, inputs - first)};
+  const int64_t channel = first % sparse.image.depth;
+  return {row + first / sparse.image.depth * conv.C + channel, min(lanes, conv.C - channel)};
+}
 
 // From K x (R, S, C), `patch` floats a channel, to (R, S, C) x K, for a vector of channels.
 void transpose_sums(const Sparse& sparse, const float* sums, int64_t patch, int64_t columns, float* to) {
-  const int64_t inputs = sparse.op.conv.window.S * sparse.op.conv.C;
-  for (int64_t part = 0; part < sparse.op.conv.window.R * sparse.row_vectors; ++part) {
-    const int64_t first = part % sparse.row_vectors * lanes, row = part / sparse.row_vectors * inputs + first;
+  for (int64_t number = 0; number * lanes < patch; ++number) {
+    const PatchVector vector = patch_vector(sparse, number);
     Vec rows[lanes];
-    for (int64_t i = 0; i < lanes; ++i) rows[i] = load(sums + i * patch + part * lanes);
+    for (int64_t i = 0; i < lanes; ++i) rows[i] = load(sums + i * patch + number * lanes);
     transpose(rows);
-    for (int64_t i = 0; i < min(lanes, inputs - first); ++i) store(to + (row + i) * columns, rows[i]);
+    for (int64_t i = 0; i < vector.count; ++i) store(to + (vector.input + i) * columns, rows[i]);
   }
+}
+
+// The tiles for dgrad of what the pooling looks at; m is 0 where the winners alone are faster. They are slow in an image that outgrows the
+// L1 cache.
+constexpr int64_t floats_of_l1 = 12 * 1024;
+Grid tiles_of(const Conv2dReluMaxPool2d& op) {
+  const Window& win = op.conv.window;
+  winograd::Costs costs = winograd::of_winners;
+  if (win.H * win.W * op.conv.C > floats_of_l1) costs.direct *= 1.5;
+  return is_usual(op.pool) ? winograd::grid(op.conv, 2 * op.pool.P, 2 * op.pool.Q, costs) : Grid{0, 0, 0};
 }
 
 }  // namespace
 
 int64_t conv2d_relu_max_pool2d_wgrad_scratch(const Conv2dReluMaxPool2d& op, int workers) {
   if (goes_by_lanes(op)) return by_lane::scratch(op.conv, workers);
-  return sparse_bytes(op) + slabs_of(op.conv).bytes() +
-         Carver::bytes_of<float>(workers * (lanes * patch_floats(op.conv) + worker_floats(op)));
+  const int64_t depth = depth_to_gather(op.conv), of_worker = lanes * patch_floats(op.conv, depth) + worker_floats(op, depth);
+  return sparse_bytes(op, depth) + slabs_of(op.conv).bytes() + Carver::bytes_of<float>(workers * of_worker);
 }
 
 void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x, const float* dy, const uint8_t* index, float* dw,
@@ -231,9 +265,10 @@ void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x,
   if (goes_by_lanes(op)) return by_lane::wgrad(op, x, dy, index, dw, db, scratch, parallel);
   const Conv2d& conv = op.conv;
   Carver carver(scratch);
-  const Sparse sparse = prepare(op, carver);
+  const int64_t depth = depth_to_gather(conv);
+  const Sparse sparse = prepare(op, depth, carver);
   const Slabs slabs = slabs_of(conv);
-  const int64_t patch = patch_floats(sparse), blocks = slabs.columns / lanes, of_worker = lanes * patch + worker_floats(op);
+  const int64_t patch = patch_floats(conv, depth), blocks = slabs.columns / lanes, of_worker = lanes * patch + worker_floats(op, depth);
   float* const partials = carver.take<float>(slabs.count * slabs.floats());
   float* const workers = carver.take<float>(parallel.workers * of_worker);
 
@@ -243,7 +278,7 @@ void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x,
     clear(sums, lanes * patch);
     Vec bias_sum = {};
     LaneLists lists = lists_in(memory, sparse.pixels);
-    float* const padded = memory + worker_floats(op) - sparse.image.step();
+    float* const padded = memory + worker_floats(op, depth) - sparse.image.step();
     clear(padded, sparse.image.floats);
     for (int64_t n = slabs.begin(slab); n < slabs.end(slab); ++n) {
       const float* const image = seen_by_patches(conv, sparse.image, x, n, padded);
@@ -265,39 +300,46 @@ void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x,
 }
 
 int64_t conv2d_relu_max_pool2d_dgrad_scratch(const Conv2dReluMaxPool2d& op, int workers) {
-  return sparse_bytes(op) + laid_out_bytes(op.conv.K * patch_floats(op.conv), workers) +
-         Carver::bytes_of<float>(workers * worker_floats(op));
+  if (const Grid grid = tiles_of(op); grid.m > 0) return winograd::dgrad_scratch(op.conv, grid, workers);
+  const int64_t depth = depth_to_scatter(op.conv);
+  return sparse_bytes(op, depth) + laid_out_bytes(op.conv.K * patch_floats(op.conv, depth), workers) +
+         Carver::bytes_of<float>(workers * worker_floats(op, depth));
 }
 
 void conv2d_relu_max_pool2d_dgrad(const Conv2dReluMaxPool2d& op, const float* dy, const uint8_t* index, const float* w, float* dx,
                                   void* scratch, const Parallel& parallel) {
   const Conv2d& conv = op.conv;
   const Window& win = conv.window;
+  if (const Grid grid = tiles_of(op); grid.m > 0) {
+    const auto by_tiles = grid.m == 4 ? winograd::dgrad<4, WinnersGradients> : winograd::dgrad<2, WinnersGradients>;
+    return by_tiles(conv, grid, WinnersGradients{dy, index, op.pool.P, op.pool.Q, conv.K}, w, dx, scratch, parallel);
+  }
   Carver carver(scratch);
-  const Sparse sparse = prepare(op, carver);
-  const int64_t patch = patch_floats(sparse);
+  const int64_t depth = depth_to_scatter(conv);
+  const Sparse sparse = prepare(op, depth, carver);
+  const int64_t patch = patch_floats(conv, depth);
 
-  // From (R, S, C) x K to K x (R, S, C), each row of a patch filled up with zeros: a part is one vector of a row.
+  // From (R, S, C) x K to K x (R, S, C), each vector of a patch filled up with zeros: a part is one of them.
   const auto transposed = [&](int64_t part, float* to) {
-    const int64_t inputs = win.S * conv.C, first = part % sparse.row_vectors * lanes;
-    const float* const from = w + (part / sparse.row_vectors * inputs + first) * conv.K;
+    const PatchVector vector = patch_vector(sparse, part);
+    const float* const from = w + vector.input * conv.K;
     for (int64_t k = 0; k < conv.K; k += lanes) {
       const int64_t count = min(lanes, conv.K - k);
       Vec rows[lanes];
-      for (int64_t i = 0; i < lanes; ++i) rows[i] = first + i < inputs ? load_lanes(from + i * conv.K + k, count) : Vec{};
+      for (int64_t i = 0; i < lanes; ++i) rows[i] = i < vector.count ? load_lanes(from + i * conv.K + k, count) : Vec{};
       transpose(rows);
       for (int64_t i = 0; i < count; ++i) store(to + (k + i) * patch + part * lanes, rows[i]);
     }
   };
   const LaidOut filters(nullptr, carver, conv.K * patch, win.R * sparse.row_vectors, parallel, transposed);
-  float* const workers = carver.take<float>(parallel.workers * worker_floats(op));
+  float* const workers = carver.take<float>(parallel.workers * worker_floats(op, depth));
 
   parallel_for(parallel, conv.N, [&](int64_t n, int worker) {
-    float* const memory = workers + worker * worker_floats(op);
+    float* const memory = workers + worker * worker_floats(op, depth);
     const float* const weights = filters.of(worker);
     LaneLists lists = lists_in(memory, sparse.pixels);
     float* const target = dx + n * win.H * win.W * conv.C;
-    float* const image = sparse.image.copied ? memory + worker_floats(op) - sparse.image.step() : target;
+    float* const image = sparse.image.copied ? memory + worker_floats(op, depth) - sparse.image.step() : target;
     clear(image, sparse.image.copied ? sparse.image.floats : win.H * win.W * conv.C);
     for (int64_t k = 0; k < conv.K; k += lanes) {
       const int64_t block = min(lanes, conv.K - k);
@@ -311,11 +353,7 @@ void conv2d_relu_max_pool2d_dgrad(const Conv2dReluMaxPool2d& op, const float* dy
         }
       }
     }
-    if (!sparse.image.copied) return;
-    const Overlap part = overlap(conv, sparse.image);
-    clear(target, win.H * win.W * conv.C);
-    for (int64_t h = 0; h < part.rows; ++h)
-      copy(image + (h + win.top) * sparse.image.row + win.left * conv.C, part.columns * conv.C, target + h * win.W * conv.C);
+    if (sparse.image.copied) copy_back(conv, sparse.image, image, target);
   });
 }
 

@@ -168,7 +168,8 @@ int64_t conv2d_wgrad_scratch(const Conv2d& conv, int workers) {
 void conv2d_wgrad(const Conv2d& conv, const float* x, const float* dy, float* dw, float* db, void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
   if (const Grid grid = winograd::wgrad_grid(conv); grid.m > 0) {
-    if ((grid.m == 4 ? winograd::wgrad<4> : winograd::wgrad<2>)(conv, grid, x, dy, dw, db, scratch, parallel)) return;
+    const OutputGradients gradients = winograd::gradients_of(conv, dy);
+    if ((grid.m == 4 ? winograd::wgrad<4> : winograd::wgrad<2>)(conv, grid, x, gradients, dw, db, scratch, parallel)) return;
   }
   Carver carver(scratch);
   Wgrad wgrad{conv, {}, {}, x, dy, false, slabs_of(conv), ceil_div(win.S * conv.C, tile_rows)};

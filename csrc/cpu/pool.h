@@ -3,6 +3,7 @@
 
 #include "cpu/simd.h"
 #include "cpu/work.h"
+#include "ops/window.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 
@@ -15,6 +16,12 @@ struct Span {
 FASTCNN_INLINE Span span(int64_t output, int64_t stride, int64_t pad, int64_t window, int64_t inputs) {
   const int64_t start = output * stride - pad;
   return {start, max(0, -start), min(window, inputs - start)};
+}
+
+// Whether the pooling is the usual one: each 2x2 pixels are a window, and all of it lies inside.
+FASTCNN_INLINE bool is_usual(const Window& pool) {
+  const bool windows = pool.R == 2 && pool.S == 2 && pool.stride_h == 2 && pool.stride_w == 2;
+  return windows && pool.top == 0 && pool.left == 0 && 2 * pool.P <= pool.H && 2 * pool.Q <= pool.W;
 }
 
 }  // namespace fastcnn::cpu::FASTCNN_ISA

@@ -93,7 +93,7 @@ AddWinners add_winners_function(int64_t rows, int64_t length) {
 FASTCNN_INLINE Slabs slabs_of(const Conv2d& conv) { return cut_into_slabs(conv, ceil_div(8, ceil_div(conv.K, lanes))); }
 
 FASTCNN_INLINE int64_t scratch(const Conv2d& conv, int workers) {
-  return slabs_of(conv).bytes() + Carver::bytes_of<float>(workers * padded_image(conv, false).step());
+  return slabs_of(conv).bytes() + Carver::bytes_of<float>(workers * padded_image(conv, conv.C, false).step());
 }
 
 [[maybe_unused]] static void wgrad(const Conv2dReluMaxPool2d& op, const float* x, const float* dy, const uint8_t* index, float* dw,
@@ -101,7 +101,7 @@ FASTCNN_INLINE int64_t scratch(const Conv2d& conv, int workers) {
   const Conv2d& conv = op.conv;
   const Window &win = conv.window, &pool = op.pool;
   const Slabs slabs = slabs_of(conv);
-  const PaddedImage padded = padded_image(conv, false);
+  const PaddedImage padded = padded_image(conv, conv.C, false);
   Carver carver(scratch);
   float* const partials = carver.take<float>(slabs.count * slabs.floats());
   float* const images = carver.take<float>(parallel.workers * padded.step());

@@ -27,11 +27,17 @@ namespace winograd {
 
 FASTCNN_INLINE int64_t points_of(const Grid& grid) { return (grid.m + 2) * (grid.m + 2); }
 
+// Whether all transformed filters, or sums of their gradients, are too many for the L2 cache: each point of them comes from farther away,
+// and must be worth it.
+constexpr int64_t floats_near = 1 << 18;
+FASTCNN_INLINE bool is_far(const Grid& grid, int64_t weights) { return points_of(grid) * weights > floats_near; }
+
 // Into how many parts wgrad cuts the images, each with sums of its own.
 constexpr int64_t most_slabs = 8;
-constexpr int64_t tiles_of_a_slab = 16;  // at least
 FASTCNN_INLINE Slabs slabs_of(const Conv2d& conv, const Grid& grid) {
-  return cut_into_slabs(conv, min(most_slabs, conv.N * grid.tiles() / tiles_of_a_slab));
+  const int64_t tiles = conv.N * grid.tiles(), slabs = tiles / 16;
+  const bool far = is_far(grid, conv.C * round_up(conv.K, lanes));
+  return cut_into_slabs(conv, min(most_slabs, far ? min(slabs, max(2, tiles / 240)) : slabs));
 }
 
 // How long things take, in multiply-adds of Winograd's products: a multiply-add of the direct sum; a weight, packed for that; and a point
@@ -42,9 +48,8 @@ struct Costs {
   bool of_dgrad;
 };
 constexpr Costs of_pixels{1.0, 0, 8, 0, false}, of_bands{1.3, 0, 8, 0, false}, of_transposed{1.2, 12, 6, 0, true},
-    of_weights{1.0, 0, 4, 8, false};
-constexpr int64_t floats_near = 1 << 18;  // more transformed weights than these take twice as long: they lie in memory
-constexpr double of_point = 10;           // of a patch or of products: a channel's point, transformed
+    of_weights{1.0, 0, 4, 8, false}, of_winners{0.36, 12, 6, 0, true};
+constexpr double of_point = 10;  // of a patch or of products: a channel's point, transformed
 
 // Taps of the first P windows of 3 along an axis that lie in the image.
 FASTCNN_INLINE int64_t taps_inside(int64_t P, int64_t H, int64_t top) {
@@ -67,8 +72,7 @@ FASTCNN_INLINE int64_t taps_inside(int64_t P, int64_t H, int64_t top) {
     const Grid tiles{m, ceil_div(P, m), ceil_div(Q, m)};
     const double of_tiles = N * static_cast<double>(tiles.tiles()) * (weights + of_point * channels);
     const double transformed = costs.transformed + costs.of_slab * static_cast<double>(slabs_of(conv, tiles).count);
-    const bool far = points_of(tiles) * products > floats_near;
-    const double cost = static_cast<double>(points_of(tiles)) * (of_tiles + (far ? 2 : 1) * transformed * weights);
+    const double cost = static_cast<double>(points_of(tiles)) * (of_tiles + (is_far(tiles, products) ? 2 : 1) * transformed * weights);
     if (cost < least) {
       least = cost;
       best = tiles;
@@ -79,11 +83,26 @@ FASTCNN_INLINE int64_t taps_inside(int64_t P, int64_t H, int64_t top) {
 
 // Floats from point to point. Never a multiple of 4 KB: then all points of a tile would want the same few lines of the cache.
 FASTCNN_INLINE int64_t filter_step(const Conv2d& conv) { return conv.C * round_up(conv.K, lanes) + 16; }
-FASTCNN_INLINE int64_t patch_step(const Conv2d& conv) { return round_up(tile_rows * conv.C, 16) + 16; }
-constexpr int64_t product_step = tile_rows * tile_columns + 16;
+
+// Tiles that a worker takes through the products together, and the columns of these: few, so that the products stay in the cache; many
+// where the filters are far.
+struct Group {
+  int64_t tiles, channels, columns;
+
+  int64_t step() const { return round_up(tiles * channels, 16) + 16; }  // of what is transformed: floats from point to point
+  int64_t product_step() const { return tiles * columns + 16; }
+};
+constexpr int64_t tiles_far = (48 / tile_rows + 1) * tile_rows;
+FASTCNN_INLINE Group group_of(const Grid& grid, int64_t channels, int64_t outputs) {
+  const int64_t columns = round_up(outputs, lanes);
+  if (is_far(grid, channels * columns)) return {tiles_far, channels, min(columns, round_up(channels, tile_columns))};
+  return {tile_rows, channels, tile_columns};
+}
+FASTCNN_INLINE Group fprop_group(const Conv2d& conv, const Grid& grid) { return group_of(grid, conv.C, conv.K); }
 
 FASTCNN_INLINE int64_t scratch(const Conv2d& conv, const Grid& grid, int workers) {
-  const int64_t floats = points_of(grid) * (patch_step(conv) + product_step + conv.C);
+  const Group group = fprop_group(conv, grid);
+  const int64_t floats = points_of(grid) * (group.step() + group.product_step() + conv.C);
   return laid_out_bytes(points_of(grid) * filter_step(conv), workers) + Carver::bytes_of<float>(workers * floats);
 }
 
@@ -161,24 +180,26 @@ FASTCNN_INLINE void transform_tile(const Conv2d& conv, const float* image, const
   if (c < C) transform(c, C - c);
 }
 
-// For each point, the product of `count` rows v[point][i][length] with a panel [point][length][width], to m[point][i][width].
+// For each point, the product of `count` rows v[point][i][channel] with columns [first, first + group.columns) of its filters, laid out in
+// panels, to m[point][i][column - first].
 template <int Points>
-static void multiply_points(const float* v, int64_t v_step, int64_t length, const float* panel, int64_t panel_step, int64_t width,
-                            int64_t count, float* m) {
-  TileProduct product{1, length, 0, panel, 0, width, nullptr, width};
-  const TileFunction multiply = tile_function(count, width / lanes);
-  const float* in[tile_rows];
-  float* out[tile_rows];
-  for (int64_t i = 0; i < count; ++i) {
-    in[i] = v + i * length;
-    out[i] = m + i * width;
-  }
-  for (int64_t point = 0; point < Points; ++point) {
-    multiply(product, in, out);
-    product.w += panel_step;
-    for (int64_t i = 0; i < count; ++i) {
-      in[i] += v_step;
-      out[i] += product_step;
+static void multiply_points(const Group& group, const float* v, int64_t count, const float* panels, int64_t panel_step, int64_t first,
+                            int64_t columns, float* m) {
+  const int64_t parts = ceil_div(count, tile_rows), last = min(first + group.columns, round_up(columns, lanes));
+  for (int64_t point = 0; point < Points; ++point, v += group.step(), panels += panel_step, m += group.product_step()) {
+    for (int64_t column = first; column < last; column += tile_columns) {
+      const int64_t width = min(last - column, tile_columns);
+      const TileProduct product{1, group.channels, 0, panels + column * group.channels, 0, width, nullptr, width};
+      for (int64_t part = 0; part < parts; ++part) {
+        const int64_t row = part * count / parts, rows = (part + 1) * count / parts - row;
+        const float* in[tile_rows];
+        float* out[tile_rows];
+        for (int64_t i = 0; i < rows; ++i) {
+          in[i] = v + (row + i) * group.channels;
+          out[i] = m + (row + i) * group.columns + column - first;
+        }
+        tile_function(rows, width / lanes)(product, in, out);
+      }
     }
   }
 }
@@ -190,35 +211,34 @@ static void fprop(const Conv2d& conv, const Grid& grid, const float* x, const Fi
                   const Parallel& parallel, const Finish& finish) {
   constexpr int side = M + 2, points = side * side;
   const Window& win = conv.window;
-  const int64_t C = conv.C, K = conv.K, image_floats = win.H * win.W * C, v_step = patch_step(conv);
+  const Group group = fprop_group(conv, grid);
+  const int64_t C = conv.C, K = conv.K, image_floats = win.H * win.W * C, v_step = group.step(), m_step = group.product_step();
   Carver carver(memory);
   const auto some_channels = [&](int64_t part, float* to) {
     transform_filters<M>(conv, given.w, part * tile_rows, min((part + 1) * tile_rows, C), to);
   };
   const LaidOut filters(given.prepared, carver, points * filter_step(conv), ceil_div(C, tile_rows), parallel, some_channels);
-  float* const patches = carver.take<float>(parallel.workers * points * (v_step + product_step + C));
+  const int64_t worker_floats = points * (v_step + m_step + C);
+  float* const of_workers = carver.take<float>(parallel.workers * worker_floats);
 
-  const int64_t tiles = conv.N * grid.tiles(), groups = min(tiles, round_up(ceil_div(tiles, tile_rows), parallel.workers));
-  parallel_for(parallel, groups, [&](int64_t group, int worker) {
-    const int64_t first = group * tiles / groups, count = (group + 1) * tiles / groups - first;
+  const int64_t tiles = conv.N * grid.tiles(), tasks = min(tiles, round_up(ceil_div(tiles, group.tiles), parallel.workers));
+  parallel_for(parallel, tasks, [&](int64_t task, int worker) {
+    const int64_t first = task * tiles / tasks, count = (task + 1) * tiles / tasks - first;
     const float* const panels = filters.of(worker);
-    float* const v = patches + worker * points * (v_step + product_step + C);
-    float* const m = v + points * v_step;
-    float* const padded = m + points * product_step;
+    float *const v = of_workers + worker * worker_floats, *const m = v + points * v_step, *const padded = m + points * m_step;
     Tile tile(grid, first);
     for (int64_t i = 0; i < count; ++i, tile.advance(grid))
       transform_tile<M>(conv, x + tile.n * image_floats, tile, padded, v + i * C, v_step);
-    for (int64_t block = 0; block < blocks_of(K); ++block) {
-      const int64_t width = panel_width(K, block), first_k = block * tile_columns;
-      multiply_points<points>(v, v_step, C, panels + first_k * C, filter_step(conv), width, count, m);
+    for (int64_t first_k = 0; first_k < K; first_k += group.columns) {
+      multiply_points<points>(group, v, count, panels, filter_step(conv), first_k, K, m);
       tile = Tile(grid, first);
       for (int64_t i = 0; i < count; ++i, tile.advance(grid)) {
-        for (int64_t k = 0; k < width; k += lanes) {
+        for (int64_t k = 0; k < group.columns && first_k + k < K; k += lanes) {
           const int64_t left = min(lanes, K - first_k - k);
           const Vec bias = b == nullptr ? Vec{} : load_lanes(b + first_k + k, left);
-          const float* const of_tile = m + i * width + k;
+          const float* const of_tile = m + i * group.columns + k;
           Vec y[M * M], all{};
-          along_both_axes<OfProducts, side, M>([&](int r, int s) { return load(of_tile + (r * side + s) * product_step); },
+          along_both_axes<OfProducts, side, M>([&](int r, int s) { return load(of_tile + (r * side + s) * m_step); },
                                                [&](int p, int q, Vec output) { y[p * M + q] = output + bias; });
 #pragma GCC unroll 16
           for (int o = 0; o < M * M; ++o) all += y[o];

@@ -10,31 +10,39 @@
 // multiplied point by point.
 #pragma once
 
+#include "cpu/output_gradients.h"
 #include "cpu/winograd.h"
 #include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace winograd {
 
-constexpr int64_t tiles_at_once = 64;  // that are transformed, then multiplied
+// That wgrad transforms, then multiplies.
+FASTCNN_INLINE int64_t tiles_at_once(const Conv2d& conv, const Grid& grid) {
+  return is_far(grid, conv.C * round_up(conv.K, lanes)) ? 128 : 64;
+}
 
 // The tiles of the convolution's outputs.
 FASTCNN_INLINE Grid dgrad_grid(const Conv2d& conv) { return grid(conv, conv.window.P, conv.window.Q, of_transposed); }
 FASTCNN_INLINE Grid wgrad_grid(const Conv2d& conv) { return grid(conv, conv.window.P, conv.window.Q, of_weights); }
+FASTCNN_INLINE OutputGradients gradients_of(const Conv2d& conv, const float* dy) { return {dy, conv.window.P, conv.window.Q, conv.K}; }
 
-// As filter_step and patch_step, with the channels' roles exchanged.
+// As filter_step and fprop_group, with the channels' roles exchanged.
 FASTCNN_INLINE int64_t transposed_step(const Conv2d& conv) { return conv.K * round_up(conv.C, lanes) + 16; }
-FASTCNN_INLINE int64_t gradient_step(const Conv2d& conv) { return round_up(tile_rows * conv.K, 16) + 16; }
-FASTCNN_INLINE int64_t block_step(int64_t channels) { return tiles_at_once * round_up(channels, lanes) + 16; }
-
+FASTCNN_INLINE Group dgrad_group(const Conv2d& conv, const Grid& grid) { return group_of(grid, conv.K, conv.C); }
 FASTCNN_INLINE int64_t dgrad_scratch(const Conv2d& conv, const Grid& grid, int workers) {
+  const Group group = dgrad_group(conv, grid);
   return laid_out_bytes(points_of(grid) * transposed_step(conv), workers) +
-         Carver::bytes_of<float>(workers * points_of(grid) * (gradient_step(conv) + product_step));
+         Carver::bytes_of<float>(workers * points_of(grid) * (group.step() + group.product_step()));
+}
+
+FASTCNN_INLINE int64_t block_step(const Conv2d& conv, const Grid& grid, int64_t channels) {
+  return tiles_at_once(conv, grid) * round_up(channels, lanes) + 16;
 }
 
 // Of a worker: a block of transformed patches, one of transformed gradients, the sums, and room for padding.
 FASTCNN_INLINE int64_t wgrad_floats(const Conv2d& conv, const Grid& grid) {
-  return points_of(grid) * round_up(block_step(conv.C) + block_step(conv.K) + filter_step(conv) + conv.C, 16);
+  return points_of(grid) * round_up(block_step(conv, grid, conv.C) + block_step(conv, grid, conv.K) + filter_step(conv) + conv.C, 16);
 }
 
 FASTCNN_INLINE int64_t wgrad_scratch(const Conv2d& conv, const Grid& grid, int workers) {
@@ -61,36 +69,35 @@ static void transform_transposed(const Conv2d& conv, const float* w, int64_t fir
 }
 
 // A tile's gradients, transformed, to v[point]; beyond the image they are 0.
-template <int M>
-FASTCNN_INLINE void transform_gradients(const Conv2d& conv, const float* image, const Tile& tile, float* v, int64_t step) {
-  const Window& win = conv.window;
-  const int64_t K = conv.K, p = M * tile.row, q = M * tile.column;
+template <int M, class Gradients>
+FASTCNN_INLINE void transform_gradients(const Gradients& gradients, const Tile& tile, float* v, int64_t step) {
   const auto transform = [&](int64_t k, int64_t count) {
     along_both_axes<OfOutputs, M, M + 2>(
-        [&](int i, int j) { return p + i < win.P && q + j < win.Q ? load_lanes(image + ((p + i) * win.Q + q + j) * K + k, count) : Vec{}; },
+        [&](int i, int j) { return gradients.at(tile.n, M * tile.row + i, M * tile.column + j, k, count); },
         [&](int i, int j, Vec value) { store_lanes(v + (i * (M + 2) + j) * step + k, value, count); });
   };
   int64_t k = 0;
-  for (; k + lanes <= K; k += lanes) transform(k, lanes);
-  if (k < K) transform(k, K - k);
+  for (; k + lanes <= gradients.K; k += lanes) transform(k, lanes);
+  if (k < gradients.K) transform(k, gradients.K - k);
 }
 
 // Channels [c, c + count) of what pixel (i, j) of a tile's patch gets from the tile's gradients, summed up tap by tap.
-static __attribute__((noinline)) Vec direct_gradient(const Conv2d& conv, const float* image, const Tile& tile, int64_t m, const float* w,
-                                                     int64_t i, int64_t j, int64_t c, int64_t count) {
-  const Window& win = conv.window;
-  const int64_t K = conv.K;
+template <class Gradients>
+static __attribute__((noinline)) Vec direct_gradient(const Conv2d& conv, const Gradients& gradients, const Tile& tile, int64_t m,
+                                                     const float* w, int64_t i, int64_t j, int64_t c, int64_t count) {
   Vec total{};
   for (int64_t lane = 0; lane < count; ++lane) {
     Vec of_lane{};
     for (int64_t r = max(0, i - m + 1); r <= min(i, 2); ++r) {
       for (int64_t s = max(0, j - m + 1); s <= min(j, 2); ++s) {
         const int64_t p = m * tile.row + i - r, q = m * tile.column + j - s;
-        if (p >= win.P || q >= win.Q) continue;
-        const float *const dy = image + (p * win.Q + q) * K, *const filter = w + ((r * 3 + s) * conv.C + c + lane) * K;
-        int64_t k = 0;
-        for (; k + lanes <= K; k += lanes) of_lane += load(dy + k) * load(filter + k);
-        if (k < K) of_lane += load_first(dy + k, K - k) * load_first(filter + k, K - k);
+        if (!gradients.has(p, q)) continue;
+        const float* const filter = w + ((r * 3 + s) * conv.C + c + lane) * conv.K;
+        for (int64_t k = 0; k < conv.K; k += lanes) {
+          const int64_t left = min(lanes, conv.K - k);
+          const Vec gradient = gradients.at(tile.n, p, q, k, left), product = gradient * load_lanes(filter + k, left);
+          of_lane += Gradients::sparse ? select(gradient == Vec{}, Vec{}, product) : product;
+        }
       }
     }
     total[lane] = sum(of_lane);
@@ -98,33 +105,32 @@ static __attribute__((noinline)) Vec direct_gradient(const Conv2d& conv, const f
   return total;
 }
 
-// Tiles [first, first + count) of an image, at most tile_rows, into its dx.
-template <int M>
-static void add_tiles(const Conv2d& conv, const Grid& grid, const float* dy, const float* w, const float* panels, const Tile& first,
-                      int64_t count, float* v, float* dx) {
+// `count` tiles from the first on, at most group.tiles, into dx.
+template <int M, class Gradients>
+static void add_tiles(const Conv2d& conv, const Grid& grid, const Group& group, const Gradients& gradients, const float* w,
+                      const float* panels, const Tile& first, int64_t count, float* v, float* dx) {
   constexpr int side = M + 2, points = side * side;
   const Window& win = conv.window;
-  const int64_t C = conv.C, K = conv.K, v_step = gradient_step(conv), dy_image = win.P * win.Q * K, dx_image = win.H * win.W * C;
+  const int64_t C = conv.C, K = conv.K, v_step = group.step(), m_step = group.product_step(), dx_image = win.H * win.W * C;
   float* const m = v + points * v_step;
   Tile tile = first;
-  for (int64_t i = 0; i < count; ++i, tile.advance(grid)) transform_gradients<M>(conv, dy + tile.n * dy_image, tile, v + i * K, v_step);
-  for (int64_t block = 0; block < blocks_of(C); ++block) {
-    const int64_t width = panel_width(C, block), first_c = block * tile_columns;
-    multiply_points<points>(v, v_step, K, panels + first_c * K, transposed_step(conv), width, count, m);
+  for (int64_t i = 0; i < count; ++i, tile.advance(grid)) transform_gradients<M>(gradients, tile, v + i * K, v_step);
+  for (int64_t first_c = 0; first_c < C; first_c += group.columns) {
+    multiply_points<points>(group, v, count, panels, transposed_step(conv), first_c, C, m);
     tile = first;
     for (int64_t i = 0; i < count; ++i, tile.advance(grid)) {
       const int64_t top = M * tile.row - win.top, left = M * tile.column - win.left;
-      for (int64_t c = 0; c < width && first_c + c < C; c += lanes) {
+      for (int64_t c = 0; c < group.columns && first_c + c < C; c += lanes) {
         const int64_t used = min(lanes, C - first_c - c);
-        const float* const of_tile = m + i * width + c;
+        const float* const of_tile = m + i * group.columns + c;
         Vec patch[points], all{};
-        along_both_axes<BackToPatch, side, side>([&](int r, int s) { return load(of_tile + (r * side + s) * product_step); },
+        along_both_axes<BackToPatch, side, side>([&](int r, int s) { return load(of_tile + (r * side + s) * m_step); },
                                                  [&](int r, int s, Vec value) { patch[r * side + s] = value; });
 #pragma GCC unroll 36
         for (int pixel = 0; pixel < points; ++pixel) all += patch[pixel];
         if (any(all - all != Vec{})) {
           for (int64_t pixel = 0; pixel < points; ++pixel)
-            patch[pixel] = direct_gradient(conv, dy + tile.n * dy_image, tile, M, w, pixel / side, pixel % side, first_c + c, used);
+            patch[pixel] = direct_gradient(conv, gradients, tile, M, w, pixel / side, pixel % side, first_c + c, used);
         }
         const int64_t begin = max(0, -left), end = min(side, win.W - left);
         for (int64_t r = max(0, -top); r < min(side, win.H - top); ++r) {
@@ -147,8 +153,8 @@ static void add_tiles(const Conv2d& conv, const Grid& grid, const float* dy, con
   }
 }
 
-template <int M>
-static void dgrad(const Conv2d& conv, const Grid& grid, const float* dy, const float* w, float* dx, void* memory,
+template <int M, class Gradients>
+static void dgrad(const Conv2d& conv, const Grid& grid, const Gradients& gradients, const float* w, float* dx, void* memory,
                   const Parallel& parallel) {
   constexpr int points = (M + 2) * (M + 2);
   const Window& win = conv.window;
@@ -160,18 +166,20 @@ static void dgrad(const Conv2d& conv, const Grid& grid, const float* dy, const f
     transform_transposed<M>(conv, w, part / groups_of_k * lanes, k, min(k + lanes, K), to);
   };
   const LaidOut filters(nullptr, carver, points * transposed_step(conv), ceil_div(C, lanes) * groups_of_k, parallel, some_channels);
-  const int64_t worker_floats = points * (gradient_step(conv) + product_step);
+  const Group group = dgrad_group(conv, grid);
+  const int64_t worker_floats = points * (group.step() + group.product_step());
   float* const of_workers = carver.take<float>(parallel.workers * worker_floats);
 
-  const int64_t images_at_once = max(1, tile_rows / tiles),
+  const int64_t images_at_once = max(1, group.tiles / tiles),
                 tasks = min(conv.N, round_up(ceil_div(conv.N, images_at_once), parallel.workers));
   parallel_for(parallel, tasks, [&](int64_t task, int worker) {
     const int64_t begin = task * conv.N / tasks * tiles, end = (task + 1) * conv.N / tasks * tiles;
     const float* const panels = filters.of(worker);
     float* const to = dx + begin / tiles * dx_image;
     __builtin_memset(to, 0, static_cast<size_t>((end - begin) / tiles * dx_image) * sizeof(float));
-    for (int64_t tile = begin; tile < end; tile += tile_rows)
-      add_tiles<M>(conv, grid, dy, w, panels, Tile(grid, tile), min(tile_rows, end - tile), of_workers + worker * worker_floats, dx);
+    for (int64_t tile = begin; tile < end; tile += group.tiles)
+      add_tiles<M>(conv, grid, group, gradients, w, panels, Tile(grid, tile), min(group.tiles, end - tile),
+                   of_workers + worker * worker_floats, dx);
   });
 }
 
@@ -197,20 +205,21 @@ static void add_outer_products(const Conv2d& conv, int64_t tiles, const float* v
 
 // The gradients of images [begin, end), into a partial. memory: wgrad_floats.
 template <int M>
-static void wgrad_slab(const Conv2d& conv, const Grid& grid, const float* x, const float* dy, int64_t begin, int64_t end, float* memory,
-                       float* partial) {
+static void wgrad_slab(const Conv2d& conv, const Grid& grid, const float* x, const OutputGradients& gradients, int64_t begin, int64_t end,
+                       float* memory, float* partial) {
   constexpr int side = M + 2, points = side * side;
   const Window& win = conv.window;
-  const int64_t C = conv.C, K = conv.K, columns = round_up(K, lanes), pixels = win.P * win.Q, v_step = block_step(C),
-                g_step = block_step(K), sum_step = filter_step(conv), last = end * grid.tiles();
+  const int64_t C = conv.C, K = conv.K, columns = round_up(K, lanes), v_step = block_step(conv, grid, C),
+                g_step = block_step(conv, grid, K), sum_step = filter_step(conv), last = end * grid.tiles(),
+                at_once = tiles_at_once(conv, grid);
   float *const v = memory, *const g = v + points * v_step, *const sums = g + points * g_step, *const padded = sums + points * sum_step;
   Tile tile(grid, begin * grid.tiles());
   bool add = false;
-  for (int64_t first = begin * grid.tiles(); first < last; first += tiles_at_once, add = true) {
-    const int64_t count = min(tiles_at_once, last - first);
+  for (int64_t first = begin * grid.tiles(); first < last; first += at_once, add = true) {
+    const int64_t count = min(at_once, last - first);
     for (int64_t i = 0; i < count; ++i, tile.advance(grid)) {
       transform_tile<M>(conv, x + tile.n * win.H * win.W * C, tile, padded, v + i * round_up(C, lanes), v_step);
-      transform_gradients<M>(conv, dy + tile.n * pixels * K, tile, g + i * columns, g_step);
+      transform_gradients<M>(gradients, tile, g + i * columns, g_step);
     }
     for (int64_t point = 0; point < points; ++point)
       add_outer_products(conv, count, v + point * v_step, g + point * g_step, add, sums + point * sum_step);
@@ -223,25 +232,21 @@ static void wgrad_slab(const Conv2d& conv, const Grid& grid, const float* x, con
                                              [&](int r, int s, Vec value) { store(partial + ((r * 3 + s) * C + c) * columns + k, value); });
     }
     Vec total{};
-    for (int64_t n = begin; n < end; ++n) {  // image by image, so that rounding grows with neither number alone
-      Vec of_image{};
-      for (int64_t pixel = 0; pixel < pixels; ++pixel) of_image += load_lanes(dy + (n * pixels + pixel) * K + k, left);
-      total += of_image;
-    }
+    for (int64_t n = begin; n < end; ++n) total += gradients.sum_of(n, k, left);  // so rounding grows with neither number alone
     store(partial + 9 * C * columns + k, total);
   }
 }
 
 // Gives false where a gradient is not finite: then the direct sum says which.
 template <int M>
-static bool wgrad(const Conv2d& conv, const Grid& grid, const float* x, const float* dy, float* dw, float* db, void* memory,
-                  const Parallel& parallel) {
+static bool wgrad(const Conv2d& conv, const Grid& grid, const float* x, const OutputGradients& gradients, float* dw, float* db,
+                  void* memory, const Parallel& parallel) {
   const Slabs slabs = slabs_of(conv, grid);
   Carver carver(memory);
   float* const partials = carver.take<float>(slabs.count * slabs.floats());
   float* const of_workers = carver.take<float>(parallel.workers * wgrad_floats(conv, grid));
   parallel_for(parallel, slabs.count, [&](int64_t slab, int worker) {
-    wgrad_slab<M>(conv, grid, x, dy, slabs.begin(slab), slabs.end(slab), of_workers + worker * wgrad_floats(conv, grid),
+    wgrad_slab<M>(conv, grid, x, gradients, slabs.begin(slab), slabs.end(slab), of_workers + worker * wgrad_floats(conv, grid),
                   partials + slab * slabs.floats());
   });
   return add_partials(slabs, conv.K, partials, dw, db, parallel);

@@ -14,6 +14,7 @@ from fastcnn import config, ops
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeds, whole_numbers
+from winograd import arrays, both_ways, differs
 
 sizes, pooled_sizes = st.integers(3, 19), st.integers(4, 19)
 of_small_tiles = st.sampled_from([(4, 4), (4, 5), (8, 4), (8, 8), (9, 8)])  # images that tiles of 2x2 fit best
@@ -27,34 +28,9 @@ def as_it_was() -> Iterator[None]:
     config.set_winograd(True)
 
 
-def arrays(seed: int, n: int, h: int, w: int, c: int, k: int) -> tuple[Any, Any, Any]:
-    """Normal numbers, with filters as an initializer draws them."""
-    random = np.random.default_rng(seed)
-    x, filters, b = random.normal(size=(n, h, w, c)), random.normal(size=(3, 3, c, k)), random.normal(size=k)
-    return x.astype(np.float32), (filters / np.sqrt(9 * c)).astype(np.float32), b.astype(np.float32)
-
-
 def images(height: int, width: int) -> int:
     """So many that there are tiles enough for Winograd's algorithm."""
     return -(-32 // max(1, (height // 2 - 1) * (width // 2 - 1))) + 1
-
-
-def both_ways(operation: Any, *operands: Any, **settings: Any) -> tuple[Any, Any]:
-    """By Winograd's algorithm, and directly."""
-    config.set_winograd(True)
-    winograd = operation(*operands, **settings)
-    config.set_winograd(False)
-    direct = operation(*operands, **settings)
-    config.set_winograd(True)
-    return winograd, direct
-
-
-def differs(operation: Any, *operands: Any, **settings: Any) -> bool:
-    """Whether Winograd's algorithm was used: whether the bits of the (first) result are others than the direct sum's."""
-    winograd, direct = both_ways(operation, *operands, **settings)
-    if isinstance(winograd, tuple):
-        winograd, direct = winograd[0], direct[0]
-    return not np.array_equal(winograd, direct)
 
 
 @given(sizes, sizes, many, many, pads, seeds)
