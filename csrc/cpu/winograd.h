@@ -5,8 +5,8 @@
 //   U[i,j] = (G g G')[i,j] for each filter g;  V[i,j] = (B' d B)[i,j] for each patch d;  M[i,j] = sum over c of V[i,j,c] U[i,j,c,:]
 //   the outputs: A' M A + bias
 // So there is a matrix product a point (i, j), tiles x C times C x K; they are those of tile.h, over panels as in sliding.h. A task
-// transforms the patches of up to tile_rows tiles, multiplies them, and hands the outputs to whoever wants them while they are in the
-// cache: as they are, or pooled.
+// transforms the patches of a group of tiles, multiplies them, and hands the outputs to whoever wants them while they are in the cache: as
+// they are, or pooled.
 //
 // Sums of C terms replace sums of 9 C, so with terms of usual sizes the error of F(2x2) is smaller than that of the direct sum; that of
 // F(4x4) is some three times as large. It is relative to a whole tile, though: within 5e-6 of the largest |x| under the tile times the sum
