@@ -42,13 +42,14 @@ ONLY_HERE = [
             "core/dispatch.cpp",  # what the processor has can be asked on x86 alone
             "core/pool.cpp",  # how a processor is told that a thread spins
             "cpu/simd.h",
+            "cpu/small_integers.h",
             "cuda/ptx.cuh",
         },
     ),
     (
         "holds an intrinsic or assembly",
         r"\b_mm\d*_|\b__m\d+\b|intrin\.h|arm_neon\.h|__builtin_ia32_|\basm\b",
-        {"core/pool.cpp", "cpu/simd.h", "cuda/ptx.cuh"},
+        {"core/pool.cpp", "cpu/simd.h", "cpu/small_integers.h", "cuda/ptx.cuh"},
     ),
     ("names a backend", r"\bcpu::(baseline|avx2|avx512)|\bcuda::", {"core/dispatch.h", "core/dispatch.cpp"}),
 ]

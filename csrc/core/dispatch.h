@@ -1,4 +1,4 @@
-// One of the three places that know which instruction sets exist (the others: cpu/simd.h, cuda/ptx.cuh).
+// One of the three places that know which instruction sets exist (the others: cpu/simd.h with small_integers.h, cuda/ptx.cuh).
 //
 //   FASTCNN_KERNEL(void, relu_forward, (int64_t n, const float* x, float* y, const Parallel& parallel))
 // declares a kernel once for every instruction set this library is built with, and for CUDA where that is built, and

@@ -5,6 +5,7 @@
 #include "ops/max_pool2d.h"
 
 #include "cpu/pool.h"
+#include "cpu/small_integers.h"
 #include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {

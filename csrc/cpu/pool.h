@@ -1,7 +1,8 @@
-// What the two poolings share: how far a window reaches into the image.
+// What the poolings share: how far a window reaches into the image; and in small_integers.h how the places of winners are kept.
 #pragma once
 
 #include "cpu/simd.h"
+#include "cpu/small_integers.h"
 #include "cpu/work.h"
 #include "ops/window.h"
 

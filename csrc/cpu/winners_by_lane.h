@@ -14,6 +14,7 @@
 #include "cpu/padded_image.h"
 #include "cpu/simd.h"
 #include "cpu/slabs.h"
+#include "cpu/small_integers.h"
 #include "cpu/work.h"
 #include "ops/conv2d_relu_max_pool2d.h"
 
