@@ -34,6 +34,17 @@ def test_layers_say_which_operations_they_are() -> None:
     assert [weight.shape for weight in separable.weights] == [(3, 2, 3, 2), (1, 1, 6, 5), (5,)]
 
 
+def test_of_two_kernels_neither_is_the_kernel() -> None:
+    separable = layers.SeparableConv2D(5, 3)
+    for _ in range(2):
+        assert not hasattr(separable, "kernel")
+        with pytest.raises(AttributeError, match="there is no kernel, but a depthwise_kernel and a pointwise_kernel"):  # fmt: skip
+            separable.kernel  # noqa: B018
+        separable.build((8, 8, 3))
+    with pytest.raises(ValueError, match=re.escape("has 4 channels, but kernel (3, 3, 3, 1) wants 3")):
+        separable(images(1, 8, 8, 4))
+
+
 def test_the_shapes() -> None:
     assert layers.DepthwiseConv2D(3).compute_output_shape((8, 9, 4)) == (6, 7, 4)
     assert layers.DepthwiseConv2D(3, 2, "same", 3).compute_output_shape((8, 9, 4)) == (4, 5, 12)

@@ -83,6 +83,18 @@ def test_arguments_their_order_and_their_defaults_are_keras_s(keras: Any, module
     assert [argument for argument in listed[0] if argument[0] not in OWN.get((module, name), ())] == listed[1]
 
 
+@each("layers", but=AUGMENTATIONS)
+def test_a_layer_calls_its_weights_as_keras_does(keras: Any, module: str, entry: Entry) -> None:
+    ours, theirs = pair(keras, module, entry)
+    if entry.shapes:
+        ours.build(entry.shapes[0])
+        theirs.build((None, *entry.shapes[0]))
+    for name in ("kernel", "depthwise_kernel", "pointwise_kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"):  # fmt: skip
+        assert hasattr(ours, name) == hasattr(theirs, name), name
+        mine, its = getattr(ours, name, None), getattr(theirs, name, None)
+        assert (None if mine is None else mine.shape) == (None if its is None else its.shape), name
+
+
 def test_names_are_numbered_as_keras_numbers_them(keras: Any) -> None:
     begin_names_again(keras)
     for _ in range(2):

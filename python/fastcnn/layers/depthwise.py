@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from fastcnn import activations, initializers, regularizers
 from fastcnn._arguments import only, pair, positive_integer, unrecognized
@@ -186,6 +186,11 @@ class SeparableConv2D(_DepthwiseLayer):
             *(depthwise_initializer, bias_initializer, depthwise_regularizer, bias_regularizer, unsupported),
             **{**kwargs, "activity_regularizer": activity_regularizer},
         )
+
+    @property
+    def kernel(self) -> NoReturn:
+        """Not there, as in Keras: there are two. AttributeError."""
+        raise AttributeError(f"{self._speaker}: there is no kernel, but a depthwise_kernel and a pointwise_kernel")
 
     @property
     def depthwise_kernel(self) -> Variable:

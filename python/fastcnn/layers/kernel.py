@@ -82,11 +82,12 @@ class KernelLayer(Layer):
         return [kernel, Variable("bias", self.bias_initializer(kernel_shape[-1:]), self.bias_regularizer)]
 
     def _check_weights(self, shape: Shape) -> None:
-        wanted = self.kernel.shape[-2]
+        kernel = self.weights[0]
+        wanted = kernel.shape[-2]
         if shape[-1] != wanted:
             unit = self._input_unit
             came = f"a sample of shape {shape} has {shape[-1]} {unit}"
-            raise ValueError(f"{self._speaker}: {came}, but kernel {self.kernel.shape} wants {wanted}")
+            raise ValueError(f"{self._speaker}: {came}, but kernel {kernel.shape} wants {wanted}")
 
     def _built_weight(self, index: int, name: str) -> Variable:
         if not self.built and not self.weights:
