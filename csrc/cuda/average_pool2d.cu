@@ -6,7 +6,7 @@
 namespace fastcnn::cuda {
 namespace {
 
-__device__ float weight_of(const Range& rows, const Range& columns) {
+__device__ float weight_of(const Span& rows, const Span& columns) {
   return 1.0f / static_cast<float>((rows.end - rows.begin) * (columns.end - columns.begin));
 }
 

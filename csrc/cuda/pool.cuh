@@ -7,25 +7,25 @@
 namespace fastcnn::cuda {
 
 // Numbers in [begin, end).
-struct Range {
+struct Span {
   int begin, end;
 };
 
 // The elements of window `output` that lie in the image, along one axis.
-__device__ inline Range inside(int output, int64_t stride, int64_t pad, int64_t window, int64_t inputs) {
+__device__ inline Span inside(int output, int64_t stride, int64_t pad, int64_t window, int64_t inputs) {
   const int start = static_cast<int>(output * stride - pad);
   return {max(0, -start), min(static_cast<int>(window), static_cast<int>(inputs) - start)};
 }
 
 // The windows that hold input `h`, along one axis.
-__device__ inline Range windows_over(int h, int64_t stride, int64_t pad, int64_t window, int64_t outputs) {
+__device__ inline Span windows_over(int h, int64_t stride, int64_t pad, int64_t window, int64_t outputs) {
   const int from = static_cast<int>(h + pad - window), step = static_cast<int>(stride);
   return {from < 0 ? 0 : from / step + 1, min(static_cast<int>(outputs), static_cast<int>(h + pad) / step + 1)};
 }
 
 // The pixels under window i: those of `rows` and `columns`, (r, s) at corner + (r * W + s) * C.
 struct PixelsUnder {
-  Range rows, columns;
+  Span rows, columns;
   int64_t corner;
 };
 
@@ -42,8 +42,8 @@ template <class Share>
 __device__ float sum_over_windows(const Pool2d& pool, int64_t i, const Share& share) {
   const Window& win = pool.window;
   const Element at = element_of(i, win.H, win.W, pool.C);
-  const Range rows = windows_over(at.h, win.stride_h, win.top, win.R, win.P),
-              columns = windows_over(at.w, win.stride_w, win.left, win.S, win.Q);
+  const Span rows = windows_over(at.h, win.stride_h, win.top, win.R, win.P),
+             columns = windows_over(at.w, win.stride_w, win.left, win.S, win.Q);
   float total = 0;
   for (int p = rows.begin; p < rows.end; ++p) {
     for (int q = columns.begin; q < columns.end; ++q) {
