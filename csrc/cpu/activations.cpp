@@ -17,9 +17,7 @@ FASTCNN_INLINE Vec gated_slope(Vec x, Vec z, Vec dz) {
   return select(z < Vec{}, smaller, larger) + x * (smaller * larger) * dz;
 }
 
-// What the approximation of gelu puts in Gauss's place: z = x (c0 + c1 x^2).
-constexpr float gelu_c0 = 1.5957691216f, gelu_c1 = 0.0713548163f;  // sqrt(8 / pi), and 0.044715 of it
-
+// Of gelu's approximation, and its slope.
 FASTCNN_INLINE Vec gelu_z(Vec x) { return x * (x * x * gelu_c1 + gelu_c0); }
 FASTCNN_INLINE Vec gelu_dz(Vec x) { return x * x * (3 * gelu_c1) + gelu_c0; }
 

@@ -111,17 +111,6 @@ void resample_image(const Resampling& resampling, const Affine& affine, const fl
   }
 }
 
-Affine affine_of(const Resampling& resampling, const float* numbers) {
-  const int64_t H = resampling.images.H, W = resampling.images.W;
-  const double first = static_cast<double>(numbers[0]), last = static_cast<double>(numbers[resampling.numbers - 1]);
-  const double angle = 2 * 3.14159265358979323846 * first;
-  switch (resampling.motion) {
-    case Motion::translate: return translation(first * static_cast<double>(H), last * static_cast<double>(W));
-    case Motion::rotate: return rotation(__builtin_cos(angle), __builtin_sin(angle), H, W);
-    default: return zoom(1 + first, 1 + last, H, W);
-  }
-}
-
 }  // namespace
 
 int64_t image_copies(const Images& images, int workers) {
@@ -170,7 +159,9 @@ void resample(const Resampling& resampling, const float* x, const float* numbers
   const Images& images = resampling.images;
   for_each_image(images, parallel, [&](int64_t i, int worker) {
     const float* const from = kept_image(images, i, x, y, copies, worker);
-    const Affine affine = affine_of(resampling, numbers + i * resampling.numbers);
+    const float* const number = numbers + i * resampling.numbers;
+    const double angle = angle_of(resampling, number);
+    const Affine affine = affine_of(resampling, number, __builtin_cos(angle), __builtin_sin(angle));
     float* const to = y + i * floats_of(images);
     switch (resampling.fill.mode) {
       case FillMode::constant: return resample_image<FillMode::constant>(resampling, affine, from, to);

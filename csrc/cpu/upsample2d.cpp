@@ -11,40 +11,6 @@
 namespace fastcnn::cpu::FASTCNN_ISA {
 namespace {
 
-// Along one axis: output p lies between two inputs, `share` of the way from the lower to the upper.
-struct Between {
-  int64_t lower, upper;
-  float share;
-};
-
-Between between(int64_t p, int64_t size, int64_t inputs) {
-  const int64_t after = 2 * (p % size) + 1 - size;  // the distance to the middle of input p / size, in parts of 2 size
-  const int64_t lower = p / size - (after < 0);
-  const float share = static_cast<float>(after < 0 ? after + 2 * size : after) / static_cast<float>(2 * size);
-  return {max(lower, 0), min(lower + 1, inputs - 1), share};
-}
-
-// And input h has a part in the outputs [begin, end).
-struct Outputs {
-  int64_t h, size, inputs, begin, end;
-  float part;  // of the distance that is one input
-
-  Outputs(int64_t input, int64_t factor, int64_t count)
-      : h(input),
-        size(factor),
-        inputs(count),
-        begin(max(0, ((2 * input - 1) * factor + 1) / 2)),
-        end(min(count * factor, (2 * input + 3) * factor / 2)),
-        part(1 / static_cast<float>(2 * factor)) {}
-
-  // What of output p is h.
-  float share(int64_t p) const {
-    const int64_t distance = 2 * p + 1 - size * (2 * h + 1);
-    if ((distance < 0 && h == 0) || (distance > 0 && h == inputs - 1)) return 1;
-    return static_cast<float>(2 * size - (distance < 0 ? -distance : distance)) * part;
-  }
-};
-
 void forward_nearest(const Upsample2d& op, const float* x, float* y, const Parallel& parallel) {
   const int64_t row = op.W * op.size_w * op.C;
   parallel_for(parallel, op.N * op.H, [&](int64_t task, int) {
@@ -116,17 +82,21 @@ FASTCNN_INLINE void add(const float* x, float share, int64_t floats, bool first,
 
 void backward_bilinear(const Upsample2d& op, const float* dy, float* dx, float* scratch, const Parallel& parallel) {
   const int64_t row = op.W * op.size_w * op.C;
+  const float row_part = 1 / static_cast<float>(2 * op.size_h), column_part = 1 / static_cast<float>(2 * op.size_w);
   parallel_for(parallel, op.N * op.H, [&](int64_t task, int worker) {
-    const Outputs rows(task % op.H, op.size_h, op.H);
+    const int64_t h = task % op.H;
+    const Outputs rows = outputs_of(h, op.size_h, op.H);
     const float* const image = dy + task / op.H * op.H * op.size_h * row;
     float* const middle = scratch + worker * row;
-    for (int64_t p = rows.begin; p < rows.end; ++p) add(image + p * row, rows.share(p), row, p == rows.begin, middle);
+    for (int64_t p = rows.begin; p < rows.end; ++p)
+      add(image + p * row, static_cast<float>(parts_of(p, h, op.size_h, op.H)) * row_part, row, p == rows.begin, middle);
     for (int64_t w = 0; w < op.W; ++w) {
-      const Outputs columns(w, op.size_w, op.W);
+      const Outputs columns = outputs_of(w, op.size_w, op.W);
       for (int64_t c = 0; c < op.C; c += lanes) {
         const int64_t count = min(lanes, op.C - c);
         Vec total = {};
-        for (int64_t q = columns.begin; q < columns.end; ++q) total += load_lanes(middle + q * op.C + c, count) * columns.share(q);
+        for (int64_t q = columns.begin; q < columns.end; ++q)
+          total += load_lanes(middle + q * op.C + c, count) * (static_cast<float>(parts_of(q, w, op.size_w, op.W)) * column_part);
         store_lanes(dx + (task * op.W + w) * op.C + c, total, count);
       }
     }

@@ -106,9 +106,6 @@ struct GeluBackward {
   }
 };
 
-// What the approximation of gelu puts in Gauss's place: z = x (c0 + c1 x^2).
-constexpr float gelu_c0 = 1.5957691216f, gelu_c1 = 0.0713548163f;  // sqrt(8 / pi), and 0.044715 of it
-
 struct ApproximateGeluForward {
   const float* x;
   float* y;

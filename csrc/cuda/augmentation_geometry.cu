@@ -61,17 +61,6 @@ struct CropElement {
   }
 };
 
-__device__ inline Affine affine_of(const Resampling& resampling, const float* numbers) {
-  const int64_t H = resampling.images.H, W = resampling.images.W;
-  const double first = static_cast<double>(numbers[0]), last = static_cast<double>(numbers[resampling.numbers - 1]);
-  const double angle = 2 * 3.14159265358979323846 * first;
-  switch (resampling.motion) {
-    case Motion::translate: return translation(first * static_cast<double>(H), last * static_cast<double>(W));
-    case Motion::rotate: return rotation(cos(angle), sin(angle), H, W);
-    default: return zoom(1 + first, 1 + last, H, W);
-  }
-}
-
 template <FillMode mode>
 struct ResampleElement {
   Resampling resampling;
@@ -87,7 +76,9 @@ struct ResampleElement {
   __device__ void operator()(int64_t i) const {
     const Images& images = resampling.images;
     const Place at(i, images.H, images.W, images.C);
-    const Affine affine = affine_of(resampling, numbers + at.n * resampling.numbers);
+    const float* const number = numbers + at.n * resampling.numbers;
+    const double angle = angle_of(resampling, number);
+    const Affine affine = affine_of(resampling, number, cos(angle), sin(angle));
     const float row = static_cast<float>(at.h), column = static_cast<float>(at.w);
     const float across = coordinate_at<mode>(affine.xx * column + affine.xy * row + affine.x0, static_cast<float>(images.W));
     const float down = coordinate_at<mode>(affine.yx * column + affine.yy * row + affine.y0, static_cast<float>(images.H));

@@ -6,36 +6,23 @@
 namespace fastcnn::cuda {
 namespace {
 
-constexpr float lowest = 1e-7f, highest = 1 - 1e-7f;
-__device__ inline float clip(float p) { return p < lowest ? lowest : p > highest ? highest : p; }
-__device__ inline bool inside(float p) { return p >= lowest && p <= highest; }
-
-// The smoothed target of one row: a class number, or probabilities where those are not null. What is smoothed by 0 is what it was, to the
-// bit.
-struct Target {
-  int64_t cls;
-  const float* probabilities;
-  float kept, spread;
-  __device__ float operator[](int64_t k) const {
-    return (probabilities != nullptr ? probabilities[k] : k == cls ? 1.0f : 0.0f) * kept + spread;
-  }
-};
-
 // Each of these: one row's loss (in every lane), and its gradient where dx is not null.
 
 __device__ float from_logits(int64_t K, const float* x, const Target& target, float scale, float* dx) {
   const float largest = largest_of(K, x);
   float total = 0, weight = 0, expected = 0;
   for (int64_t k = lane_of_thread(); k < K; k += warp_size) {
+    const float t = target_at(target, k);
     total += expf(x[k] - largest);
-    weight += target[k];
-    if (target[k] != 0) expected += target[k] * (x[k] - largest);
+    weight += t;
+    if (t != 0) expected += t * (x[k] - largest);
   }
   total = sum_over_warp(total);
   weight = sum_over_warp(weight);
   expected = sum_over_warp(expected);
   if (dx != nullptr) {
-    for (int64_t k = lane_of_thread(); k < K; k += warp_size) dx[k] = (expf(x[k] - largest) / total * weight - target[k]) * scale;
+    for (int64_t k = lane_of_thread(); k < K; k += warp_size)
+      dx[k] = (expf(x[k] - largest) / total * weight - target_at(target, k)) * scale;
   }
   return logf(total) * weight - expected;
 }
@@ -43,13 +30,15 @@ __device__ float from_logits(int64_t K, const float* x, const Target& target, fl
 __device__ float from_class_probabilities(int64_t K, const float* x, const Target& target, float scale, float* dx) {
   float total = 0, expected = 0;
   for (int64_t k = lane_of_thread(); k < K; k += warp_size) {
+    const float t = target_at(target, k);
     total += clip(x[k]);
-    if (target[k] != 0) expected += target[k] * logf(clip(x[k]));
+    if (t != 0) expected += t * logf(clip(x[k]));
   }
   total = sum_over_warp(total);
   expected = sum_over_warp(expected);
   if (dx != nullptr) {
-    for (int64_t k = lane_of_thread(); k < K; k += warp_size) dx[k] = inside(x[k]) ? (1 / total - target[k] / x[k]) * scale : 0.0f;
+    for (int64_t k = lane_of_thread(); k < K; k += warp_size)
+      dx[k] = inside_clip(x[k]) ? (1 / total - target_at(target, k) / x[k]) * scale : 0.0f;
   }
   return logf(total) - expected;
 }
@@ -59,14 +48,15 @@ __device__ float from_probabilities(int64_t K, const float* x, const Target& tar
   for (int64_t k = lane_of_thread(); k < K; k += warp_size) total += x[k];
   total = sum_over_warp(total);
   for (int64_t k = lane_of_thread(); k < K; k += warp_size) {
-    loss -= target[k] * logf(clip(x[k] / total));
-    mean -= inside(x[k] / total) ? target[k] : 0.0f;
+    const float p = x[k] / total, t = target_at(target, k);
+    loss -= t * logf(clip(p));
+    mean -= inside_clip(p) ? t : 0.0f;
   }
   loss = sum_over_warp(loss);
   mean = sum_over_warp(mean);
   if (dx != nullptr) {
     for (int64_t k = lane_of_thread(); k < K; k += warp_size) {
-      const float gradient = inside(x[k] / total) ? -target[k] * total / x[k] : 0.0f;
+      const float gradient = inside_clip(x[k] / total) ? -target_at(target, k) * total / x[k] : 0.0f;
       dx[k] = (gradient - mean) / total * scale;
     }
   }
@@ -77,9 +67,7 @@ __global__ void cross_entropy_rows(CrossEntropy op, const float* x, Targets targ
   const int64_t n = row_of_warp(), K = op.K;
   if (n >= op.N) return;
   const int64_t row = targets.rows == nullptr ? n : targets.rows[n];
-  const Target target{targets.classes == nullptr ? -1 : targets.classes[row],
-                      targets.values == nullptr ? nullptr : targets.values + row * K, 1 - op.smoothing,
-                      op.smoothing / static_cast<float>(K)};
+  const Target target = target_of(op, targets, row);
   const float* in = x + n * K;
   float* out = dx == nullptr ? nullptr : dx + n * K;
   const float weight = targets.weights == nullptr ? 1 : targets.weights[row], scale = weight / static_cast<float>(op.N);

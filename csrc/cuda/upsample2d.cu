@@ -36,19 +36,6 @@ struct BackwardNearest {
   }
 };
 
-// Along one axis: output p lies between two inputs, `share` of the way from the lower to the upper.
-struct Between {
-  int64_t lower, upper;
-  float share;
-};
-
-__device__ inline Between between(int64_t p, int64_t size, int64_t inputs) {
-  const int64_t after = 2 * (p % size) + 1 - size;  // the distance to the middle of input p / size, in parts of 2 size
-  const int64_t lower = p / size - (after < 0);
-  const float share = static_cast<float>(after < 0 ? after + 2 * size : after) / static_cast<float>(2 * size);
-  return {lower < 0 ? 0 : lower, lower + 1 < inputs ? lower + 1 : inputs - 1, share};
-}
-
 struct ForwardBilinear {
   Upsample2d op;
   const float* x;
@@ -67,21 +54,8 @@ struct ForwardBilinear {
   }
 };
 
-// And input h has a part in the outputs [begin, end).
-struct Outputs {
-  int64_t begin, end;
-};
-
-__device__ inline Outputs outputs_of(int64_t h, int64_t size, int64_t inputs) {
-  const int64_t begin = ((2 * h - 1) * size + 1) / 2, end = (2 * h + 3) * size / 2, all = inputs * size;
-  return {begin < 0 ? 0 : begin, end < all ? end : all};
-}
-
-// What of output p is input h.
 __device__ inline float share_of(int64_t p, int64_t h, int64_t size, int64_t inputs) {
-  const int64_t distance = 2 * p + 1 - size * (2 * h + 1);
-  if ((distance < 0 && h == 0) || (distance > 0 && h == inputs - 1)) return 1;
-  return static_cast<float>(2 * size - (distance < 0 ? -distance : distance)) / static_cast<float>(2 * size);
+  return static_cast<float>(parts_of(p, h, size, inputs)) / static_cast<float>(2 * size);
 }
 
 struct BackwardBilinear {

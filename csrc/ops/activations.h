@@ -30,6 +30,9 @@ struct BoundedRelu {
   float negative_slope, max_value, threshold;
 };
 
+// The approximation of gelu by z = x (c0 + c1 x^2).
+constexpr float gelu_c0 = 1.5957691216f, gelu_c1 = 0.0713548163f;  // sqrt(8 / pi), and 0.044715 of it
+
 // Throws ArgumentError where one of them is not what it must be.
 BoundedRelu bounded_relu(double negative_slope, double max_value, double threshold);
 

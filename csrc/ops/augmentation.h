@@ -128,6 +128,22 @@ static constexpr int64_t crop_start(const float* number, int64_t most) {
   return static_cast<int64_t>(within(*number, 0, static_cast<float>(most)));
 }
 
+// The angle by which an image is turned.
+static constexpr double angle_of(const Resampling& resampling, const float* numbers) {
+  return resampling.motion == Motion::rotate ? 2 * 3.14159265358979323846 * static_cast<double>(numbers[0]) : 0;
+}
+
+// cosine, sine: the angle's.
+static constexpr Affine affine_of(const Resampling& resampling, const float* numbers, double cosine, double sine) {
+  const int64_t H = resampling.images.H, W = resampling.images.W;
+  const double first = static_cast<double>(numbers[0]), last = static_cast<double>(numbers[resampling.numbers - 1]);
+  switch (resampling.motion) {
+    case Motion::translate: return translation(first * static_cast<double>(H), last * static_cast<double>(W));
+    case Motion::rotate: return rotation(cosine, sine, H, W);
+    default: return zoom(1 + first, 1 + last, H, W);
+  }
+}
+
 static constexpr float cut(float x, const ValueRange& range) { return x < range.low ? range.low : x > range.high ? range.high : x; }
 
 static constexpr float saturation_factor(float number) { return number / (1 - number + 1e-7f); }

@@ -36,6 +36,31 @@ void take_classes(Context& context, int64_t N, int64_t K, const void* labels, DT
 void softmax_cross_entropy(Context& context, const CrossEntropy& op, const float* x, const Targets& targets, float* loss, int32_t* correct,
                            float* dx);
 
+// What the kernels on every device compute alike.
+
+constexpr float lowest_probability = 1e-7f, highest_probability = 1 - 1e-7f;
+static constexpr float clip(float p) {
+  return p < lowest_probability ? lowest_probability : p > highest_probability ? highest_probability : p;
+}
+static constexpr bool inside_clip(float p) { return p >= lowest_probability && p <= highest_probability; }
+
+// The smoothed target of one row: a class number, or probabilities where those are not null.
+struct Target {
+  int64_t cls;
+  const float* probabilities;
+  float kept, spread;
+};
+
+static constexpr Target target_of(const CrossEntropy& op, const Targets& targets, int64_t row) {
+  return {targets.classes == nullptr ? -1 : targets.classes[row], targets.values == nullptr ? nullptr : targets.values + row * op.K,
+          1 - op.smoothing, op.smoothing / static_cast<float>(op.K)};
+}
+
+// Of class k. What is smoothed by 0 is what it was, to the bit.
+static constexpr float target_at(const Target& target, int64_t k) {
+  return (target.probabilities != nullptr ? target.probabilities[k] : k == target.cls ? 1.0f : 0.0f) * target.kept + target.spread;
+}
+
 }  // namespace fastcnn
 
 FASTCNN_KERNEL(void, take_classes,

@@ -31,6 +31,38 @@ Upsample2d upsample2d_backward(const Shape& dy, std::array<int64_t, 2> size, con
 void upsample2d_forward(Context& context, const Upsample2d& op, const float* x, float* y);
 void upsample2d_backward(Context& context, const Upsample2d& op, const float* dy, float* dx);
 
+// What the kernels on every device compute alike, in bilinear and along one axis: `inputs` pixels become `size` times as many.
+
+// Output p lies between two inputs, `share` of the way from the lower to the upper.
+struct Between {
+  int64_t lower, upper;
+  float share;
+};
+
+static constexpr Between between(int64_t p, int64_t size, int64_t inputs) {
+  const int64_t after = 2 * (p % size) + 1 - size;  // the distance to the middle of input p / size, in parts of 2 size
+  const int64_t lower = p / size - (after < 0);
+  const float share = static_cast<float>(after < 0 ? after + 2 * size : after) / static_cast<float>(2 * size);
+  return {lower < 0 ? 0 : lower, lower + 1 < inputs ? lower + 1 : inputs - 1, share};
+}
+
+// Input h has a part in the outputs [begin, end).
+struct Outputs {
+  int64_t begin, end;
+};
+
+static constexpr Outputs outputs_of(int64_t h, int64_t size, int64_t inputs) {
+  const int64_t begin = ((2 * h - 1) * size + 1) / 2, end = (2 * h + 3) * size / 2, all = inputs * size;
+  return {begin < 0 ? 0 : begin, end < all ? end : all};
+}
+
+// How much of output p is input h, in parts of 2 size.
+static constexpr int64_t parts_of(int64_t p, int64_t h, int64_t size, int64_t inputs) {
+  const int64_t distance = 2 * p + 1 - size * (2 * h + 1);
+  if ((distance < 0 && h == 0) || (distance > 0 && h == inputs - 1)) return 2 * size;
+  return 2 * size - (distance < 0 ? -distance : distance);
+}
+
 }  // namespace fastcnn
 
 // The kernels, and the bytes of scratch memory that both are given.
