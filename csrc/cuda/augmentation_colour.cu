@@ -1,5 +1,6 @@
 // draw_uniform, the adjustments of colours and erase (ops/augmentation.h): one thread an image's numbers, an element or a pixel; a warp the
 // mean of a channel.
+#include "cuda/images.cuh"
 #include "cuda/rows.cuh"
 #include "ops/augmentation.h"
 
@@ -76,23 +77,23 @@ __device__ inline float normal(const RandomKey& key, int64_t i) {
 }
 
 struct EraseElement {
+  using OfImage = Box;
+
   Erasing erasing;
   const float *x, *numbers;
   RandomKey noise;
   float* y;
 
-  __device__ bool erased(int64_t i) const {
-    const Images& images = erasing.images;
-    const float* const number = numbers + 6 * (i / floats_of(images));
-    if (!(number[5] < number[4])) return false;
-    const int64_t w = i / images.C % images.W, h = i / images.C / images.W % images.H;
-    const Stretch rows = erased_stretch(sqrt(static_cast<double>(within(number[0], 0, 1))), number[2], images.H);
-    const Stretch columns = erased_stretch(sqrt(static_cast<double>(within(number[1], 0, 1))), number[3], images.W);
-    return h >= rows.begin && h < rows.end && w >= columns.begin && w < columns.end;
+  __device__ Box of_image(int64_t n) const {
+    const float* const number = numbers + 6 * n;
+    if (!(number[5] < number[4])) return {};
+    return {erased_stretch(sqrt(static_cast<double>(within(number[0], 0, 1))), number[2], erasing.images.H),
+            erased_stretch(sqrt(static_cast<double>(within(number[1], 0, 1))), number[3], erasing.images.W)};
   }
 
-  __device__ void operator()(int64_t i) const {
-    if (!erased(i))
+  __device__ void operator()(const Box& box, int64_t i) const {
+    const Images& images = erasing.images;
+    if (!lies_in(box, i / images.C / images.W % images.H, i / images.C % images.W))
       y[i] = x[i];
     else
       y[i] = cut(erasing.noisy ? erasing.range.high * normal(noise, i) : erasing.value, erasing.range);
@@ -129,7 +130,7 @@ void adjust_saturation(const Images& images, const ValueRange& range, const floa
 }
 
 void erase(const Erasing& erasing, const float* x, const float* numbers, const RandomKey& noise, float* y, const Parallel& parallel) {
-  launch_elements(parallel, erasing.images.N * floats_of(erasing.images), EraseElement{erasing, x, numbers, noise, y});
+  launch_image_elements(parallel, erasing.images.N, floats_of(erasing.images), EraseElement{erasing, x, numbers, noise, y});
 }
 
 }  // namespace fastcnn::cuda

@@ -1,5 +1,5 @@
 // flip, crop and resample (ops/augmentation.h): one thread an element of y. Where y is x, all of x is copied aside first.
-#include "cuda/launch.cuh"
+#include "cuda/images.cuh"
 #include "ops/augmentation.h"
 
 namespace fastcnn::cuda {
@@ -63,6 +63,8 @@ struct CropElement {
 
 template <FillMode mode>
 struct ResampleElement {
+  using OfImage = Affine;
+
   Resampling resampling;
   const float *x, *numbers;
   float* y;
@@ -73,12 +75,15 @@ struct ResampleElement {
     return inside ? x[index_of(images, at.n, h, w, at.c)] : resampling.fill.value;
   }
 
-  __device__ void operator()(int64_t i) const {
+  __device__ Affine of_image(int64_t n) const {
+    const float* const number = numbers + n * resampling.numbers;
+    const double angle = angle_of(resampling, number);
+    return affine_of(resampling, number, cos(angle), sin(angle));
+  }
+
+  __device__ void operator()(const Affine& affine, int64_t i) const {
     const Images& images = resampling.images;
     const Place at(i, images.H, images.W, images.C);
-    const float* const number = numbers + at.n * resampling.numbers;
-    const double angle = angle_of(resampling, number);
-    const Affine affine = affine_of(resampling, number, cos(angle), sin(angle));
     const float row = static_cast<float>(at.h), column = static_cast<float>(at.w);
     const float across = coordinate_at<mode>(affine.xx * column + affine.xy * row + affine.x0, static_cast<float>(images.W));
     const float down = coordinate_at<mode>(affine.yx * column + affine.yy * row + affine.y0, static_cast<float>(images.H));
@@ -96,6 +101,13 @@ struct ResampleElement {
   }
 };
 
+template <FillMode mode>
+void resample_by(const Resampling& resampling, const float* x, const float* numbers, float* y, const Parallel& parallel) {
+  const Images& images = resampling.images;
+  const ResampleElement<mode> body{resampling, x, numbers, y};
+  launch_image_elements(parallel, images.N, images.H * images.W * images.C, body);
+}
+
 }  // namespace
 
 int64_t image_copies(const Images& images, int) { return floats_of(images) * static_cast<int64_t>(sizeof(float)); }
@@ -112,12 +124,11 @@ void crop(const Crop& crop, const float* x, const float* numbers, float* y, void
 
 void resample(const Resampling& resampling, const float* x, const float* numbers, float* y, void* copies, const Parallel& parallel) {
   const float* const from = kept(resampling.images, x, y, copies, parallel);
-  const int64_t floats = floats_of(resampling.images);
   switch (resampling.fill.mode) {
-    case FillMode::constant: return launch_elements(parallel, floats, ResampleElement<FillMode::constant>{resampling, from, numbers, y});
-    case FillMode::reflect: return launch_elements(parallel, floats, ResampleElement<FillMode::reflect>{resampling, from, numbers, y});
-    case FillMode::wrap: return launch_elements(parallel, floats, ResampleElement<FillMode::wrap>{resampling, from, numbers, y});
-    case FillMode::nearest: return launch_elements(parallel, floats, ResampleElement<FillMode::nearest>{resampling, from, numbers, y});
+    case FillMode::constant: return resample_by<FillMode::constant>(resampling, from, numbers, y, parallel);
+    case FillMode::reflect: return resample_by<FillMode::reflect>(resampling, from, numbers, y, parallel);
+    case FillMode::wrap: return resample_by<FillMode::wrap>(resampling, from, numbers, y, parallel);
+    case FillMode::nearest: return resample_by<FillMode::nearest>(resampling, from, numbers, y, parallel);
   }
 }
 

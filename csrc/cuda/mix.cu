@@ -1,5 +1,5 @@
 // draw_mixing and mix (ops/mix.h): one thread a picture's numbers, an element of the pictures or one of the targets.
-#include "cuda/launch.cuh"
+#include "cuda/images.cuh"
 #include "ops/mix.h"
 
 namespace fastcnn::cuda {
@@ -21,6 +21,8 @@ struct DrawMixing {
 
 template <class T>
 struct MixElement {
+  using OfImage = Box;
+
   Mixing mixing;
   Samples samples;
   const float* numbers;
@@ -31,22 +33,21 @@ struct MixElement {
     return static_cast<float>(reinterpret_cast<const T*>(data)[element]);
   }
 
-  __device__ bool in_box(const float* number, int64_t element) const {
-    const Images& images = mixing.images;
-    const int64_t w = element / images.C % images.W, h = element / images.C / images.W;
+  __device__ Box of_image(int64_t n) const {
+    if (!mixing.boxed) return {};
+    const float* const number = numbers + n * mixing_numbers;
     const double root = sqrt(static_cast<double>(within(1 - number[0], 0, 1)));
-    const Stretch rows = erased_stretch(root, number[1], images.H), columns = erased_stretch(root, number[2], images.W);
-    return h >= rows.begin && h < rows.end && w >= columns.begin && w < columns.end;
+    return {erased_stretch(root, number[1], mixing.images.H), erased_stretch(root, number[2], mixing.images.W)};
   }
 
-  __device__ void operator()(int64_t i) const {
-    const int64_t floats = mixing.images.H * mixing.images.W * mixing.images.C, picture = i / floats, element = i % floats;
+  __device__ void operator()(const Box& box, int64_t i) const {
+    const Images& images = mixing.images;
+    const int64_t floats = images.H * images.W * images.C, picture = i / floats, element = i % floats;
     const int64_t partner = partner_of(mixing, picture);
-    const float* const number = numbers + picture * mixing_numbers;
     if (mixing.boxed)
-      y[i] = at(in_box(number, element) ? partner : picture, element);
+      y[i] = at(lies_in(box, element / images.C / images.W, element / images.C % images.W) ? partner : picture, element);
     else
-      y[i] = mixed_value(number[0], at(picture, element), at(partner, element));
+      y[i] = mixed_value(numbers[picture * mixing_numbers], at(picture, element), at(partner, element));
   }
 };
 
@@ -68,7 +69,7 @@ struct MixTarget {
 template <class T>
 void mix_elements(const Mixing& mixing, const Samples& samples, const float* numbers, float* y, const Parallel& parallel) {
   const Images& images = mixing.images;
-  launch_elements(parallel, images.N * images.H * images.W * images.C, MixElement<T>{mixing, samples, numbers, y});
+  launch_image_elements(parallel, images.N, images.H * images.W * images.C, MixElement<T>{mixing, samples, numbers, y});
 }
 
 }  // namespace

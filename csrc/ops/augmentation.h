@@ -165,6 +165,15 @@ struct Stretch {
   int64_t begin, end;
 };
 
+// A box of pixels.
+struct Box {
+  Stretch rows, columns;
+};
+
+static constexpr bool lies_in(const Box& box, int64_t h, int64_t w) {
+  return h >= box.rows.begin && h < box.rows.end && w >= box.columns.begin && w < box.columns.end;
+}
+
 // root: the square root of the axis's first number; place: the second.
 static constexpr Stretch erased_stretch(double root, float place, int64_t size) {
   const double length = root * static_cast<double>(size), begin = within(place, 0, 1) * (static_cast<double>(size) - length);

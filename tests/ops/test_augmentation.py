@@ -179,6 +179,15 @@ def test_a_number_of_the_erasing_decides_whether() -> None:
     assert (y[2, 2:, :2] == 255).all()
 
 
+def test_there_may_be_more_pictures_than_a_grid_of_cuda_has_rows() -> None:
+    n = 65_540
+    x, erased = np.float32(np.arange(n) % 200).reshape(n, 1, 1, 1), np.arange(n) % 3 == 0
+    numbers = np.zeros((n, 6), np.float32)
+    numbers[:, :2], numbers[:, 4] = 1, erased
+    y = ops.erase(x, numbers, fill_value=255)
+    np.testing.assert_array_equal(y.ravel(), np.where(erased, 255, x.ravel()))
+
+
 def test_noise_is_normal_and_other_for_another_stream() -> None:
     numbers = np.float32([[1, 1, 0, 0, 1, 0]])
     x = np.zeros((1, 100, 100, 3), np.float32)
