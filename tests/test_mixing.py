@@ -36,12 +36,13 @@ def anywhere(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("low", "high"), [(0.2, 0.2), (1, 1), (0.03, 0.03), (0.7, 0.7), (3, 3), (40, 40), (1e-6, 1), (0.3, 0.5)]
+    ("low", "high"),
+    [(0.2, 0.2), (1, 1), (0.03, 0.03), (0.7, 0.7), (3, 3), (40, 40), (600, 600), (1e4, 1e4), (1e-6, 1), (0.3, 0.5)],
 )
 def test_quantiles_are_those_of_beta(low: float, high: float) -> None:
     quantiles = beta_quantiles(low, high)
     assert (quantiles.dtype, quantiles.shape) == (np.float32, (1025,))
-    assert (quantiles[0], quantiles[512], quantiles[1024]) == (0, 0.5, 1)
+    assert quantiles[512] == 0.5
     assert (np.diff(quantiles) >= 0).all()
     np.testing.assert_allclose(quantiles + quantiles[::-1], 1, rtol=0, atol=1e-7)
     n, rng = 400_000, np.random.default_rng(0)
@@ -49,8 +50,9 @@ def test_quantiles_are_those_of_beta(low: float, high: float) -> None:
     wanted = np.sort(rng.beta(a, a))
     got = np.sort(np.interp(rng.random(n), np.arange(1025) / 1024, quantiles))
     assert abs(got.mean() - 0.5) < 3e-3
-    tails = 0.06 if low > 3 else 0.002  # beyond the outermost quantiles the shares are even, to 0 and to 1
-    assert abs(got.var() - wanted.var()) < (tails + 4 / np.sqrt(n)) * wanted.var()
+    assert abs(got.var() - wanted.var()) < (0.002 + 4 / np.sqrt(n)) * wanted.var()
+    # The outermost reach to 0 where Beta's do, else not beyond them.
+    assert quantiles[0] > wanted[4] if low > 1 else quantiles[0] < 1e-9
     # Kolmogorov and Smirnov, as of two samples, and what the straight lines between the quantiles are off by; both draw numbers near 0 and 1 more finely than float32 tells
     steps = np.linspace(0, 1, 5001)[1:-1]
     distance = np.abs(np.searchsorted(got, steps) - np.searchsorted(wanted, steps)).max() / n

@@ -104,19 +104,22 @@ def beta_quantiles(low: float, high: float) -> Floats:
     """The quantiles at k / 1024, (1025,), of a number from Beta(a, a), where a is drawn evenly from low to high.
 
     The integral of t^(a - 1) (1 - t)^(a - 1) from 0 to x is that of s^(a / p - 1) (1 - t)^(a - 1) / p over s = t^p, with p = min(a, 1), which has no
-    pole at 0. It is summed by trapezoids from 0 to 1/2, where it is 1/2 of the whole; the rest follows by symmetry. (Between quantiles numbers are even, in the outermost thousandths too: for a far above 1
-    these reach further out than Beta's do.)
+    pole at 0. It is summed by trapezoids from 0 to 1/2, where it is 1/2 of the whole; the rest follows by symmetry.
+
+    Between quantiles numbers are even, so the outermost 1024ths would reach to 0 and 1, where for a far above 1 Beta has nothing: the variance would be
+    1.06 of Beta's at a = 40 and 1.56 of it at a = 400. They reach as far as leaves their means what Beta's are, instead.
     """
     x = np.union1d(np.exp2(-np.linspace(1, 121, 1 << 13)), np.linspace(0, 0.5, 1 << 13))
     cumulative = np.zeros(len(x))
     nodes = np.linspace(low, high, 257)[1::2] if low < high else np.array([low])
     for a in nodes:
         power = min(a, 1.0)
-        density = x ** (a - power) * (1 - x) ** (a - 1)
+        density = (4 * x * (1 - x)) ** (a - power) * (1 - x) ** (power - 1)
         sums = np.cumsum((density[1:] + density[:-1]) * np.diff(x**power))
         cumulative[1:] += sums / (2 * sums[-1] * len(nodes))
     lower = np.interp(np.arange(513) / 1024, cumulative, x)
-    lower[0] = 0  # where the sums begin with more than one 0, too
+    outermost = np.interp((np.arange(1024) + 0.5) / 1024**2, cumulative, x)
+    lower[0] = max(0, 2 * outermost.mean() - lower[1])
     lower[lower < 1e-30] = 0  # whose products would be subnormal
     quantiles = np.concatenate([lower, 1 - lower[-2::-1]]).astype(np.float32)
     quantiles.flags.writeable = False
