@@ -12,6 +12,7 @@
 #include "cpu/pool.h"
 #include "cpu/prepared_filters.h"
 #include "cpu/sliding.h"
+#include "cpu/small_integers.h"
 #include "cpu/winograd.h"
 #include "cpu/work.h"
 

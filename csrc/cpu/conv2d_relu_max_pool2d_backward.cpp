@@ -20,6 +20,7 @@
 #include "cpu/pool.h"
 #include "cpu/simd.h"
 #include "cpu/slabs.h"
+#include "cpu/small_integers.h"
 #include "cpu/winners_by_lane.h"
 #include "cpu/winograd_gradients.h"
 #include "cpu/work.h"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cpu/simd.h"
+#include "cpu/small_integers.h"
 #include "cpu/work.h"
 #include "ops/conv2d_relu_max_pool2d.h"
 
