@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
 
+NAN = np.full(10_000, np.nan, np.float32)
+
 
 def assert_close(got: Array, want: ArrayLike, allowed: float) -> None:
     """`got` is float32 of `want`'s shape, and NaN or infinite where it is; else off by at most `allowed` of its largest value."""
@@ -78,5 +80,5 @@ def rejected(error: type[Exception], operation: str, *parts: object) -> Iterator
 
 def dirty_heap() -> None:
     """Leaves NaN in the memory that numpy hands out next, so that a result which was never written shows."""
-    blocks = [np.full(size, np.nan, np.float32) for size in (*range(1, 260), 1_000, 10_000) for _ in range(8)]
+    blocks = [NAN[:size].copy() for size in (*range(1, 260), 1_000, 10_000) for _ in range(8)]
     del blocks
