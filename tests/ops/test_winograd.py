@@ -1,4 +1,7 @@
-"""Convolutions that go by Winograd's algorithm on the CPU: as exact as the direct sum, alone and with their pooling, and only where they may."""
+"""Convolutions that go by Winograd's algorithm on the CPU: as exact as the direct sum, alone and with their pooling, and only where they may.
+
+A GPU has the direct sum alone, whatever is allowed; test_conv2d.py has more of it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import cases
 import numpy as np
 import pytest
 import reference
+from backends import CPU_BACKENDS
 from checks import assert_all_close, assert_close
 from fastcnn import config, ops
 from hypothesis import given
@@ -21,6 +25,8 @@ of_small_tiles = st.sampled_from([(4, 4), (4, 5), (8, 4), (8, 8), (9, 8)])  # im
 many = st.integers(4, 70)  # channels: a part of a vector, more than a vector, more than a panel, and what is left
 pads = st.sampled_from(["valid", "same", ((1, 0), (0, 1)), ((3, 2), (0, 3))])
 
+of_both_ways = pytest.mark.parametrize("backend", CPU_BACKENDS, indirect=True)  # one beside the other: a GPU has no two
+
 
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
@@ -28,14 +34,14 @@ def as_it_was() -> Iterator[None]:
     config.set_winograd(True)
 
 
-def images(height: int, width: int) -> int:
+def images(backend: str, height: int, width: int) -> int:
     """So many that there are tiles enough for Winograd's algorithm."""
-    return -(-32 // max(1, (height // 2 - 1) * (width // 2 - 1))) + 1
+    return 2 if backend.startswith("cuda") else -(-32 // max(1, (height // 2 - 1) * (width // 2 - 1))) + 1
 
 
 @given(sizes, sizes, many, many, pads, seeds)
-def test_agrees_with_float64(h: int, w: int, c: int, k: int, padding: Any, seed: int) -> None:
-    x, filters, b = arrays(seed, images(h, w), h, w, c, k)
+def test_agrees_with_float64(backend: str, h: int, w: int, c: int, k: int, padding: Any, seed: int) -> None:
+    x, filters, b = arrays(seed, images(backend, h, w), h, w, c, k)
     want = reference.conv2d(x, filters, b, padding=padding)
     assert_close(ops.conv2d(x, filters, b, padding=padding), want, cases.SUM)
     assert_close(ops.conv2d(x, filters, padding=padding), want - b, cases.SUM)
@@ -46,7 +52,7 @@ def test_small_tiles_with_pooling_equal_the_three_operations(
     backend: str, size: tuple[int, int], c: int, k: int, seed: int
 ) -> None:
     """To the bit: whole numbers, whose halves and quarters are exact too."""
-    n = images(*size)
+    n = images(backend, *size)
     assert min(c, k) < 33 or differs(ops.conv2d_relu_max_pool2d, *arrays(seed, n, *size, c, k)) == backend.startswith(
         "cpu"
     )
@@ -60,8 +66,10 @@ def test_small_tiles_with_pooling_equal_the_three_operations(
 
 
 @given(pooled_sizes, pooled_sizes, many, many, pads, seeds)
-def test_with_pooling_it_agrees_with_float64(h: int, w: int, c: int, k: int, padding: Any, seed: int) -> None:
-    x, filters, b = arrays(seed, images(h, w), h, w, c, k)
+def test_with_pooling_it_agrees_with_float64(
+    backend: str, h: int, w: int, c: int, k: int, padding: Any, seed: int
+) -> None:
+    x, filters, b = arrays(seed, images(backend, h, w), h, w, c, k)
     convolved = reference.conv2d(x, filters, b, padding=padding)
     n, p, q = len(x), convolved.shape[1] // 2, convolved.shape[2] // 2
     windows = convolved[:, : 2 * p, : 2 * q].reshape(n, p, 2, q, 2, k).swapaxes(2, 3).reshape(n, p, q, 4, k)
@@ -76,14 +84,15 @@ def test_with_pooling_it_agrees_with_float64(h: int, w: int, c: int, k: int, pad
 
 
 @given(sizes, sizes, many, many, pads, seeds)
-def test_gradients_agree_with_float64(h: int, w: int, c: int, k: int, padding: Any, seed: int) -> None:
-    x, filters, _ = arrays(seed, images(h, w), h, w, c, k)
+def test_gradients_agree_with_float64(backend: str, h: int, w: int, c: int, k: int, padding: Any, seed: int) -> None:
+    x, filters, _ = arrays(seed, images(backend, h, w), h, w, c, k)
     shape = reference.conv2d(x[:1], filters, padding=padding).shape[1:]
     dy = np.random.default_rng(seed + 1).normal(size=(len(x), *shape)).astype(np.float32)
     got = ops.conv2d_backward(dy, x, filters, padding=padding)
     assert_all_close(got, reference.conv2d_backward(dy, x, filters, padding=padding), cases.SUM)
 
 
+@of_both_ways
 def test_gradients_over_more_tiles_than_a_slab() -> None:
     x, filters, _ = arrays(7, 30, 18, 18, 24, 24)
     dy = np.random.default_rng(8).normal(size=(30, 16, 16, 24)).astype(np.float32)
@@ -117,7 +126,7 @@ def test_it_is_used_unless_it_may_not(backend: str) -> None:
 def test_it_is_used_where_it_pays(backend: str, shape: Any, settings: Any) -> None:
     """On the CPU: on a GPU the results are the direct sum's to the bit, whatever is allowed."""
     on_cpu = backend.startswith("cpu")
-    x, filters, b = arrays(0, *shape)
+    x, filters, b = arrays(0, shape[0] if on_cpu else 2, *shape[1:])
     assert differs(ops.conv2d, x, filters, b, **settings) == on_cpu
     assert differs(ops.conv2d_relu_max_pool2d, x, filters, b, **settings) == on_cpu
     dy = np.random.default_rng(1).normal(size=ops.conv2d(x, filters, b, **settings).shape).astype(np.float32)
@@ -126,6 +135,7 @@ def test_it_is_used_where_it_pays(backend: str, shape: Any, settings: Any) -> No
     assert np.array_equal(*dw) != on_cpu
 
 
+@of_both_ways
 @pytest.mark.parametrize(
     ("shape", "settings"),
     [
@@ -142,6 +152,7 @@ def test_it_is_not_used_where_it_does_not_pay(shape: Any, settings: Any) -> None
     np.testing.assert_array_equal(*both_ways(ops.conv2d, x, filters, b, **settings))
 
 
+@of_both_ways
 @pytest.mark.parametrize(
     ("shape", "settings"),
     [
@@ -159,6 +170,7 @@ def test_few_channels_and_strides_are_not_for_it(shape: Any, settings: Any) -> N
         np.testing.assert_array_equal(one, other)
 
 
+@of_both_ways
 @pytest.mark.parametrize(("side", "most"), [(8, 1.5), (14, 3.0)])  # small tiles, and large ones
 @pytest.mark.parametrize("lowest", [-1.0, 0.0, 1000.0])
 @pytest.mark.parametrize("channels", [16, 64, 256])
@@ -203,6 +215,7 @@ def test_what_is_not_finite_stays_where_it_is(value: float, place: Any) -> None:
     np.testing.assert_array_equal(np.isnan(winograd[0]), np.isnan(direct[0]))
 
 
+@of_both_ways
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [(0, 0, 0, 3), (2, 5, 6, 31), (4, 13, 13, 0)])
 @pytest.mark.parametrize("of", ["x", "dy", "w"])
