@@ -55,7 +55,8 @@ void barrier();
 // whose value is not zero (vote), or nothing of interest (sync).
 std::uint64_t exchange(WarpOperation operation, unsigned mask, std::uint64_t value, unsigned source);
 
-// Runs body(argument) in every thread of the grid, or sets the last error to cudaErrorInvalidConfiguration.
+// Runs body(argument) in every thread of the grid, or sets the last error to cudaErrorInvalidConfiguration. FASTCNN_SIMT_ROWS: how many
+// blocks the grid may have along its second and its third side, in place of CUDA's 65,535.
 void run_grid(dim3 grid, dim3 block, void (*body)(void*), void* argument);
 
 // Decides the order of the blocks, and that of the threads wherever CUDA promises none. Until it is called: FASTCNN_SIMT_SEED, or 0.

@@ -177,9 +177,14 @@ void run_block(uint3 index) {
   if (block.exited < block.threads) abandon(std::make_exception_ptr(Fault(stalled())));
 }
 
+unsigned most_rows() {
+  const char* text = std::getenv("FASTCNN_SIMT_ROWS");
+  return text ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : 65535;
+}
+
 bool valid(dim3 grid, dim3 threads) {
   const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z, size = std::uint64_t{threads.x} * threads.y * threads.z;
-  return blocks > 0 && grid.x <= 0x7FFFFFFF && grid.y <= 65535 && grid.z <= 65535 && size > 0 && threads.x <= max_threads &&
+  return blocks > 0 && grid.x <= 0x7FFFFFFF && std::max(grid.y, grid.z) <= most_rows() && size > 0 && threads.x <= max_threads &&
          threads.y <= max_threads && threads.z <= 64 && size <= max_threads;
 }
 
