@@ -44,9 +44,10 @@ def check(seed: int, shape: tuple[int, ...], relu: bool) -> None:
         settings = {"y": kept, "of_batch": of_batch}
         got = ops.batch_norm_backward(dy, x, mean, variance, gamma, **settings)
         want = reference.batch_norm_backward(dy, x, mean, variance, gamma, **settings)
-        for name, g, w in zip(("dx", "dgamma", "dbeta"), got, want, strict=True):
-            scale = np.abs(w).max() or 1
-            assert np.abs(g - w).max() <= SUM * max(scale, np.abs(dy).max()), (name, of_batch)
+        largest = np.abs(dy).max()
+        terms = largest * np.abs(gamma / np.sqrt(variance + 1e-3)).max()  # of dx; in few rows they cancel each other
+        for name, g, w, least in zip(("dx", "dgamma", "dbeta"), got, want, (terms, largest, largest), strict=True):
+            assert np.abs(g - w).max() <= SUM * max(np.abs(w).max(), least), (name, of_batch)
 
 
 @given(shapes, st.booleans(), seeds)
