@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cases
@@ -26,16 +26,22 @@ def threads_as_before() -> Iterator[None]:
     _core.set_threads(before)
 
 
-def results(case: Case, threads: int) -> tuple[Array, ...]:
-    _core.set_threads(threads)
-    return case.run(ops)
+def assert_no_bit_changes(case: Case, numbers_of_threads: Sequence[int]) -> None:
+    """From the results of one thread to those of others."""
+    arrays = case.draw()
+
+    def results(threads: int) -> tuple[Array, ...]:
+        _core.set_threads(threads)
+        return case.run(ops, {name: array.copy() for name, array in arrays.items()})
+
+    want = results(1)
+    for threads in numbers_of_threads:
+        assert_same_bits(results(threads), want)
 
 
 @pytest.mark.parametrize("case", cases.ALL, ids=str)
 def test_the_number_of_threads_changes_no_bit(backend: str, case: Case) -> None:
-    want = results(case, 1)
-    for threads in THREADS * 2:
-        assert_same_bits(results(case, threads), want)
+    assert_no_bit_changes(case, THREADS * 2)
 
 
 @pytest.mark.parametrize("n", range(1, 71))
@@ -46,9 +52,7 @@ def test_the_number_of_threads_changes_no_bit_of_a_gradient_for_any_batch(backen
         *cases.conv2d("same", (n, 8, 8, 16), (3, 3, 16, 32), 1, "same"),
     ]
     for case in (*convolution, *cases.dense("any", n, 33, 20)):
-        want = results(case, 1)
-        for threads in THREADS[1:]:
-            assert_same_bits(results(case, threads), want)
+        assert_no_bit_changes(case, THREADS[1:])
 
 
 def test_random_numbers_do_not_depend_on_threads() -> None:
