@@ -17,8 +17,12 @@ ALLOWED = 1e-5  # of the largest value, as the issue states it
 QUIET = [pytest.mark.peer, pytest.mark.filterwarnings("ignore:::(keras|tensorflow|absl|google|h5py|numpy)")]
 
 
-def keras_or_skip() -> Any:
-    """The module `keras`, on the CPU."""
+def keras_or_skip(graphs: bool = False) -> Any:
+    """The module `keras`, on the CPU.
+
+    graphs : whether TensorFlow makes graphs of its trainings, as it does by default. Each is made anew, and that takes longer than the few steps of a
+        test: without them the same operations are carried out one by one.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -27,6 +31,8 @@ def keras_or_skip() -> Any:
         for name in ("tensorflow", "keras"):
             pytest.importorskip(name, reason=f"{name} is a peer here, and is not installed")
         import keras
+        import tensorflow as tf
+    tf.config.run_functions_eagerly(not graphs)
     assert keras.backend.backend() == "tensorflow"
     keras.config.disable_interactive_logging()
     return keras

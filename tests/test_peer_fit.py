@@ -26,7 +26,7 @@ ROUNDING = 1e-5  # relative: sums of at most 75 float32 losses in another order
 
 @pytest.fixture(scope="module")
 def keras() -> Any:
-    return keras_or_skip()
+    return keras_or_skip(graphs=True)  # as most of its users train
 
 
 def smooth(words: Any, *, metrics: Any = ("accuracy",), rate: float = 0.1, sparse: bool = True) -> Any:
