@@ -28,7 +28,7 @@ NOT_KEPT = {"separator": "sep", "initial_value_threshold": "best"}  # arguments 
 
 @pytest.fixture(scope="module")
 def keras() -> Any:
-    return keras_or_skip()
+    return keras_or_skip(graphs=True)  # as it comes
 
 
 def shared(keras: Any, module: str) -> Iterator[tuple[str, Any, Any]]:

@@ -112,7 +112,7 @@ DIFFERENCES = {
 
 @pytest.fixture(scope="module")
 def keras() -> Any:
-    return keras_or_skip()
+    return keras_or_skip(graphs=True)  # as it comes
 
 
 def outcome(does: Callable[[Any], Any], words: Any) -> Any:
