@@ -83,13 +83,13 @@ def test_five_steps_of_the_tutorials_network_match_the_cpus(optimizer: str, gpu:
     there = tutorial()
     for model in (here, there):
         model.compile(optimizer, "sparse_categorical_crossentropy", ["accuracy"])
-    x, y = data(40)
+    x, y = data(20)
     with running_or_skipped(gpu):
         there.train_on_batch(x[:1], y[:1])  # builds its optimizer's slots
     here.train_on_batch(x[:1], y[:1])
     np.testing.assert_allclose(there.store.buffer, here.store.buffer, atol=2e-5)
     for step in range(5):
-        batch = slice(8 * step, 8 * step + 8)
+        batch = slice(4 * step, 4 * step + 4)
         set_state(there, state(here))
         losses = here.train_on_batch(x[batch], y[batch])
         with running_or_skipped(gpu):
@@ -100,9 +100,9 @@ def test_five_steps_of_the_tutorials_network_match_the_cpus(optimizer: str, gpu:
         gradients = here._plan.gradients
         np.testing.assert_allclose(there._plan.gradients, gradients, atol=5e-6 * np.abs(gradients).max())
     set_state(there, state(here))
-    outputs = here.predict(x[:8], verbose=0)
+    outputs = here.predict(x[:4], verbose=0)
     with running_or_skipped(gpu):
-        np.testing.assert_allclose(there.predict(x[:8], verbose=0), outputs, atol=1e-6)
+        np.testing.assert_allclose(there.predict(x[:4], verbose=0), outputs, atol=1e-6)
 
 
 def trained(x: Array, y: Array, **settings: Any) -> tuple[Array, dict[str, list[float]]]:
