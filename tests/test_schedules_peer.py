@@ -48,7 +48,10 @@ def test_the_rates_are_keras_s_at_every_step_with_every_option(keras: Any, name:
         steps = (
             STEPS if name != "CosineDecayRestarts" else STEPS[:-2]
         )  # there the step's float32 is too coarse for both
-        wanted = np.array([theirs(keras.ops.convert_to_tensor(step, "int64")) for step in steps], np.float32)
+        if arguments.get("warmup_target") is not None:  # then Keras takes one step alone
+            wanted = np.array([theirs(keras.ops.convert_to_tensor(step, "int64")) for step in steps], np.float32)
+        else:
+            wanted = np.float32(theirs(keras.ops.convert_to_tensor(steps, "int64")))
         allowed = ALLOWED[name] * wanted.max()
         np.testing.assert_allclose([ours(step) for step in steps], wanted, rtol=0, atol=allowed, err_msg=str(arguments))
 
