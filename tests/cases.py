@@ -95,6 +95,8 @@ EDGES: tuple[Case, ...] = (
     *conv2d("wide filter", (2, 20, 20, 3), (7, 7, 3, 20), 2, "same"),
     *conv2d("large image", (1, 70, 67, 4), (3, 3, 4, 8)),
     *conv2d("no images", (0, 8, 8, 3), (3, 3, 3, 16), 1, "same"),
+    *conv2d("wide", (2, 16, 16, 96), (3, 3, 96, 128), padding="same"),  # by tiles whose filters no L2 cache holds
+    *conv2d_relu_max_pool2d("wide", (2, 16, 16, 96), (3, 3, 96, 128), padding="same"),
     *pool2d("one pixel", (1, 1, 1, 1), 1),
     *pool2d("window as large as the image", (2, 5, 4, 17), (5, 4)),
     *pool2d("ragged", (2, 7, 8, 33), (2, 3)),

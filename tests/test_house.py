@@ -87,9 +87,9 @@ FLOORS = [
     {"layers"},
     {"arrays", "augmentation", "batches", "compiled", "inference", "stack", "summary", "training"},
     {"formats", "models", "utils"},
-    {"backend", "info"},
+    {"applications", "backend", "info"},
     {"keras"},
-    {"evaluation", "tutorial"},
+    {"evaluation", "recipes", "tutorial"},
     {"__main__", "evaluate", "predict", "train"},
 ]
 

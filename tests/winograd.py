@@ -20,9 +20,10 @@ def both_ways(operation: Any, *operands: Any, **settings: Any) -> tuple[Any, Any
     config.set_winograd(True)
     winograd = operation(*operands, **settings)
     config.set_winograd(False)
-    direct = operation(*operands, **settings)
-    config.set_winograd(True)
-    return winograd, direct
+    try:
+        return winograd, operation(*operands, **settings)
+    finally:
+        config.set_winograd(True)
 
 
 def differs(operation: Any, *operands: Any, **settings: Any) -> bool:

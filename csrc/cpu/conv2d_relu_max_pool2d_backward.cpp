@@ -2,11 +2,10 @@
 //
 // For one image and a vector's worth of channels, the winners of each channel are listed: where their R x S x C patch begins in the image,
 // and their gradient. Then channel by channel, over its list:
-//   wgrad   the patch's accumulators, R * S * C / lanes vectors (18 for 3x3x32 in AVX-512), stay in registers; an entry adds g * patch: one
-//   load
-//           and one multiply-add a vector, all contiguous in NHWC.
+//   wgrad   the patch's accumulators, R * S * C / lanes vectors (18 for 3x3x32 in AVX-512), stay in registers; an entry adds g * patch:
+//           one load and one multiply-add a vector, all contiguous in NHWC.
 //   dgrad   the channel's weights, laid out K x (R, S, C), stay in registers; an entry adds g * weights to the patch of dx.
-// The image (29 KB at 15x15x32) stays in the L1 cache while the channels pass. Where the convolution is padded, or a patch's rows are no
+// The image (29 KB at 15x15x32) stays in the L1 cache while the channels pass. Where the convolution is padded, or channels are no
 // whole vectors, the image lies in scratch memory with its padding around it and a vector to spare behind.
 //
 // wgrad: a task is one slab of images and one vector of channels, with partial sums of its own, added in their order. dgrad: a task is one
@@ -32,9 +31,14 @@ constexpr int max_vectors = registers == 32 ? 27 : 12;  // accumulators, or weig
 
 // What a pixel takes in the image that the patches see. In whole vectors, patches that overlap do so by whole vectors, too, which the
 // processor hands from a store to the next load; and no load crosses a line of the cache. To read patches, that is worth twice the vectors.
-int64_t depth_to_scatter(const Conv2d& conv) { return round_up(conv.C, lanes); }
-int64_t depth_to_gather(const Conv2d& conv) {
+// An image that would outgrow the L2 cache stays as it is.
+constexpr int64_t floats_of_l2 = 1 << 17;
+int64_t depth_to_scatter(const Conv2d& conv) {
   const int64_t depth = round_up(conv.C, lanes);
+  return padded_image(conv, depth, true).floats <= floats_of_l2 ? depth : conv.C;
+}
+int64_t depth_to_gather(const Conv2d& conv) {
+  const int64_t depth = depth_to_scatter(conv);
   return conv.window.S * depth <= 2 * round_up(conv.window.S * conv.C, lanes) ? depth : conv.C;
 }
 
@@ -211,9 +215,6 @@ Vec list_winners(const Sparse& sparse, const float* dy, const uint8_t* index, in
   return sums;
 }
 
-// Enough tasks for a few threads, but few partial sums.
-Slabs slabs_of(const Conv2d& conv) { return cut_into_slabs(conv, ceil_div(8, ceil_div(conv.K, lanes))); }
-
 // Of a worker: the lists, then the padded image.
 int64_t worker_floats(const Conv2dReluMaxPool2d& op, int64_t depth) {
   return 2 * lanes * list_step(op.pool.P * op.pool.Q) + image_of(op.conv, depth).step();
@@ -258,7 +259,7 @@ Grid tiles_of(const Conv2dReluMaxPool2d& op) {
 int64_t conv2d_relu_max_pool2d_wgrad_scratch(const Conv2dReluMaxPool2d& op, int workers) {
   if (goes_by_lanes(op)) return by_lane::scratch(op.conv, workers);
   const int64_t depth = depth_to_gather(op.conv), of_worker = lanes * patch_floats(op.conv, depth) + worker_floats(op, depth);
-  return sparse_bytes(op, depth) + slabs_of(op.conv).bytes() + Carver::bytes_of<float>(workers * of_worker);
+  return sparse_bytes(op, depth) + slabs_of_winners(op.conv).bytes() + Carver::bytes_of<float>(workers * of_worker);
 }
 
 void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x, const float* dy, const uint8_t* index, float* dw,
@@ -268,7 +269,7 @@ void conv2d_relu_max_pool2d_wgrad(const Conv2dReluMaxPool2d& op, const float* x,
   Carver carver(scratch);
   const int64_t depth = depth_to_gather(conv);
   const Sparse sparse = prepare(op, depth, carver);
-  const Slabs slabs = slabs_of(conv);
+  const Slabs slabs = slabs_of_winners(conv);
   const int64_t patch = patch_floats(conv, depth), blocks = slabs.columns / lanes, of_worker = lanes * patch + worker_floats(op, depth);
   float* const partials = carver.take<float>(slabs.count * slabs.floats());
   float* const workers = carver.take<float>(parallel.workers * of_worker);

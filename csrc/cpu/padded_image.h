@@ -36,7 +36,7 @@ FASTCNN_INLINE Overlap overlap(const Conv2d& conv, const PaddedImage& padded) {
 
 // `count` pixels of `channels` floats each, of which from and to have one every so many floats.
 FASTCNN_INLINE void copy_pixels(const float* from, int64_t from_step, int64_t count, int64_t channels, float* to, int64_t to_step) {
-  if (from_step == to_step) {
+  if (from_step == channels && to_step == channels) {
     __builtin_memcpy(to, from, static_cast<size_t>(count * channels) * sizeof(float));
     return;
   }

@@ -1,8 +1,7 @@
-// What the poolings share: how far a window reaches into the image; and in small_integers.h how the places of winners are kept.
+// What the poolings share: how far a window reaches into the image, and which pooling is the usual one.
 #pragma once
 
 #include "cpu/simd.h"
-#include "cpu/small_integers.h"
 #include "cpu/work.h"
 #include "ops/window.h"
 

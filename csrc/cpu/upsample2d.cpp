@@ -82,21 +82,21 @@ FASTCNN_INLINE void add(const float* x, float share, int64_t floats, bool first,
 
 void backward_bilinear(const Upsample2d& op, const float* dy, float* dx, float* scratch, const Parallel& parallel) {
   const int64_t row = op.W * op.size_w * op.C;
-  const float row_part = 1 / static_cast<float>(2 * op.size_h), column_part = 1 / static_cast<float>(2 * op.size_w);
+  const float rows_apart = static_cast<float>(2 * op.size_h), columns_apart = static_cast<float>(2 * op.size_w);
   parallel_for(parallel, op.N * op.H, [&](int64_t task, int worker) {
     const int64_t h = task % op.H;
     const Outputs rows = outputs_of(h, op.size_h, op.H);
     const float* const image = dy + task / op.H * op.H * op.size_h * row;
     float* const middle = scratch + worker * row;
     for (int64_t p = rows.begin; p < rows.end; ++p)
-      add(image + p * row, static_cast<float>(parts_of(p, h, op.size_h, op.H)) * row_part, row, p == rows.begin, middle);
+      add(image + p * row, static_cast<float>(parts_of(p, h, op.size_h, op.H)) / rows_apart, row, p == rows.begin, middle);
     for (int64_t w = 0; w < op.W; ++w) {
       const Outputs columns = outputs_of(w, op.size_w, op.W);
       for (int64_t c = 0; c < op.C; c += lanes) {
         const int64_t count = min(lanes, op.C - c);
         Vec total = {};
         for (int64_t q = columns.begin; q < columns.end; ++q)
-          total += load_lanes(middle + q * op.C + c, count) * (static_cast<float>(parts_of(q, w, op.size_w, op.W)) * column_part);
+          total += load_lanes(middle + q * op.C + c, count) * (static_cast<float>(parts_of(q, w, op.size_w, op.W)) / columns_apart);
         store_lanes(dx + (task * op.W + w) * op.C + c, total, count);
       }
     }

@@ -29,6 +29,9 @@ FASTCNN_INLINE bool goes_by_lanes(const Conv2dReluMaxPool2d& op) {
          (win.S + 1) * op.conv.C <= lanes;
 }
 
+// Of a gradient by the weights that goes from the winners, whatever way: enough tasks for a few threads, but few partial sums.
+FASTCNN_INLINE Slabs slabs_of_winners(const Conv2d& conv) { return cut_into_slabs(conv, ceil_div(8, ceil_div(conv.K, lanes))); }
+
 namespace by_lane {
 
 // What the pooled pixels of one image give to a vector of channels.
@@ -90,18 +93,15 @@ AddWinners add_winners_function(int64_t rows, int64_t length) {
   return add_winners<1, Length>;
 }
 
-// Enough tasks for a few threads, but few partial sums.
-FASTCNN_INLINE Slabs slabs_of(const Conv2d& conv) { return cut_into_slabs(conv, ceil_div(8, ceil_div(conv.K, lanes))); }
-
 FASTCNN_INLINE int64_t scratch(const Conv2d& conv, int workers) {
-  return slabs_of(conv).bytes() + Carver::bytes_of<float>(workers * padded_image(conv, conv.C, false).step());
+  return slabs_of_winners(conv).bytes() + Carver::bytes_of<float>(workers * padded_image(conv, conv.C, false).step());
 }
 
 [[maybe_unused]] static void wgrad(const Conv2dReluMaxPool2d& op, const float* x, const float* dy, const uint8_t* index, float* dw,
                                    float* db, void* scratch, const Parallel& parallel) {
   const Conv2d& conv = op.conv;
   const Window &win = conv.window, &pool = op.pool;
-  const Slabs slabs = slabs_of(conv);
+  const Slabs slabs = slabs_of_winners(conv);
   const PaddedImage padded = padded_image(conv, conv.C, false);
   Carver carver(scratch);
   float* const partials = carver.take<float>(slabs.count * slabs.floats());

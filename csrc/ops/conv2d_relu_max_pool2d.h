@@ -3,13 +3,14 @@
 //   y = max_pool2d(relu(conv2d(x, w, b)));  index[n,i,j,k] = the winner's place in its pooling window, r * S + s, or `cut` (255) where it
 //   is not above 0 (or NaN), so that no gradient passes
 // y is that of the three operations one after the other, NaN included. So are the gradients, but that sums run in another order, that a
-// gradient of 0 times an x or w that is not finite counts as 0 (on the CPU: a GPU runs the three operations), and that a gradient that is
-// not finite may spread to the pixels right of its patch.
+// gradient of 0 times an x or w that is not finite may count as 0 (on the CPU: a GPU runs the three operations), and that in images of more
+// than half a megabyte a gradient that is not finite may spread to the pixels right of its patch.
 //
 // Backward needs dy, index, x and w alone. At most one gradient in the pooling window's area is not zero, and only these are worked on:
 //   wgrad   dw[:,:,:,k] = sum of g * patch(x) over the winners of channel k, g their gradients, patch(x) the R x S x C inputs of a winner
 //   dgrad   patch(dx)  += g * w[:,:,:,k], likewise
-// so both cost 1 / (pooling window's area) of the dense gradients, less what ReLU cuts.
+// so both cost 1 / (pooling window's area) of the dense gradients, less what ReLU cuts. On the CPU dgrad of many channels goes by
+// Winograd's tiles instead, where these cost less.
 //
 // The pooling window has at most 255 pixels. Errors (ArgumentError): those of conv2d and max_pool2d. Allowed error against float64 as for
 // conv2d.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fastcnn import (
         activations,
+        applications,
         augmentation,
         backend,
         callbacks,
@@ -48,6 +49,7 @@ __all__ = [
     "Tensor",
     "__version__",
     "activations",
+    "applications",
     "augmentation",
     "backend",
     "callbacks",

@@ -1,0 +1,158 @@
+"""What a recipe is, and the command around it: train on CIFAR-10 with some seeds, measure on its test pictures, write the weights in half precision."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fastcnn
+from fastcnn import config, layers, losses, optimizers
+from fastcnn._command import Parser, add_where, integer, run
+from fastcnn.callbacks import Callback
+from fastcnn.datasets import named
+from fastcnn.formats import atomic, half_weights
+from fastcnn.info import info
+from fastcnn.layers import Layer
+from fastcnn.models import Sequential
+
+__all__ = ["THOUSAND", "Recipe", "accuracy", "main"]
+
+THOUSAND = slice(0, 1000)  # of the test pictures: those on which a card gives the figure of its file
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """SGD with Nesterov's momentum and one cycle of the rate, on pictures that are flipped and moved by up to `shift` pixels.
+
+    learning_rate : at the top of the cycle, which it reaches after `warmup` of the steps. weight_decay : as Keras's, a multiple of the rate, of kernels alone.
+    label_smoothing : what a picture's own class loses to all.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    warmup: float
+    momentum: float
+    weight_decay: float
+    label_smoothing: float
+    shift: int
+
+    def compile(self, model: Sequential, samples: int) -> None:
+        """For that many training pictures."""
+        steps = self.epochs * -(-samples // self.batch_size)
+        rate = optimizers.schedules.OneCycle(self.learning_rate, steps, self.warmup * steps)
+        optimizer = optimizers.SGD(rate, momentum=self.momentum, nesterov=True, weight_decay=self.weight_decay)
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True, label_smoothing=self.label_smoothing)
+        model.compile(optimizer, loss, metrics=["accuracy"])
+
+    def augmentations(self) -> list[Layer]:
+        """What `fit` is given."""
+        return [layers.RandomFlip("horizontal"), layers.RandomPaddedCrop(self.shift)]
+
+
+def accuracy(model: Sequential, x: Any, y: Any) -> float:
+    """Of a model of logits or probabilities."""
+    return float((model.predict(x, batch_size=500, verbose=0).argmax(axis=1) == y.reshape(-1)).mean())
+
+
+class _Lines(Callback):
+    """A line an epoch."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__()
+        self._total, self._start = total, time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        seen = logs or {}
+        seconds = time.perf_counter() - self._start
+        print(
+            f"epoch {epoch + 1:>3} of {self._total}: accuracy {seen['accuracy']:.4f}, loss {seen['loss']:.4f}, {seconds:,.0f} s",
+            flush=True,
+        )
+
+
+def _train(
+    module: str, recipe: Recipe, network: Callable[..., Sequential], seed: int, data: Any, folder: Path
+) -> dict[str, Any]:
+    """One training: its weights in the folder, and what they reach, in single and, read from the file, in half precision."""
+    (x, y), (test_x, test_y), _ = data
+    config.set_seed(seed)
+    model = network(weights=None, classifier_activation=None)
+    recipe.compile(model, len(x))
+    start = time.perf_counter()
+    model.fit(x, y, recipe.batch_size, recipe.epochs, 0, [_Lines(recipe.epochs)], augment=recipe.augmentations())
+    seconds = time.perf_counter() - start
+    path = folder / f"{module}-cifar10-seed{seed}.safetensors"
+    single = accuracy(model, test_x, test_y)
+    digest = half_weights.save(model, path)
+    half_weights.load(model, path)
+    reached = {
+        "seed": seed,
+        "accuracy": single,
+        "accuracy_of_file": accuracy(model, test_x, test_y),
+        "accuracy_of_file_on_first_thousand": accuracy(model, test_x[THOUSAND], test_y[THOUSAND]),
+        "seconds": seconds,
+        "file": path.name,
+        "sha256": digest,
+    }
+    print(f"seed {seed}: {reached['accuracy']:.4f}; the file {reached['accuracy_of_file']:.4f}, {digest}", flush=True)
+    return reached
+
+
+def main(
+    module: str, recipe: Recipe, network: Callable[..., Sequential], arguments: Sequence[str] | None = None
+) -> int:
+    """The command `python -m fastcnn.recipes.MODULE`. Returns the exit code."""
+    name = network.__name__
+    settings = ", ".join(f"{key} {value}" for key, value in asdict(recipe).items())
+    parser = Parser(
+        f"recipes.{module}",
+        f"Trains applications.{name} on CIFAR-10 and writes its weights in half precision.\n\n{settings}",
+        "The folder gets a .safetensors for each seed, and results.json: what each reaches on the 10,000 test pictures, its seconds and SHA-256.",
+    )
+    add = parser.add_argument
+    add("--data-dir", metavar="DIR", help="the folder that holds CIFAR-10; nothing is downloaded into it")
+    add("--seeds", type=integer(0, 2**64 - 1), nargs="+", default=[0, 1, 2], metavar="N", help="default: 0 1 2")
+    add("--out", default=f"runs/{module}", metavar="DIR", help=f"default: runs/{module}")
+    add_where(parser)
+    options = parser.parse(arguments)
+
+    def work() -> None:
+        config.set_device(options.device)
+        if options.threads is not None:
+            config.set_threads(options.threads)
+        data = named.load("cifar10", options.data_dir, "recipe")
+        folder = Path(options.out)
+        folder.mkdir(parents=True, exist_ok=True)
+        reached: list[dict[str, Any]] = []
+        for seed in options.seeds:
+            reached.append(_train(module, recipe, network, seed, data, folder))
+            _write(folder / "results.json", recipe, name, reached)
+
+    return run(f"recipes.{module}", work)
+
+
+def _write(path: Path, recipe: Recipe, name: str, reached: Sequence[dict[str, Any]]) -> None:
+    accuracies = [each["accuracy"] for each in reached]
+    facts = info()
+    written = {
+        "network": name,
+        "recipe": asdict(recipe),
+        "mean": statistics.fmean(accuracies),
+        "spread": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+        "runs": list(reached),
+        "versions": {"fastcnn": fastcnn.__version__, "python": platform.python_version(), "numpy": np.__version__},
+        "machine": {
+            key: facts[key] for key in ("platform", "processor", "cores_usable", "instruction_set", "threads", "device")
+        },
+    }
+    atomic.write(path, (json.dumps(written, indent=2) + "\n").encode())
