@@ -119,7 +119,7 @@ def test_half_precision_loses_a_thousandth_at_most(tmp_path: Path) -> None:
 
 
 def test_a_weight_too_large_for_half_precision_is_not_written(tmp_path: Path) -> None:
-    model = models.Sequential([layers.Input((2,)), layers.Dense(1)])
+    model = models.Sequential([layers.Input((2,)), layers.Dense(1, name="dense")])
     model.set_weights([np.full((2, 1), 1e5, np.float32), np.zeros(1, np.float32)])
     with rejected(ValueError, "save", "dense/kernel", "half precision"):
         half_weights.save(model, tmp_path / "half.safetensors")

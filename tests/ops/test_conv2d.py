@@ -39,7 +39,8 @@ def test_agrees_with_float64_for_any_shape(sliding: Sliding, n: int, c: int, k: 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @np.errstate(invalid="ignore")
 def test_nothing_that_is_not_finite_is_lost(value: float) -> None:
-    arrays = {name: draw(np.random.default_rng(1)) for name, draw in cases.of("conv2d")[-2].arrays.items()}
+    case = next(case for case in cases.of("conv2d") if case.name == "large image")
+    arrays = {name: draw(np.random.default_rng(1)) for name, draw in case.arrays.items()}
     x, w = arrays["x"], arrays["w"]
     x[0, 3, 5, 1] = value
     y = reference.conv2d(x, w)
