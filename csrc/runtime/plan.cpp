@@ -95,7 +95,7 @@ Plan::Stage Plan::bind(const StageDescription& description, const Description& p
 // Into how many parts a batch of n samples is cut: so many that a part's activations, and its gradients, fit a cache of some megabytes. But
 // where the weights are larger than that, each part must be worth passing over all of them.
 int64_t Plan::parts_of(int64_t n, bool training) const {
-  constexpr int64_t training_bytes = 4 << 20, forward_bytes = 16 << 20, times_weights = 4, fewest = 8;
+  constexpr int64_t training_bytes = 6 << 20, forward_bytes = 16 << 20, times_weights = 4, fewest = 8;
   if (!context_.device.is_cpu()) return 1;
   const auto whole = [](const Stage& stage) { return stage.description.learns && stage.operation->wants_whole_batch(); };
   if (training && std::any_of(stages_.begin(), stages_.end(), whole)) return 1;
