@@ -12,12 +12,12 @@ __all__ = ["RECIPE", "main"]
 RECIPE = Recipe(
     epochs=12,
     batch_size=500,
-    learning_rate=0.2,
+    learning_rate=0.4,
     warmup=0.2,
     momentum=0.9,
-    weight_decay=5e-4,
-    label_smoothing=0.1,
-    shift=4,
+    weight_decay=0.01,
+    label_smoothing=0.15,
+    shift=2,
 )
 
 
