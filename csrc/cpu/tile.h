@@ -76,7 +76,7 @@ FASTCNN_INLINE Vec bias_of(const TileProduct& product, int v) {
 FASTCNN_INLINE Vec cut(Vec v) { return select(v <= Vec{}, Vec{}, v); }  // a NaN is not <= 0
 
 template <int T, int V>
-static __attribute__((noinline)) void multiply_tile(const TileProduct& product, const float* const* in, float* const* out) {
+__attribute__((noinline)) void multiply_tile(const TileProduct& product, const float* const* in, float* const* out) {
   Vec sums[T][V];
   sum_products(product, RowInputs<T>(in), sums);
 #pragma GCC unroll 16
@@ -97,7 +97,7 @@ static __attribute__((noinline)) void multiply_tile(const TileProduct& product, 
 
 // The same without a bias and for whole vectors, added to what is there if `add`.
 template <int T, int V>
-static __attribute__((noinline)) void add_tile(const TileProduct& product, const float* const* in, float* const* out, bool add) {
+__attribute__((noinline)) void add_tile(const TileProduct& product, const float* const* in, float* const* out, bool add) {
   Vec sums[T][V];
   sum_products(product, RowInputs<T>(in), sums);
 #pragma GCC unroll 16
@@ -112,7 +112,7 @@ static __attribute__((noinline)) void add_tile(const TileProduct& product, const
 using AddTileFunction = void (*)(const TileProduct&, const float* const*, float* const*, bool);
 
 template <int T = tile_rows>
-static AddTileFunction add_tile_function(int64_t rows, int64_t vectors) {
+AddTileFunction add_tile_function(int64_t rows, int64_t vectors) {
   if constexpr (T > 1) {
     if (rows < T) return add_tile_function<T - 1>(rows, vectors);
   }
@@ -123,7 +123,7 @@ using TileFunction = void (*)(const TileProduct&, const float* const*, float* co
 
 // The tile for `rows` in [1, T] and `vectors` in [1, tile_vectors].
 template <int T = tile_rows>
-static TileFunction tile_function(int64_t rows, int64_t vectors) {
+TileFunction tile_function(int64_t rows, int64_t vectors) {
   static_assert(tile_vectors == 2);
   if constexpr (T > 1) {
     if (rows < T) return tile_function<T - 1>(rows, vectors);
