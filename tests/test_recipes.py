@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fastcnn
 import numpy as np
 import pytest
 from fastcnn import applications, optimizers
@@ -27,14 +29,16 @@ TINY = recipe.Recipe(
 
 
 @pytest.fixture
-def few_pictures(monkeypatch: pytest.MonkeyPatch) -> Any:
+def few_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     random = np.random.default_rng(0)
     sets = [
         (random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8), random.integers(0, 10, (n, 1), dtype=np.uint8))
         for n in (48, 20)
     ]
     monkeypatch.setattr(named, "load", lambda *arguments: (*sets, cifar10.CLASS_NAMES))
-    return sets
+    before = fastcnn.get_device()
+    yield sets
+    fastcnn.set_device(before)  # the command sets it for the process
 
 
 @pytest.mark.parametrize("module", [tutorial_cnn, vgg8])
