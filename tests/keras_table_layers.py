@@ -38,6 +38,8 @@ LAYERS = [
     Entry("AveragePooling2D", {"pool_size": 2}, IMAGES),
     Entry("AveragePooling2D", {"pool_size": (3, 4), "strides": (2, 1), "padding": "same", "data_format": "channels_last"}, (*IMAGES, *SMALL)),
     Entry("AveragePooling2D", {"pool_size": (5, 1), "strides": [1, 3]}, IMAGES),
+    Entry("GlobalMaxPooling2D", {}, (*IMAGES, *SMALL)),
+    Entry("GlobalMaxPooling2D", {"keepdims": True, "data_format": "channels_last"}, (*IMAGES, *SMALL)),
     Entry("GlobalAveragePooling2D", {}, (*IMAGES, *SMALL)),
     Entry("GlobalAveragePooling2D", {"keepdims": True, "data_format": "channels_last"}, (*IMAGES, *SMALL)),
     Entry("Flatten", {}, ((9, 8, 3), (7,), (4, 6), (2, 3, 4, 2))),

@@ -22,6 +22,7 @@ EVERY_KIND: list[tuple[type[layers.Layer], dict[str, Any], tuple[int, ...]]] = [
     (layers.Conv2D, {"filters": 4, "kernel_size": 3, "activation": "relu"}, (6, 5, 3)),
     (layers.MaxPooling2D, {"pool_size": (2, 3), "strides": 2, "padding": "same"}, (6, 5, 3)),
     (layers.AveragePooling2D, {"pool_size": 2}, (6, 5, 3)),
+    (layers.GlobalMaxPooling2D, {"keepdims": True}, (6, 5, 3)),
     (layers.GlobalAveragePooling2D, {"keepdims": True}, (6, 5, 3)),
     (layers.Flatten, {}, (6, 5, 3)),
     (layers.Dense, {"units": 4, "activation": "softmax", "use_bias": False}, (7,)),
@@ -140,6 +141,8 @@ def test_the_other_shapes() -> None:
     assert layers.Dense(5).compute_output_shape((7,)) == (5,)
     assert layers.GlobalAveragePooling2D().compute_output_shape((2, 3, 4)) == (4,)
     assert layers.GlobalAveragePooling2D(keepdims=True).compute_output_shape((2, 3, 4)) == (1, 1, 4)
+    assert layers.GlobalMaxPooling2D().compute_output_shape((2, 3, 4)) == (4,)
+    assert layers.GlobalMaxPooling2D(keepdims=True).compute_output_shape((2, 3, 4)) == (1, 1, 4)
     assert layers.Dropout(0.5).compute_output_shape((2, 3)) == (2, 3)
     assert (
         layers.Input(batch_shape=(None, 2, 3, 4)).batch_shape == layers.Input((2, 3, 4)).batch_shape == (None, 2, 3, 4)
@@ -188,6 +191,7 @@ def test_a_called_layer_computes_what_its_operation_does() -> None:
     np.testing.assert_array_equal(
         layers.GlobalAveragePooling2D(keepdims=True)(x)[:, 0, 0], ops.global_average_pool2d(x)
     )
+    np.testing.assert_array_equal(layers.GlobalMaxPooling2D()(x), x.max(axis=(1, 2)))
     np.testing.assert_array_equal(layers.Flatten()(x), x.reshape(2, -1))
     np.testing.assert_array_equal(layers.Dropout(0.5)(x), x)
 

@@ -1,4 +1,4 @@
-"""`MaxPooling2D`, `AveragePooling2D` and `GlobalAveragePooling2D`. Their mathematics is in `ops`."""
+"""`MaxPooling2D`, `AveragePooling2D`, and both over the whole image, `GlobalMaxPooling2D` and `GlobalAveragePooling2D`. Their mathematics is in `ops`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from fastcnn.layers.base import Layer, Shape
 from fastcnn.layers.windows import check_window, output_size, padding_name
 from fastcnn.stage import Stage
 
-__all__ = ["AveragePooling2D", "AvgPool2D", "GlobalAveragePooling2D", "GlobalAvgPool2D", "MaxPool2D", "MaxPooling2D"]
+__all__ = [
+    "AveragePooling2D",
+    "AvgPool2D",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling2D",
+    "MaxPool2D",
+    "MaxPooling2D",
+]
 
 
 class _Pooling2D(Layer):
@@ -92,27 +101,25 @@ class AveragePooling2D(_Pooling2D):
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
 
-class GlobalAveragePooling2D(Layer):
-    """The mean over each image's pixels: (N, H, W, C) gives (N, C), or (N, 1, 1, C) if keepdims.
-
-    Only data_format "channels_last" (None) is supported.
-    """
+class _GlobalPooling2D(Layer):
+    """What both share: the window is the image, and keepdims keeps its axes, of one pixel."""
 
     _rank = 3
     _input_means = "an image, (height, width, channels)"
     _arguments = ("keepdims",)
+    _operation: ClassVar[str]  # with a window
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        only("GlobalAveragePooling2D", "data_format", data_format, "channels_last", None)
-        self.keepdims = boolean("GlobalAveragePooling2D", "keepdims", keepdims)
+        owner = type(self).__name__
+        only(owner, "data_format", data_format, "channels_last", None)
+        self.keepdims = boolean(owner, "keepdims", keepdims)
         super().__init__(**kwargs)
 
     def stages(self) -> list[Stage]:
-        if not self.keepdims:
-            return [Stage("global_average_pool2d", {})]
         assert self.input_shape is not None, "stages() comes after build()"
         image = self.input_shape[:2]
-        return [Stage("average_pool2d", {"window": image, "stride": image, "padding": "valid"})]
+        pooling = Stage(self._operation, {"window": image, "stride": image, "padding": "valid"})
+        return [pooling] if self.keepdims else [pooling, Stage("flatten", {})]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "data_format": "channels_last", "keepdims": self.keepdims}
@@ -121,6 +128,28 @@ class GlobalAveragePooling2D(Layer):
         return (1, 1, shape[2]) if self.keepdims else (shape[2],)
 
 
+class GlobalMaxPooling2D(_GlobalPooling2D):
+    """The largest value of each image's pixels: (N, H, W, C) gives (N, C), or (N, 1, 1, C) if keepdims.
+
+    Only data_format "channels_last" (None) is supported. NaN in an image gives NaN, as in MaxPooling2D.
+    """
+
+    _operation = "max_pool2d"
+
+
+class GlobalAveragePooling2D(_GlobalPooling2D):
+    """The mean over each image's pixels: (N, H, W, C) gives (N, C), or (N, 1, 1, C) if keepdims.
+
+    Only data_format "channels_last" (None) is supported.
+    """
+
+    _operation = "average_pool2d"
+
+    def stages(self) -> list[Stage]:
+        return super().stages() if self.keepdims else [Stage("global_average_pool2d", {})]
+
+
 MaxPool2D = MaxPooling2D
 AvgPool2D = AveragePooling2D
 GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalMaxPool2D = GlobalMaxPooling2D
