@@ -128,6 +128,24 @@ def test_weights_decay_on_a_gpu(on_gpu: str) -> None:
     check_decay()
 
 
+@pytest.mark.parametrize("kind", [optimizers.AdamW, optimizers.SGD])
+def test_scaled_rates_are_those_of_other_optimizers(kind: Any, backend: str) -> None:
+    """Each weight ends where an optimizer of its own rate takes it, decay and slots included."""
+
+    def trained(rate: float, scales: Any = None) -> list[Array]:
+        optimizer = kind(rate, weight_decay=0.3)
+        optimizer.scale_learning_rate(scales)
+        it = model(optimizer, frozen=True)
+        before = values(it)
+        it.train_on_batch(X, Y)
+        return [after - start for after, start in zip(values(it), before, strict=True)]
+
+    fast, slow, still = (trained(rate) for rate in (0.5, 0.125, 0.0))
+    mixed = trained(0.5, {"first/bias": 0, "first": 0.25})
+    assert_same(mixed, [slow[0], still[1], *fast[2:]])
+    assert not any(change.any() for change in still)
+
+
 def check_averages(frozen: bool) -> None:
     settings = {"use_ema": True, "ema_momentum": 0.75}
     kept, overwritten = (
@@ -236,6 +254,7 @@ def test_a_training_goes_on_from_a_checkpoint_of_its_middle_bit_for_bit(kind: An
     def fresh() -> models.Sequential:
         optimizer = kind(0.05, **EVERYTHING)
         optimizer.exclude_from_weight_decay(var_names=["bias"])
+        optimizer.scale_learning_rate({"bias": 2.5})
         return model(optimizer)
 
     straight, stopped = fresh(), fresh()
@@ -245,6 +264,7 @@ def test_a_training_goes_on_from_a_checkpoint_of_its_middle_bit_for_bit(kind: An
     loaded = models.load_model(tmp_path / "c2.safetensors")
     assert loaded.optimizer is not None
     assert [loaded.optimizer.decay_of(weight) for weight in loaded.weights] == [0.3, 0, 0.3, 0, 0.3, 0]
+    assert [loaded.optimizer.rate_scale_of(weight) for weight in loaded.weights] == [1, 2.5, 1, 2.5, 1, 2.5]
     loaded.fit(X, Y, epochs=5, batch_size=16, verbose=0, initial_epoch=loaded.epochs_done)
     assert_same([*values(loaded), *average(loaded)], [*values(straight), *average(straight)])
 

@@ -151,6 +151,24 @@ def test_weights_can_be_excluded_from_the_decay() -> None:
         adam.exclude_from_weight_decay(["bias"])  # type: ignore[list-item]
 
 
+def test_the_learning_rate_can_be_scaled() -> None:
+    memory, adam = store(), optimizers.Adam()
+    kernel, bias = memory.variables
+    for scales, expected in (
+        ({}, (1, 1)),
+        ({"bias": 64, "": 0.5}, (0.5, 64)),
+        ({"": 0.5, "bias": 64}, (0.5, 0.5)),
+        ({"": 0.5, bias: 0}, (0.5, 0)),
+        (None, (1, 1)),
+    ):
+        adam.scale_learning_rate(scales)
+        assert (adam.rate_scale_of(kernel), adam.rate_scale_of(bias)) == expected
+    with pytest.raises(TypeError, match="Adam: scales must be by variables or regular expressions, but one is by 3"):
+        adam.scale_learning_rate({3: 1.0})
+    with pytest.raises(ValueError, match="Adam: the scale of 'bias' must be finite and at least 0, but is -1"):
+        adam.scale_learning_rate({"bias": -1})
+
+
 def test_averages_begin_with_the_weights_also_of_what_begins_to_learn_later() -> None:
     memory, sgd = store(), optimizers.SGD(momentum=0.9, use_ema=True)
     kernel, bias = memory.variables

@@ -183,8 +183,9 @@ class PyPlan {
     plan.loss = stages_from(description["loss"]);
     plan.activations = description["activations"].cast<std::vector<int64_t>>();
     plan.gradients = description["gradients"].cast<std::vector<int64_t>>();
-    for (const auto& [offset, size, decay] : description["learning"].cast<std::vector<std::tuple<int64_t, int64_t, double>>>())
-      plan.learning.push_back({{offset, size}, decay});
+    for (const auto& [offset, size, decay, scale] :
+         description["learning"].cast<std::vector<std::tuple<int64_t, int64_t, double, double>>>())
+      plan.learning.push_back({{offset, size}, decay, scale});
     for (const auto& [offset, size, l1, l2] : description["penalties"].cast<std::vector<std::tuple<int64_t, int64_t, float, float>>>())
       plan.regularizations.push_back({{offset, size}, {l1, l2}});
     for (const auto& [offset, size, momentum] : description["averages"].cast<std::vector<std::tuple<int64_t, int64_t, double>>>())

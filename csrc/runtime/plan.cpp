@@ -304,16 +304,17 @@ void Plan::train(const Batch& batch, uint64_t seed, int64_t step, double learnin
       // The mean over the first samples, and that over the part's, become the mean over both.
       const float all = static_cast<float>(first + part.n), before = static_cast<float>(first) / all,
                   now = static_cast<float>(part.n) / all;
-      for (const auto& [range, weight_decay] : learning_)
-        accumulate(context_, range.size, before, now, gradients + range.offset, memory_.gradients + range.offset);
+      for (const Learning& each : learning_)
+        accumulate(context_, each.range.size, before, now, gradients + each.range.offset, memory_.gradients + each.range.offset);
     });
   });
   add_penalties(batch.n, true);
   const pool::Uninterruptible to_the_end;
   const Stopwatch stopwatch(timing_, optimizer_seconds_);
   if (clip_slabs_.bytes() > 0) clip_gradients(context_, clipping_, clip_slabs_, memory_.gradients);
-  for (const auto& [range, weight_decay] : learning_) {
-    Update update{range.size,  memory_.parameters + range.offset, memory_.gradients + range.offset, memory_.slots, learning_rate, step,
+  for (const auto& [range, weight_decay, rate_scale] : learning_) {
+    Update update{range.size,    memory_.parameters + range.offset, memory_.gradients + range.offset,
+                  memory_.slots, learning_rate * rate_scale,        step,
                   weight_decay};
     for (float*& slot : update.slots) slot += range.offset;
     float* const average = weight_average_.kept ? update.slots.back() : nullptr;

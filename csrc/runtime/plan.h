@@ -41,10 +41,11 @@ struct StageDescription {
   int dy = -1, dx = -1;  // gradient buffers; -1 where there is none
 };
 
-// What the optimizer changes, and what it loses of itself as a multiple of the learning rate.
+// What the optimizer changes: what it loses of itself as a multiple of its learning rate, and that as a multiple of the step's.
 struct Learning {
   Range range;
   double weight_decay;
+  double rate_scale;
 };
 
 // What a regularizer adds to the loss for one variable.

@@ -169,21 +169,24 @@ def describe(
     }
 
 
-def _learning(store: VariableStore, optimizer: Optimizer) -> list[tuple[int, int, float]]:
-    """The parts of the flat buffers that the optimizer changes, (offset, size, weight decay): as few as there can be, since each is a call."""
-    decays = [optimizer.decay_of(variable) if variable.trainable else None for variable in store.variables]
-    if None not in decays and len(set(decays)) == 1:
-        return [(0, store.buffer.size, optimizer.decay_of(store.variables[0]))]
-    parts: list[tuple[int, int, float]] = []
-    before: float | None = None
-    for variable, decay in zip(store.variables, decays, strict=True):
+def _learning(store: VariableStore, optimizer: Optimizer) -> list[tuple[int, int, float, float]]:
+    """The parts of the flat buffers that the optimizer changes, (offset, size, weight decay, scale of the learning rate): as few as there can be, since each is a call."""
+    ways = [
+        (optimizer.decay_of(variable), optimizer.rate_scale_of(variable)) if variable.trainable else None
+        for variable in store.variables
+    ]
+    if ways[0] is not None and len(set(ways)) == 1:
+        return [(0, store.buffer.size, *ways[0])]
+    parts: list[tuple[int, int, float, float]] = []
+    before: tuple[float, float] | None = None
+    for variable, way in zip(store.variables, ways, strict=True):
         offset = store.offset(variable)
-        if decay is not None and decay == before:
+        if way is not None and way == before:
             begin = parts[-1][0]
-            parts[-1] = begin, offset + variable.size - begin, decay  # what lies between is 0 and stays so
-        elif decay is not None:
-            parts.append((offset, variable.size, decay))
-        before = decay
+            parts[-1] = begin, offset + variable.size - begin, *way  # what lies between is 0 and stays so
+        elif way is not None:
+            parts.append((offset, variable.size, *way))
+        before = way
     return parts
 
 

@@ -47,6 +47,7 @@ def save(model: Sequential, path: str | os.PathLike[str], notes: Mapping[str, An
         "optimizer": None if optimizer is None else serialize(optimizer),
         "iterations": None if optimizer is None else optimizer.iterations,
         "without_weight_decay": [] if optimizer is None else _without_decay(model, optimizer),
+        "learning_rate_scales": {} if optimizer is None else _rate_scales(model, optimizer),
         "seed": model.seed,
         "epochs_done": model.epochs_done,
         "class_names": model.class_names,
@@ -128,6 +129,8 @@ def _read_optimizer(place: Place, model: Sequential, header: Mapping[str, Any], 
         optimizer.iterations = _natural(header.get("iterations"), 2**63)
     with place.explained("without_weight_decay"):
         optimizer.exclude_from_weight_decay(_read_without_decay(model, header.get("without_weight_decay", [])))
+    with place.explained("learning_rate_scales"):
+        optimizer.scale_learning_rate(_read_rate_scales(model, header.get("learning_rate_scales", {})))
     wanted = {
         f"optimizer/{slot}/{name}": model.store.view(flat, variable)
         for slot, flat in optimizer.slots.items()
@@ -148,6 +151,19 @@ def _read_without_decay(model: Sequential, names: Any) -> list[Variable]:
     if not isinstance(names, list) or not all(isinstance(name, str) and name in weights for name in names):
         raise ValueError(f"must be a list of names of weights, but is {names!r}")
     return [weights[name] for name in names]
+
+
+def _rate_scales(model: Sequential, optimizer: Optimizer) -> dict[str, float]:
+    """What the learning rate is multiplied by, by the names of the weights, where that is not 1."""
+    scales = {name: optimizer.rate_scale_of(variable) for name, variable in model.weight_names()}
+    return {name: scale for name, scale in scales.items() if scale != 1}
+
+
+def _read_rate_scales(model: Sequential, scales: Any) -> dict[Variable, float]:
+    weights = dict(model.weight_names())
+    if not isinstance(scales, dict) or not all(name in weights for name in scales):
+        raise ValueError(f"must have a number by names of weights, but is {scales!r}")
+    return {weights[name]: scale for name, scale in scales.items()}
 
 
 def _take(place: Place, arrays: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -93,6 +93,7 @@ class Optimizer:
         self._averaged: set[Variable] = set()  # whose averages have begun
         self._not_decayed: set[Variable] = set()  # whose weights do not decay
         self._not_decayed_names: re.Pattern[str] | None = None
+        self._rate_scales: dict[str | Variable, float] = {}
         self.name = name or auto_name(owner)
         self.iterations = 0
         self.slots: dict[str, Array] = {}
@@ -198,6 +199,29 @@ class Optimizer:
         if self.weight_decay is None or variable in self._not_decayed or (names and names.search(variable.path)):
             return 0.0
         return self.weight_decay
+
+    def scale_learning_rate(self, scales: Mapping[Any, float] | None = None) -> None:
+        """Lets some weights learn, and so decay, at the learning rate times a number, from the next call of fit or train_on_batch on.
+
+        scales : at least 0, by variable or by a regular expression that is found in the variable's path, "dense/kernel"; the variable itself goes
+        before expressions, and the first of these that is found before the others. What no entry meets has 1, as all have without scales: a call takes
+        back the one before. (Keras has nothing like it. Of the files, a `.safetensors` keeps them.)
+        """
+        owner = type(self).__name__
+        for key in scales or ():
+            if not isinstance(key, (str, Variable)):
+                raise TypeError(f"{owner}: scales must be by variables or regular expressions, but one is by {key!r}")
+        self._rate_scales = {
+            key: number(owner, f"the scale of {key if isinstance(key, str) else key.path!r}", scale, least=0)
+            for key, scale in (scales or {}).items()
+        }
+
+    def rate_scale_of(self, variable: Variable) -> float:
+        """What the learning rate is multiplied by for a variable."""
+        if variable in self._rate_scales:
+            return self._rate_scales[variable]
+        found = (it for it in self._rate_scales.items() if isinstance(it[0], str) and re.search(it[0], variable.path))
+        return next(found, ("", 1.0))[1]
 
     def settings(self) -> dict[str, float]:
         """The arguments of the operation in the core, but for the learning rate and the weight decay."""
