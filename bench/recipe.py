@@ -1,8 +1,8 @@
 """The recipe of `applications.VGG8` beside the same recipe in PyTorch, `python bench/recipe.py`: a hundred steps of each, in turn.
 
-The same network, batches, flips and crops, loss, momentum and rates; PyTorch's decay goes through the momentum, which takes no longer. fastcnn's time is that of whole calls of
-`fit`, which count the accuracy too. PyTorch is eager and compiled, in channels_last, with its fused SGD, and picks its crops out of padded uint8 batches by one index. Dense GFLOP/s are those of the convolutions summed up tap by tap: three times forward, but for the
-first layer's gradient by its input.
+The same network, batches, flips and crops, loss, momentum, rates and slow weights; PyTorch's decay goes through the momentum, which takes no longer. fastcnn's time is that of
+whole calls of `fit`, which count the accuracy too. PyTorch is eager and compiled, in channels_last, with its fused SGD, and picks its crops out of padded uint8 batches by one index.
+Dense GFLOP/s are those of the convolutions summed up tap by tap: three times forward, but for the first layer, which does not learn, and the second's gradient by its input.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from fastcnn.applications import VGG8
-from fastcnn.recipes.vgg8 import RECIPE
+from fastcnn.recipes.vgg8 import RECIPE, prepare
 from harness import Summary, Worker, compare, interleave, save, seconds_spun
 from machine import images
 from numpy.typing import NDArray
@@ -23,11 +23,11 @@ from peak import measured_peak
 
 __all__ = ["Fastcnn", "Torch", "main"]
 
-FIRST = 2 * 32 * 32 * 27 * 32  # floating point operations of an image, forward
-FORWARD = FIRST + 2 * 9 * (
-    32 * 32 * 32 * 64 + 16 * 16 * (64 * 64 + 64 * 256) + 8 * 8 * 2 * 256 * 256 + 4 * 4 * 256 * 256
-)
-FLOPS = 3 * FORWARD - FIRST
+WIDTHS = (64, 256, 256)
+FROZEN = 2 * 32 * 32 * 4 * 3 * 24  # floating point operations of an image, forward
+FIRST = 2 * 32 * 32 * 9 * 24 * 64
+REST = 2 * 9 * (16 * 16 * (64 * 64 + 64 * 256) + 8 * 8 * 2 * 256 * 256 + 4 * 4 * 256 * 256)
+FLOPS = FROZEN + 2 * FIRST + 3 * REST
 PAUSE = 0.05
 SAMPLES = 50_000
 
@@ -49,13 +49,15 @@ class Fastcnn:
         data = images()
         self._x, self._y = data.x, data.y
         self._model = VGG8(weights=None, classifier_activation=None)
+        prepare(self._model, self._x)
         RECIPE.compile(self._model, SAMPLES)
         self.about = {**_core.info(), "threads": _core.threads(), "images": data.what}
 
     def __call__(self, variant: str, rows: Rows) -> float:
         x, y = self._x[rows.ravel()], self._y[rows.ravel()]
         begin = time.perf_counter()
-        self._model.fit(x, y, rows.shape[1], verbose=0, augment=RECIPE.augmentations())
+        callbacks = RECIPE.callbacks(SAMPLES)
+        self._model.fit(x, y, rows.shape[1], verbose=0, callbacks=callbacks, augment=RECIPE.augmentations())
         return (time.perf_counter() - begin) / len(rows)
 
 
@@ -87,38 +89,55 @@ class Torch:
         return (time.perf_counter() - begin) / len(rows)
 
     def _network(self) -> Any:
-        nn, body, channels = self._torch.nn, [], 3
-        for filters, pooled in ((32, False), (64, True), (64, False), *((256, True), (256, False)) * 2):
-            body += [nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU(), *([nn.MaxPool2d(2)] if pooled else [])]
-            body += [nn.BatchNorm2d(filters, eps=1e-3, momentum=0.1)]
-            channels = filters
-        head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)
+        nn = self._torch.nn
+        first = nn.Conv2d(3, 24, 2, padding="same").requires_grad_(False)
+        body, channels = [first, nn.GELU()], 24
+        for filters in WIDTHS:
+            for pooling in ([nn.MaxPool2d(2)], []):
+                normalization = nn.BatchNorm2d(filters, eps=1e-5, momentum=0.1)
+                normalization.weight.requires_grad_(False)
+                body += [nn.Conv2d(channels, filters, 3, padding=1, bias=False), *pooling, normalization, nn.GELU()]
+                channels = filters
+        head = nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(channels, 10)
         return nn.Sequential(*body, *head).to(memory_format=self._torch.channels_last)
 
     def _prepared(self, variant: str) -> Callable[[Any], None]:
         torch = self._torch
         model = self._network()
-        kernels = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-        others = [parameter for parameter in model.parameters() if parameter.dim() == 1]
-        groups = [{"params": kernels, "weight_decay": RECIPE.weight_decay}, {"params": others}]
+        learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        kernels = [parameter for parameter in learning if parameter.dim() > 1]
+        biases = [parameter for parameter in learning if parameter.dim() == 1]
+        fast = RECIPE.learning_rate * RECIPE.rate_scales["_bn/beta"]
+        groups = [{"params": kernels, "weight_decay": RECIPE.weight_decay}, {"params": biases, "lr": fast}]
         optimizer = torch.optim.SGD(groups, RECIPE.learning_rate, RECIPE.momentum, nesterov=True, fused=True)
-        steps = RECIPE.epochs * SAMPLES // RECIPE.batch_size
         rates = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, RECIPE.learning_rate, total_steps=steps, pct_start=RECIPE.warmup, cycle_momentum=False
+            optimizer,
+            [RECIPE.learning_rate, fast],
+            total_steps=RECIPE.steps(SAMPLES),
+            pct_start=RECIPE.warmup,
+            cycle_momentum=False,
         )
         loss_of = torch.nn.CrossEntropyLoss(label_smoothing=RECIPE.label_smoothing)
+        slow = [weight.detach().clone() for weight in model.state_dict().values() if weight.is_floating_point()]
+        done = 0
 
         def forward(pictures: Any, labels: Any) -> Any:
-            return loss_of(model(pictures), labels)
+            return loss_of(model(pictures) / 9, labels)
 
         if variant.startswith("compiled"):
             forward = torch.compile(forward)
 
         def step(batch: Any) -> None:
+            nonlocal done
             optimizer.zero_grad(set_to_none=True)
             forward(self._augmented(batch), self._y[batch]).backward()
             optimizer.step()
             rates.step()
+            done += 1
+            if done % RECIPE.lookahead == 0:
+                weights = [weight for weight in model.state_dict().values() if weight.is_floating_point()]
+                torch._foreach_lerp_(slow, weights, 0.5)
+                torch._foreach_copy_(weights, slow)
 
         return step
 

@@ -6,8 +6,8 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,12 @@ from fastcnn.formats import atomic, half_weights
 from fastcnn.info import info
 from fastcnn.layers import Layer
 from fastcnn.models import Sequential
+from fastcnn.recipes.lookahead import Lookahead
 
 __all__ = ["THOUSAND", "Recipe", "accuracy", "main"]
+
+Network = Callable[..., Sequential]
+Preparation = Callable[[Sequential, Any], None]  # of a model, by the training pictures
 
 THOUSAND = slice(0, 1000)  # of the test pictures: those on which a card gives the figure of its file
 
@@ -32,8 +36,10 @@ THOUSAND = slice(0, 1000)  # of the test pictures: those on which a card gives t
 class Recipe:
     """SGD with Nesterov's momentum and one cycle of the rate, on pictures that are flipped and moved by up to `shift` pixels.
 
-    learning_rate : at the top of the cycle, which it reaches after `warmup` of the steps. weight_decay : as Keras's, a multiple of the rate, of kernels alone.
-    label_smoothing : what a picture's own class loses to all.
+    learning_rate : at the top of the cycle, which it reaches after `warmup` of the steps. shape, first_rate, last_rate : of the cycle (`schedules.OneCycle`), the
+    rates as parts of the highest; by default cosines, from a 25th to nearly nothing. weight_decay : as Keras's, a multiple of the rate, of kernels alone.
+    label_smoothing : what a picture's own class loses to all. rate_scales : by what the rate is multiplied for some weights (`Optimizer.scale_learning_rate`).
+    lookahead : after how many steps the slow weights follow (`Lookahead`), the last time by a quarter; 0 for never.
     """
 
     epochs: int
@@ -44,19 +50,36 @@ class Recipe:
     weight_decay: float
     label_smoothing: float
     shift: int
+    shape: str = "cosine"
+    first_rate: float = 1 / 25
+    last_rate: float = 1 / 250_000
+    rate_scales: Mapping[str, float] = field(default_factory=dict)
+    lookahead: int = 0
+
+    def steps(self, samples: int) -> int:
+        """Of a whole training with that many pictures."""
+        return self.epochs * -(-samples // self.batch_size)
 
     def compile(self, model: Sequential, samples: int) -> None:
         """For that many training pictures."""
-        steps = self.epochs * -(-samples // self.batch_size)
-        rate = optimizers.schedules.OneCycle(self.learning_rate, steps, self.warmup * steps)
+        steps = self.steps(samples)
+        highest = self.learning_rate
+        rate = optimizers.schedules.OneCycle(
+            highest, steps, self.warmup * steps, self.first_rate * highest, self.last_rate * highest, self.shape
+        )
         optimizer = optimizers.SGD(rate, momentum=self.momentum, nesterov=True, weight_decay=self.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        optimizer.scale_learning_rate(self.rate_scales)
         loss = losses.SparseCategoricalCrossentropy(from_logits=True, label_smoothing=self.label_smoothing)
         model.compile(optimizer, loss, metrics=["accuracy"])
 
     def augmentations(self) -> list[Layer]:
         """What `fit` is given."""
         return [layers.RandomFlip("horizontal"), layers.RandomPaddedCrop(self.shift)]
+
+    def callbacks(self, samples: int) -> list[Callback]:
+        """The others that `fit` is given."""
+        return [Lookahead(self.lookahead, self.steps(samples), 0.25)] if self.lookahead else []
 
 
 def accuracy(model: Sequential, x: Any, y: Any) -> float:
@@ -81,15 +104,17 @@ class _Lines(Callback):
 
 
 def _train(
-    module: str, recipe: Recipe, network: Callable[..., Sequential], seed: int, data: Any, folder: Path
+    module: str, recipe: Recipe, network: Network, prepare: Preparation, seed: int, data: Any, folder: Path
 ) -> dict[str, Any]:
     """One training: its weights in the folder, and what they reach, in single and, read from the file, in half precision."""
     (x, y), (test_x, test_y), _ = data
     config.set_seed(seed)
     model = network(weights=None, classifier_activation=None)
+    prepare(model, x)
     recipe.compile(model, len(x))
     start = time.perf_counter()
-    model.fit(x, y, recipe.batch_size, recipe.epochs, 0, [_Lines(recipe.epochs)], augment=recipe.augmentations())
+    callbacks = [*recipe.callbacks(len(x)), _Lines(recipe.epochs)]
+    model.fit(x, y, recipe.batch_size, recipe.epochs, 0, callbacks, augment=recipe.augmentations())
     seconds = time.perf_counter() - start
     path = folder / f"{module}-cifar10-seed{seed}.safetensors"
     single = accuracy(model, test_x, test_y)
@@ -109,9 +134,13 @@ def _train(
 
 
 def main(
-    module: str, recipe: Recipe, network: Callable[..., Sequential], arguments: Sequence[str] | None = None
+    module: str,
+    recipe: Recipe,
+    network: Network,
+    arguments: Sequence[str] | None = None,
+    prepare: Preparation = lambda model, pictures: None,
 ) -> int:
-    """The command `python -m fastcnn.recipes.MODULE`. Returns the exit code."""
+    """The command `python -m fastcnn.recipes.MODULE`. prepare : what is done to a new model before it is compiled. Returns the exit code."""
     name = network.__name__
     settings = ", ".join(f"{key} {value}" for key, value in asdict(recipe).items())
     parser = Parser(
@@ -135,7 +164,7 @@ def main(
         folder.mkdir(parents=True, exist_ok=True)
         reached: list[dict[str, Any]] = []
         for seed in options.seeds:
-            reached.append(_train(module, recipe, network, seed, data, folder))
+            reached.append(_train(module, recipe, network, prepare, seed, data, folder))
             _write(folder / "results.json", recipe, name, reached)
 
     return run(f"recipes.{module}", work)
