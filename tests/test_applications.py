@@ -79,18 +79,20 @@ def test_what_does_not_go_together_is_said(network: Any, arguments: dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("network", "arguments", "said"),
     [
-        ({"classes": 5}, "classes is 5"),
-        ({"input_shape": (32, 32, 1)}, "(32, 32, 3)"),
-        ({"input_shape": (48, 48, 3)}, "(32, 32, 3)"),
-        ({"input_shape": (32, 32, 1), "include_top": False}, "(32, 32, 3)"),
-        ({"classifier_activation": "sigmoid"}, "'softmax' or None"),
+        *((network, {"classes": 5}, "classes is 5") for network in NETWORKS),
+        *((network, {"classifier_activation": "sigmoid"}, "'softmax' or None") for network in NETWORKS),
+        (applications.TutorialCNN, {"input_shape": (32, 32, 1)}, "(32, 32, 3)"),
+        (applications.TutorialCNN, {"input_shape": (48, 48, 3)}, "(32, 32, 3)"),
+        (applications.TutorialCNN, {"input_shape": (32, 32, 1), "include_top": False}, "(32, 32, 3)"),
+        (applications.VGG8, {"input_shape": (32, 32, 1)}, "3 channels"),
+        (applications.VGG8, {"input_shape": (32, 32, 4), "include_top": False}, "3 channels"),
     ],
 )
-def test_what_the_shipped_weights_do_not_fit_is_said(arguments: dict[str, Any], said: str) -> None:
-    with rejected(ValueError, "TutorialCNN", said):
-        applications.TutorialCNN(**arguments)
+def test_what_the_shipped_weights_do_not_fit_is_said(network: Any, arguments: dict[str, Any], said: str) -> None:
+    with rejected(ValueError, network.__name__, said):
+        network(**arguments)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -151,30 +153,36 @@ def test_a_file_of_a_recipe_may_be_named(tmp_path: Path) -> None:
         applications.TutorialCNN(weights=tmp_path / "text.safetensors")
 
 
-def test_the_shipped_weights_load_and_know_the_classes() -> None:
-    model = applications.TutorialCNN()
+@pytest.mark.parametrize(("network", "shape"), [(NETWORKS[0], (8, 6, 64)), (NETWORKS[1], (6, 5, 256))])
+def test_the_shipped_weights_load_and_know_the_classes(network: Any, shape: tuple[int, ...]) -> None:
+    model = network()
     assert model.class_names == cifar10.CLASS_NAMES
-    base = applications.TutorialCNN(include_top=False, input_shape=(48, 40, 3))
-    assert base.output_shape == (None, 8, 6, 64)
-    for one, other in zip(base.get_weights(), model.get_weights()[:6], strict=True):
+    base = network(include_top=False, input_shape=(48, 40, 3))
+    assert base.output_shape == (None, *shape)
+    weights = base.get_weights()
+    assert weights
+    for one, other in zip(weights, model.get_weights()[: len(weights)], strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_vgg8_has_no_weights_yet() -> None:
-    with rejected(ValueError, "VGG8", "no weights 'cifar10'", "None"):
-        applications.VGG8(weights="cifar10")
+def test_the_shipped_vgg8_takes_larger_pictures_with_its_top() -> None:
+    model, larger = applications.VGG8(), applications.VGG8(input_shape=(64, 64, 3))
+    for one, other in zip(model.get_weights(), larger.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_the_shipped_weights_take_five_megabytes_at_most() -> None:
     assert sum(path.stat().st_size for path in shipped.FOLDER.iterdir()) <= 5_000_000
 
 
-def test_the_card_is_that_of_the_file_and_says_what_it_reaches() -> None:
-    card = shipped.path_of("tutorial_cnn").with_suffix(".md").read_text()
-    assert shipped.SHA256["tutorial_cnn"] in card
+@pytest.mark.parametrize(("network", "name"), [(NETWORKS[0], "tutorial_cnn"), (NETWORKS[1], "vgg8")])
+def test_the_card_is_that_of_the_file_and_says_what_it_reaches(network: Any, name: str) -> None:
+    card = shipped.path_of(name).with_suffix(".md").read_text()
+    assert shipped.SHA256[name] in card
+    assert f"{shipped.path_of(name).stat().st_size:,} bytes: the {network().count_params():,} parameters" in card
     claimed = float(re.findall(r"first thousand test pictures \| (0\.\d+)", card)[0])
     if not DATA.is_dir():
         pytest.skip("CIFAR-10 is not there")
     _, (x, y) = cifar10.load_data(DATA)
-    reached = accuracy(applications.TutorialCNN(), x[THOUSAND], y[THOUSAND])
+    reached = accuracy(network(), x[THOUSAND], y[THOUSAND])
     assert reached == pytest.approx(claimed, abs=0.0011)  # a picture, by rounding

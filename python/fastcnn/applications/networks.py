@@ -66,7 +66,7 @@ def TutorialCNN(
 
 def VGG8(
     include_top: bool = True,
-    weights: Weights = None,
+    weights: Weights = shipped.CIFAR10,
     *,
     input_shape: Sequence[int] | None = None,
     pooling: str | None = None,
@@ -77,23 +77,22 @@ def VGG8(
     """Seven convolutions, of 24 to 256 channels, and one dense layer; made for pictures of 32x32 to 96x96.
 
     The first, of 2x2, sees differences of neighbouring pixels. Three blocks of two of 3x3 follow, each of these with batch normalization and GELU, and in each block
-    pooling behind the first. 1,973,954 parameters; 147 million multiply-adds for a 32x32 picture. No weights are shipped for it yet; `python -m
-    fastcnn.recipes.vgg8` trains it.
+    pooling behind the first. 1,973,954 parameters; 147 million multiply-adds for a 32x32 picture.
 
     include_top : whether the classifier is there, global maximum pooling and a dense layer of a ninth of what it gives; without it the output is features, (4, 4, 256) of a 32x32 picture.
-    weights : None for random ones, or the path of a file: what `load_weights` reads, or the .safetensors of a recipe.
-    input_shape : default (32, 32, 3); any from 32x32 on.
+    weights : "cifar10", None for random ones, or the path of a file: what `load_weights` reads, or the .safetensors of a recipe.
+    input_shape : default (32, 32, 3); any from 32x32 on, for "cifar10" of three channels.
     pooling : without the top, "avg" or "max" pools the features over the picture; default None.
-    classes : of the top. classifier_activation : of the top: "softmax", or None for logits.
+    classes : of the top; with "cifar10" it has 10. classifier_activation : of the top; with "cifar10" "softmax", or None for logits.
 
     Raises TypeError and ValueError for arguments that do not go together, and what reading the file raises. Source: after Simonyan and Zisserman 2014, "Very deep
     convolutional networks for large-scale image recognition", and Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU".
     """
     owner = "VGG8"
     shape = _shape(owner, input_shape, 32)
-    if weights == shipped.CIFAR10:
-        raise ValueError(f"{owner}: there are no weights 'cifar10' for it yet; weights must be None or a file's path")
     _check(owner, include_top, weights, pooling, classes, classifier_activation)
+    if weights == shipped.CIFAR10 and shape[2] != _SHAPE[2]:
+        raise ValueError(f"{owner}: the weights 'cifar10' want pictures of 3 channels, but input_shape is {shape}")
     body: list[Layer] = [
         layers.Input(shape),
         layers.Rescaling(1 / 64, -2.0, name="rescaling"),

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,9 @@ from ..errors import FormatError
 from ..progress import Progress
 from . import images
 
-__all__ = ["Fault", "Folder", "Loaded", "find", "listed", "load", "read_all"]
+__all__ = ["Fault", "Folder", "Loaded", "entries", "find", "listed", "load", "read_all", "read_each"]
+
+T = TypeVar("T")
 
 _MOST_NAMED = 5  # of what an error lists
 
@@ -59,15 +63,15 @@ def find(folder: str | os.PathLike[str]) -> Folder:
     folders alone (a data set of train/ and test/, say, of which one must be named).
     """
     root = Path(folder)
-    classes = [entry for entry in _entries(root) if entry.is_dir()]
+    classes = [entry for entry in entries(root) if entry.is_dir()]
     if not classes:
         raise FormatError(f"{root}: holds no folders, but wanted is one folder a class: {root / 'cat' / '1.jpg'}")
     found = Folder(tuple(entry.name for entry in classes), [], [], [])
     found.left_out.extend(
-        Fault(entry, "lies beside the class folders, in none") for entry in _entries(root) if not entry.is_dir()
+        Fault(entry, "lies beside the class folders, in none") for entry in entries(root) if not entry.is_dir()
     )
     for label, entry in enumerate(classes):
-        for path in _entries(entry):
+        for path in entries(entry):
             if path.is_dir():
                 found.left_out.append(Fault(path, "is a folder within a class, and is not looked into"))
             else:
@@ -102,29 +106,52 @@ def load(folder: str | os.PathLike[str], shape: tuple[int, int, int], *, verbose
 
 
 def read_all(
-    files: list[Path], shape: tuple[int, int, int], *, verbose: int = 0, line: bool = True
+    files: Sequence[Path], shape: tuple[int, int, int], *, verbose: int = 0, line: bool = True
 ) -> tuple[list[images.Picture | None], list[Fault]]:
-    """`images.read` of each file; None, and a Fault, for one that cannot be read. verbose, line : whether to show a bar, and then a line."""
-    pictures: list[images.Picture | None] = []
+    """`images.read` of each file, some at a time; None, and a Fault, for one that cannot be read. verbose, line : whether to show a bar, and then a line."""
+    return read_each(
+        lambda path: images.decode(path, images.content_of(path), shape), files, verbose=verbose, line=line
+    )
+
+
+def read_each(
+    read: Callable[[Path], T], files: Sequence[Path], *, verbose: int = 0, line: bool = True
+) -> tuple[list[T | None], list[Fault]]:
+    """What `read` gives for each file, called from as many threads as there are processors; otherwise as `read_all`."""
+    results: list[T | None] = []
     faults: list[Fault] = []
     progress = Progress("Read", len(files), verbose)
+    workers = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None)
     try:
-        for path in files:
-            try:
-                pictures.append(images.read(path, shape))
-            except FormatError as error:
-                pictures.append(None)
-                faults.append(Fault(path, str(error).removeprefix(f"{path}: ")))
-            except OSError as error:
-                pictures.append(None)
-                faults.append(Fault(path, error.strerror or str(error)))
-            if time.perf_counter() >= progress.next_drawing:
-                progress.draw(len(pictures), len(pictures), {})
+        with images.quiet():
+            tried = ((path, workers.submit(read, path)) for path in files)
+            for path, result in _ahead(tried, 64):
+                try:
+                    results.append(result.result())
+                except FormatError as error:
+                    results.append(None)
+                    faults.append(Fault(path, str(error).removeprefix(f"{path}: ")))
+                except OSError as error:
+                    results.append(None)
+                    faults.append(Fault(path, error.strerror or str(error)))
+                if time.perf_counter() >= progress.next_drawing:
+                    progress.draw(len(results), len(results), {})
         if line:
             progress.finish(f"{len(files) - len(faults):,} images")
     finally:
+        workers.shutdown(cancel_futures=True)
         progress.close()
-    return pictures, faults
+    return results, faults
+
+
+def _ahead(items: Iterable[T], count: int) -> Iterator[T]:
+    """The items, of which so many have been taken before the first is given."""
+    waiting: deque[T] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > count:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def listed(faults: Sequence[Fault]) -> str:
@@ -134,6 +161,6 @@ def listed(faults: Sequence[Fault]) -> str:
     return "; ".join(named + more)
 
 
-def _entries(folder: Path) -> list[Path]:
+def entries(folder: Path) -> list[Path]:
     """What is in a folder, by name, without what is hidden."""
     return sorted((entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=lambda entry: entry.name)

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,8 +21,9 @@ from ..errors import FormatError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Picture", "how", "read"]
+__all__ = ["Picture", "content_of", "decode", "decoder", "how", "quiet", "read"]
 
+_VERSION = 1  # of what is done to a file here
 _MODES = {1: "L", 3: "RGB"}  # of the channels that a model can take
 _KINDS = {
     "1": "black and white",
@@ -36,11 +40,19 @@ class Picture(NamedTuple):
     """An image file as a model takes it.
 
     pixels : uint8 (height, width, channels), 0 to 255. changes : what the file held and what was done to it for that, in words
-    ("640x480 RGBA, transparent parts white, to 8-bit RGB, resized to 32x32"); empty where nothing was.
+    ("640x480 RGBA, transparent parts white, to 8-bit RGB, resized to 32x32"); empty where nothing was. size : (height, width) in the file.
     """
 
     pixels: NDArray[np.uint8]
     changes: str
+    size: tuple[int, int]
+
+
+def decoder() -> str:
+    """What the pixels hang on besides a file: two with the same make the same of it."""
+    import PIL
+
+    return f"{_VERSION}, Pillow {PIL.__version__}"
 
 
 def how(shape: tuple[int, int, int]) -> str:
@@ -60,29 +72,55 @@ def read(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> Picture:
     whose support grows as an image shrinks, so that every pixel counts (Keras's image loading takes four neighbours alone). The sides are
     stretched as Keras stretches them; nothing is cut off.
 
-    Raises FormatError, naming the file, where it is no image, is damaged, is cut off or has pixels of a kind without a known range (32-bit);
+    Raises FormatError, naming the file, where it is no image, is damaged, is cut off, has pixels of a kind without a known range (32-bit) or too many of
+    them (twice Pillow's `MAX_IMAGE_PIXELS`, 179 million: such a file may be small);
     ValueError for another number of channels; and what `open` raises: FileNotFoundError, IsADirectoryError, PermissionError.
     """
-    from PIL import UnidentifiedImageError
+    _check_channels(shape)
+    with quiet():
+        return decode(path, content_of(path), shape)
 
+
+def content_of(path: str | os.PathLike[str]) -> bytes:
+    """A file's bytes. Raises FormatError for what is neither file nor folder (a pipe has no end), and what `open` raises."""
+    if not stat.S_ISREG(kind := os.stat(path).st_mode) and not stat.S_ISDIR(kind):
+        raise FormatError(f"{os.fspath(path)}: is no regular file")
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def decode(path: str | os.PathLike[str], content: bytes, shape: tuple[int, int, int]) -> Picture:
+    """What `read` does, of a file's bytes. path : for errors. Pillow's warnings go to whoever listens (`quiet`)."""
+    from PIL import Image, UnidentifiedImageError
+
+    _check_channels(shape)
     height, width, channels = shape
-    if channels not in _MODES:
-        raise ValueError(f"read: shape {tuple(shape)} has {channels} channels, but an image gives 1 or 3")
     name = os.fspath(path)
-    if not stat.S_ISREG(kind := os.stat(name).st_mode) and not stat.S_ISDIR(kind):  # open waits for a pipe
-        raise FormatError(f"{name}: is no regular file")
-    with open(name, "rb") as file:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of large images and odd metadata; what cannot be decoded is an error
-                return _picture(file, (width, height), _MODES[channels])
-        except UnidentifiedImageError as error:
-            raise FormatError(f"{name}: is no image of a known format") from error
-        except MemoryError:
-            raise
-        except Exception as error:  # the decoders raise whatever comes to hand
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise FormatError(f"{name}: is a damaged image, or one of an unusual kind ({reason})") from error
+    try:
+        return _picture(io.BytesIO(content), (width, height), _MODES[channels])
+    except UnidentifiedImageError as error:
+        raise FormatError(f"{name}: is no image of a known format") from error
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise FormatError(f"{name}: has more than {most / 1e6:,.0f} million pixels, and is not unpacked") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # the decoders raise whatever comes to hand
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FormatError(f"{name}: is a damaged image, or one of an unusual kind ({reason})") from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Pillow's warnings, of large images and odd metadata; what cannot be decoded is an error. Of the process, not of a thread."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _check_channels(shape: tuple[int, int, int]) -> None:
+    if shape[2] not in _MODES:
+        raise ValueError(f"read: shape {tuple(shape)} has {shape[2]} channels, but an image gives 1 or 3")
 
 
 def _picture(file: IO[bytes], size: tuple[int, int], mode: str) -> Picture:
@@ -90,6 +128,7 @@ def _picture(file: IO[bytes], size: tuple[int, int], mode: str) -> Picture:
 
     with Image.open(file) as opened:
         opened.load()
+        size_in_file = opened.height, opened.width
         frames, turned = getattr(opened, "n_frames", 1), opened.getexif().get(_ORIENTATION, 1) in range(2, 9)
         kind = _KINDS.get(opened.mode, opened.mode)
         wide = opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format in _SIXTEEN_BITS_AS_I)
@@ -114,7 +153,7 @@ def _picture(file: IO[bytes], size: tuple[int, int], mode: str) -> Picture:
         changes.append(f"resized to {size[0]}x{size[1]}")
         image = image.resize(size, Image.Resampling.BILINEAR)
     pixels = np.asarray(image, np.uint8).reshape(size[1], size[0], len(image.getbands()))
-    return Picture(pixels, ", ".join(changes) if len(changes) > 1 else "")
+    return Picture(pixels, ", ".join(changes) if len(changes) > 1 else "", size_in_file)
 
 
 def _is_transparent(image: Image.Image) -> bool:

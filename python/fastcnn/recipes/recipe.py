@@ -34,7 +34,7 @@ THOUSAND = slice(0, 1000)  # of the test pictures: those on which a card gives t
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with Nesterov's momentum and one cycle of the rate, on pictures that are flipped and moved by up to `shift` pixels.
+    """SGD with Nesterov's momentum and one cycle of the rate, on pictures that are flipped, moved by up to `shift` pixels and covered with grey at some place.
 
     learning_rate : at the top of the cycle, which it reaches after `warmup` of the steps. shape, first_rate, last_rate : of the cycle (`schedules.OneCycle`), the
     rates as parts of the highest; by default cosines, from a 25th to nearly nothing. weight_decay : as Keras's, a multiple of the rate, of kernels alone.
@@ -50,6 +50,7 @@ class Recipe:
     weight_decay: float
     label_smoothing: float
     shift: int
+    covered: float = 0.0
     shape: str = "cosine"
     first_rate: float = 1 / 25
     last_rate: float = 1 / 250_000
@@ -75,7 +76,10 @@ class Recipe:
 
     def augmentations(self) -> list[Layer]:
         """What `fit` is given."""
-        return [layers.RandomFlip("horizontal"), layers.RandomPaddedCrop(self.shift)]
+        moved: list[Layer] = [layers.RandomFlip("horizontal"), layers.RandomPaddedCrop(self.shift)]
+        if not self.covered:
+            return moved
+        return [*moved, layers.RandomErasing((1, 1), (self.covered, self.covered), fill_value=128)]
 
     def callbacks(self, samples: int) -> list[Callback]:
         """The others that `fit` is given."""
