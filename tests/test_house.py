@@ -90,7 +90,7 @@ FLOORS = [
     {"applications", "backend", "info"},
     {"keras"},
     {"evaluation", "recipes", "tutorial"},
-    {"__main__", "evaluate", "predict", "train"},
+    {"__main__", "check_data", "evaluate", "predict", "train"},
 ]
 
 # Only these modules import:

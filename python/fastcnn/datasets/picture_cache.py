@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from . import _store, images
 
 __all__: list[str] = []
+
+Kept = tuple[NDArray[np.uint8], tuple[int, int]]
 
 _DIGEST = 16  # bytes
 
@@ -31,8 +33,8 @@ class PictureCache:
 
     def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
         self._shape = shape
-        self._known: dict[bytes, NDArray[np.uint8]] = {}
-        self._wanted: dict[bytes, NDArray[np.uint8]] = {}
+        self._known: dict[bytes, Kept] = {}
+        self._wanted: dict[bytes, Kept] = {}
         self._path: Path | None = None
         try:
             name = digest_of(os.fsencode(folder.resolve())).hex()
@@ -41,12 +43,13 @@ class PictureCache:
         except Exception:  # no home, no permission, a damaged file: it is decoded again
             self._known = {}
 
-    def pixels(self, digest: bytes, decode: Callable[[], images.Picture]) -> NDArray[np.uint8]:
-        """Those of a file with these bytes; `decode` where they are not known. Several threads may ask at once."""
-        found = self._known.get(digest)
-        pixels = decode().pixels if found is None else found
-        self._wanted[digest] = pixels
-        return pixels
+    def get(self, digest: bytes) -> Kept | None:
+        """The pixels, and the size in the file, of a file with these bytes, or None. Several threads may ask at once."""
+        return self._known.get(digest)
+
+    def put(self, digest: bytes, pixels: NDArray[np.uint8], size: tuple[int, int]) -> None:
+        """That these are wanted."""
+        self._wanted[digest] = pixels, size
 
     def save(self) -> None:
         """Keeps what was asked for, if that is something else than before."""
@@ -57,9 +60,10 @@ class PictureCache:
         from ..formats import atomic
 
         keys = sorted(self._wanted)
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "digests": np.frombuffer(b"".join(keys), np.uint8).reshape(-1, _DIGEST),
-            "pixels": np.stack([self._wanted[key] for key in keys]),
+            "pixels": np.stack([self._wanted[key][0] for key in keys]),
+            "sizes": np.array([self._wanted[key][1] for key in keys], np.int32),
         }
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,6 +77,9 @@ class PictureCache:
         with safe_open(path, framework="numpy") as file:
             if (file.metadata() or {}).get("decoder") != images.decoder():
                 return
-            digests, pixels = file.get_tensor("digests"), file.get_tensor("pixels")
+            digests, pixels, sizes = (file.get_tensor(name) for name in ("digests", "pixels", "sizes"))
         if pixels.dtype == np.uint8 and pixels.shape == (len(digests), *self._shape):
-            self._known = {digest.tobytes(): picture for digest, picture in zip(digests, pixels, strict=True)}
+            self._known = {
+                digest.tobytes(): (picture, (int(size[0]), int(size[1])))
+                for digest, picture, size in zip(digests, pixels, sizes, strict=True)
+            }

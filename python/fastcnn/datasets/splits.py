@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,11 +25,21 @@ from . import folders, images
 from .folders import Fault
 from .picture_cache import PictureCache, digest_of
 
-__all__ = ["ImageFolder", "Part", "image_folder", "part_folders"]
+__all__ = [
+    "Found",
+    "ImageFolder",
+    "Part",
+    "Picture",
+    "counts_of",
+    "image_folder",
+    "problems",
+    "read",
+    "without_duplicates",
+]
 
-_TRAIN, _VALIDATION, _TEST = "train", "validation", "test"
+PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _NAMES = {
-    "train": _TRAIN, "training": _TRAIN, "val": _VALIDATION, "valid": _VALIDATION, "validation": _VALIDATION, "test": _TEST, "testing": _TEST,
+    "train": TRAIN, "training": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST, "testing": TEST,
 }  # fmt: skip
 
 
@@ -77,124 +87,142 @@ def image_folder(
     alone, a class without pictures or with too few to be divided, or a class in val/ or test/ that train/ lacks; TypeError and ValueError for arguments.
     """
     owner = "image_folder"
-    height, width = pair(owner, "image_size", image_size)
-    if channels not in (1, 3):
-        raise ValueError(f"{owner}: channels must be 1 or 3, but is {channels!r}")
     share = number(owner, "validation_split", validation_split, least=0, below=1)
     seed = natural(owner, "seed", seed) % 2**128
     boolean(owner, "drop_duplicates", drop_duplicates)
-    level = verbosity(verbose, owner)
-    root, shape = Path(directory), (height, width, channels)
-    found, left_out = part_folders(root)
-    class_names = found[_TRAIN].class_names
-    kept = PictureCache(root, shape) if boolean(owner, "cache", cache) else None
-    files = [(part, label, path) for part, of in found.items() for label, path in _labelled(of, class_names)]
-
-    def read(path: Path) -> tuple[NDArray[np.uint8], bytes]:
-        content = images.content_of(path)
-
-        def decode() -> images.Picture:
-            return images.decode(path, content, shape)
-
-        digest = digest_of(content)
-        return decode().pixels if kept is None else kept.pixels(digest, decode), digest
-
-    results, faults = folders.read_each(read, [path for _, _, path in files], verbose=level)
-    if kept is not None:
-        kept.save()
-    left_out += faults
-    pictures = [
-        _Picture(part, label, path, *result)
-        for (part, label, path), result in zip(files, results, strict=True)
-        if result is not None
-    ]
-    if drop_duplicates:
-        pictures = _without_duplicates(pictures, left_out)
-    _check_classes(root, class_names, pictures, _VALIDATION not in found and share > 0, left_out)
-    if _VALIDATION not in found and share > 0:
+    found = read(owner, directory, image_size, channels, cache, verbose)
+    pictures = without_duplicates(found.pictures, found.left_out) if drop_duplicates else found.pictures
+    for problem in problems(found._replace(pictures=pictures), share):
+        raise FormatError(problem)
+    if share > 0 and VALIDATION not in found.folders:
         pictures = _divided(pictures, share, seed)
     train, validation, test = (
-        _part([picture for picture in pictures if picture.part == part], shape) for part in (_TRAIN, _VALIDATION, _TEST)
+        _part([picture for picture in pictures if picture.part == part], found.shape) for part in PARTS
     )
-    return ImageFolder(class_names, train, validation, test, left_out)
+    return ImageFolder(found.class_names, train, validation, test, found.left_out)
 
 
-def part_folders(root: Path) -> tuple[dict[str, folders.Folder], list[Fault]]:
-    """The parts of a data set, "train" and maybe "validation" and "test", and what is in none. Raises what `image_folder` raises of folders."""
-    left_out: list[Fault] = []
-    inner = folders.entries(root)
-    parts: dict[str, Path] = {}
-    train = [entry for entry in inner if _NAMES.get(entry.name.casefold()) == _TRAIN and entry.is_dir()]
-    if train and any(entry.is_dir() for entry in folders.entries(train[0])):
-        for entry in inner:
-            part = _NAMES.get(entry.name.casefold()) if entry.is_dir() else None
-            if part is None:
-                left_out.append(Fault(entry, f"lies beside {train[0].name}, and is neither it nor val nor test"))
-            elif part in parts:
-                raise FormatError(f"{root}: both {parts[part].name} and {entry.name} are folders for {part}; keep one")
-            else:
-                parts[part] = entry
-    else:
-        parts[_TRAIN] = root
-    found = {part: folders.find(folder) for part, folder in parts.items()}
-    for folder in found.values():
-        left_out.extend(folder.left_out)
-    names = found[_TRAIN].class_names
-    _check_names(parts[_TRAIN], names)
-    for part, folder in found.items():
-        unknown = [name for name in folder.class_names if name not in names]
-        if unknown:
-            raise FormatError(
-                f"{parts[part]}: has the class {unknown[0]!r}, which {parts[_TRAIN]} lacks; rename the folder, or take it away"
-            )
-    return found, left_out
+class Picture(NamedTuple):
+    """One that could be read. label : its class's number. size : (height, width) in the file. digest : equal for files of the same bytes."""
 
-
-class _Picture(NamedTuple):
     part: str
     label: int
     path: Path
     pixels: NDArray[np.uint8]
+    size: tuple[int, int]
     digest: bytes
 
 
-def _labelled(folder: folders.Folder, class_names: Sequence[str]) -> Iterable[tuple[int, Path]]:
-    """The files with their class numbers among all classes."""
-    numbers = [class_names.index(name) for name in folder.class_names]
-    return ((numbers[label], path) for label, path in zip(folder.labels, folder.files, strict=True))
+class Found(NamedTuple):
+    """What is in a folder, before anything is drawn or refused. folders : of the parts that are there. class_names : of train's."""
+
+    folders: dict[str, Path]
+    class_names: tuple[str, ...]
+    foreign: list[Path]  # class folders of other parts that train lacks
+    pictures: list[Picture]
+    left_out: list[Fault]
+    shape: tuple[int, int, int]
 
 
-def _check_names(folder: Path, names: Sequence[str]) -> None:
+def read(
+    owner: str,
+    directory: str | os.PathLike[str],
+    image_size: int | Sequence[int],
+    channels: int,
+    cache: bool,
+    verbose: int | str,
+) -> Found:
+    """Everything in a folder, for `image_folder` and whoever else asks (`owner`); arguments and errors as there, but for what `problems` says."""
+    shape = (*pair(owner, "image_size", image_size), channels)
+    if channels not in (1, 3):
+        raise ValueError(f"{owner}: channels must be 1 or 3, but is {channels!r}")
+    level = verbosity(verbose, owner)
+    root = Path(directory)
+    parts, left_out = _part_folders(root)
+    inner = {part: folders.find(folder) for part, folder in parts.items()}
+    class_names = inner[TRAIN].class_names
+    files: list[tuple[str, int, Path]] = []
+    foreign: list[Path] = []
+    for part, folder in inner.items():
+        left_out += folder.left_out
+        foreign += [parts[part] / name for name in folder.class_names if name not in class_names]
+        files += [
+            (part, class_names.index(folder.class_names[label]), path)
+            for label, path in zip(folder.labels, folder.files, strict=True)
+            if folder.class_names[label] in class_names
+        ]
+    kept = PictureCache(root, shape) if boolean(owner, "cache", cache) else None
+
+    def read_one(path: Path) -> tuple[NDArray[np.uint8], tuple[int, int], bytes]:
+        content = images.content_of(path)
+        digest = digest_of(content)
+        known = None if kept is None else kept.get(digest)
+        if known is None:
+            picture = images.decode(path, content, shape)
+            known = picture.pixels, picture.size
+        if kept is not None:
+            kept.put(digest, *known)
+        return *known, digest
+
+    results, faults = folders.read_each(read_one, [path for _, _, path in files], verbose=level)
+    if kept is not None:
+        kept.save()
+    pictures = [Picture(*which, *result) for which, result in zip(files, results, strict=True) if result is not None]
+    return Found(parts, class_names, foreign, pictures, left_out + faults, shape)
+
+
+def problems(found: Found, validation_split: float) -> Iterator[str]:
+    """What stands in the way of a training, each in a sentence that says what to do."""
+    folder, names = found.folders[TRAIN], found.class_names
     if len(names) == 1:
-        raise FormatError(f"{folder}: has one class alone, {names[0]!r}; there is nothing to tell it from")
+        yield f"{folder}: has one class alone, {names[0]!r}; there is nothing to tell it from"
     alike: dict[str, str] = {}
     for name in names:
         before = alike.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
         if before != name:
-            raise FormatError(f"{folder}: {before!r} and {name!r} differ in case alone; put their pictures together")
-
-
-def _check_classes(
-    root: Path, names: Sequence[str], pictures: Sequence[_Picture], divided: bool, left_out: Sequence[Fault]
-) -> None:
-    """That there is something to train on in each class, and to validate with."""
-    counts = np.bincount([picture.label for picture in pictures if picture.part == _TRAIN], minlength=len(names))
+            yield f"{folder}: {before!r} and {name!r} differ in case alone; put their pictures together"
+    for path in found.foreign:
+        yield f"{path.parent}: has the class {path.name!r}, which {folder} lacks; rename the folder, or take it away"
+    divided = validation_split > 0 and VALIDATION not in found.folders
+    counts = counts_of(found, TRAIN)
     for name, count in zip(names, counts, strict=True):
         if count == 0:
-            why = [fault for fault in left_out if fault.path.parent.name == name]
+            why = [fault for fault in found.left_out if fault.path.parent == folder / name]
             reason = f" ({folders.listed(why)})" if why else ""
-            raise FormatError(
-                f"{root}: the class {name!r} has no picture to train on{reason}; add some, or take its folder away"
-            )
-        if count == 1 and divided:
-            raise FormatError(
-                f"{root}: the class {name!r} has one picture, which cannot be trained on and validated with; add more, or take validation_split=0"
-            )
+            yield f"{folder}: the class {name!r} has no picture to train on{reason}; add some, or take its folder away"
+        elif count == 1 and divided:
+            yield f"{folder}: the class {name!r} has one picture, which cannot be trained on and validated with; add more, or take validation_split=0"
 
 
-def _without_duplicates(pictures: Sequence[_Picture], left_out: list[Fault]) -> list[_Picture]:
-    first: dict[bytes, _Picture] = {}
-    order = {part: place for place, part in enumerate((_TEST, _VALIDATION, _TRAIN))}
+def counts_of(found: Found, part: str) -> list[int]:
+    """The pictures of each class in a part."""
+    labels = [picture.label for picture in found.pictures if picture.part == part]
+    return np.bincount(labels, minlength=len(found.class_names)).tolist() if labels else [0] * len(found.class_names)
+
+
+def _part_folders(root: Path) -> tuple[dict[str, Path], list[Fault]]:
+    """The folders of the parts, and what lies beside them."""
+    left_out: list[Fault] = []
+    parts: dict[str, Path] = {}
+    inner = folders.entries(root)
+    train = [entry for entry in inner if _NAMES.get(entry.name.casefold()) == TRAIN and entry.is_dir()]
+    if not train or not any(entry.is_dir() for entry in folders.entries(train[0])):
+        return {TRAIN: root}, []
+    for entry in inner:
+        part = _NAMES.get(entry.name.casefold()) if entry.is_dir() else None
+        if part is None:
+            left_out.append(Fault(entry, f"lies beside {train[0].name}, and is neither val nor test"))
+        elif part in parts:
+            raise FormatError(f"{root}: both {parts[part].name} and {entry.name} are folders for {part}; keep one")
+        else:
+            parts[part] = entry
+    return parts, left_out
+
+
+def without_duplicates(pictures: Sequence[Picture], left_out: list[Fault]) -> list[Picture]:
+    """Those that stay, see `image_folder`; the others are added to what is left out."""
+    first: dict[bytes, Picture] = {}
+    order = {part: place for place, part in enumerate((TEST, VALIDATION, TRAIN))}
     for picture in sorted(pictures, key=lambda picture: order[picture.part]):  # stable: by class and name within a part
         kept = first.setdefault(picture.digest, picture)
         if kept is not picture:
@@ -203,16 +231,16 @@ def _without_duplicates(pictures: Sequence[_Picture], left_out: list[Fault]) -> 
     return [picture for picture in pictures if id(picture) in stays]
 
 
-def _divided(pictures: Sequence[_Picture], share: float, seed: int) -> list[_Picture]:
+def _divided(pictures: Sequence[Picture], share: float, seed: int) -> list[Picture]:
     """With some of each class's training pictures in the part for validation."""
     drawn: set[int] = set()
     for label in sorted({picture.label for picture in pictures}):
-        rows = [i for i, picture in enumerate(pictures) if (picture.part, picture.label) == (_TRAIN, label)]
+        rows = [i for i, picture in enumerate(pictures) if (picture.part, picture.label) == (TRAIN, label)]
         rows.sort(key=lambda row: digest_of(seed.to_bytes(16, "little") + pictures[row].digest))
         drawn.update(rows[: min(max(round(share * len(rows)), 1), len(rows) - 1)])
-    return [picture._replace(part=_VALIDATION) if index in drawn else picture for index, picture in enumerate(pictures)]
+    return [picture._replace(part=VALIDATION) if index in drawn else picture for index, picture in enumerate(pictures)]
 
 
-def _part(pictures: Sequence[_Picture], shape: tuple[int, int, int]) -> Part:
+def _part(pictures: Sequence[Picture], shape: tuple[int, int, int]) -> Part:
     x = np.stack([picture.pixels for picture in pictures]) if pictures else np.empty((0, *shape), np.uint8)
     return Part(x, np.array([picture.label for picture in pictures], np.int64), [picture.path for picture in pictures])
