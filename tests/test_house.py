@@ -88,7 +88,7 @@ FLOORS = [
     {"arrays", "augmentation", "batches", "compiled", "inference", "stack", "summary", "training"},
     {"formats", "models", "utils"},
     {"applications", "backend", "info"},
-    {"keras"},
+    {"keras", "runs"},
     {"evaluation", "recipes", "tutorial"},
     {"__main__", "check_data", "evaluate", "predict", "train"},
 ]

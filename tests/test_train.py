@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastcnn import _core, datasets, models, train, tutorial
+from fastcnn import _core, datasets, models, runs, train, tutorial
 
 EPOCH = re.compile(r"Epoch (\d+)/\d+ [\d.]+s loss=\d\.\d+ accuracy=[01]\.\d+ val_loss=\d\.\d+ val_accuracy=[01]\.\d+")
 
@@ -113,13 +113,13 @@ def test_two_runs_that_begin_in_the_same_second_get_two_folders(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    class Still(tutorial.datetime):
+    class Still(runs.datetime):
         @classmethod
         def now(cls, tz: Any = None) -> Any:
             return cls(2026, 1, 2, 3, 4, 5)
 
-    monkeypatch.setattr(tutorial, "datetime", Still)
-    names = [tutorial._run_folder("digits", None).as_posix() for _ in range(3)]
+    monkeypatch.setattr(runs, "datetime", Still)
+    names = [runs.new_folder("digits", None).as_posix() for _ in range(3)]
     assert names == [f"runs/digits-20260102-030405{suffix}" for suffix in ("", "-2", "-3")]
 
 

@@ -6,24 +6,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import shlex
-import time
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-import fastcnn
-from fastcnn import config
-from fastcnn.callbacks import Callback, History
+from fastcnn import config, runs
+from fastcnn.callbacks import History
 from fastcnn.datasets import named
-from fastcnn.errors import FormatError
-from fastcnn.formats import atomic, checkpoint
 from fastcnn.info import info
 from fastcnn.layers import Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D, Rescaling
 from fastcnn.losses import SparseCategoricalCrossentropy
@@ -34,8 +24,7 @@ __all__ = ["DATASETS", "Result", "resume", "train", "tutorial_model"]
 
 DATASETS = named.NAMES
 
-_MODEL, _HISTORY, _ARGUMENTS, _CHECKPOINT = "model.h5", "history.csv", "args.json", "checkpoint.safetensors"
-_FILES = (_MODEL, _HISTORY, _ARGUMENTS, _CHECKPOINT)
+_ASKED = ("dataset", "data_dir", "device", "epochs", "batch_size", "learning_rate", "seed", "threads")
 
 
 class Result(NamedTuple):
@@ -120,9 +109,9 @@ def train(
     }
     _set(device, threads)
     data = named.load(dataset, data_dir, "train")
-    folder = _run_folder(dataset, out)
+    folder = runs.new_folder(dataset, out)
     asked["out"] = os.fspath(folder)
-    _write_arguments(folder / _ARGUMENTS, asked, data[2])
+    runs.write_arguments(folder, asked, data[2])
     return _run(asked, data, folder, None, verbose)
 
 
@@ -143,12 +132,12 @@ def resume(
     before. Raises FileNotFoundError where there is no run, FormatError where its files are damaged, and what `train` raises.
     """
     run = Path(folder)
-    asked = _read_arguments(run / _ARGUMENTS)
+    asked = runs.read_arguments(run, _ASKED)
     given = {"epochs": epochs, "data_dir": data_dir, "device": device, "threads": threads}
     asked.update({name: value for name, value in given.items() if value is not None})
     named.check(asked["dataset"], asked["data_dir"], "train")
     _set(asked["device"], asked["threads"])
-    saved = run / _CHECKPOINT
+    saved = run / runs.CHECKPOINT
     return _run(
         asked, named.load(asked["dataset"], asked["data_dir"], "train"), run, saved if saved.exists() else None, verbose
     )
@@ -175,10 +164,10 @@ def _run(asked: dict[str, Any], data: Any, folder: Path, saved: Path | None, ver
         model.compile(adam, SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
     else:
         model = load_model(saved)
-        rows = _rows(saved)
+        rows = runs.rows_of(saved)
         if verbose:
             print(f"goes on after epoch {model.epochs_done} of {asked['epochs']}", flush=True)
-    keeper = _Keeper(folder, rows)
+    keeper = runs.Keeper(folder, rows)
     keeper.write(model)
     done, epochs = model.epochs_done, asked["epochs"]
     try:
@@ -186,56 +175,12 @@ def _run(asked: dict[str, Any], data: Any, folder: Path, saved: Path | None, ver
             x, y, asked["batch_size"], epochs, verbose, [keeper], validation_data=(test_x, test_y), initial_epoch=done
         )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_kept(model, folder, epochs, keeper)) from None
+        raise KeyboardInterrupt(runs.stopped("train", model, folder, epochs, keeper)) from None
     if done < epochs:
         loss, accuracy = history.history["val_loss"][-1], history.history["val_accuracy"][-1]
     else:
         loss, accuracy = model.evaluate(test_x, test_y, verbose=0)  # type: ignore[misc]
     return Result(folder, model, history, loss, accuracy)
-
-
-class _Keeper(Callback):
-    """Keeps the run: the model, the history and, last, the checkpoint that holds both, each whole or not at all.
-
-    The history has a line an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy, seconds.
-    """
-
-    def __init__(self, folder: Path, rows: list[list[str]]) -> None:
-        super().__init__()
-        self._folder = folder
-        self.rows = rows
-        self._start = 0.0
-
-    def write(self, model: Sequential) -> None:
-        """All files, as things stand. Before the first epoch there is nothing but a checkpoint."""
-        if self.rows:
-            model.save(self._folder / _MODEL)
-            self.write_history()
-        checkpoint.save(model, self._folder / _CHECKPOINT, {"history": self.rows})
-
-    def write_history(self) -> None:
-        """history.csv alone."""
-        lines = [["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"], *self.rows]
-        atomic.write(self._folder / _HISTORY, "".join(",".join(line) + "\n" for line in lines).encode())
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._start = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        seen = logs or {}
-        values = [f"{seen[name]:.6g}" for name in ("loss", "accuracy", "val_loss", "val_accuracy")]
-        self.rows.append([str(epoch + 1), *values, f"{time.perf_counter() - self._start:.3f}"])
-        self.write(self.model)
-
-
-def _rows(saved: Path) -> list[list[str]]:
-    """The history that a checkpoint keeps."""
-    rows = checkpoint.notes(saved).get("history")
-    if not isinstance(rows, list) or not all(
-        isinstance(row, list) and all(isinstance(value, str) for value in row) for row in rows
-    ):
-        raise FormatError(f"{saved}: keeps no history of epochs")
-    return rows
 
 
 def _say(asked: dict[str, Any], x: Any, test_x: Any, folder: Path) -> None:
@@ -247,68 +192,3 @@ def _say(asked: dict[str, Any], x: Any, test_x: Any, folder: Path) -> None:
     images = f"{len(x):,} images to train on, {len(test_x):,} to test, {'x'.join(map(str, x.shape[1:]))}"
     print(f"{asked['dataset']}: {images}")
     print(f"run folder: {folder}", flush=True)
-
-
-def _run_folder(dataset: str, out: str | os.PathLike[str] | None) -> Path:
-    """The folder, made. A run that is there already is never written over."""
-    if out is not None:
-        folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        taken = [name for name in _FILES if (folder / name).exists()]
-        if taken:
-            raise FileExistsError(
-                f"{folder} holds a run already ({', '.join(taken)}); name another folder, or move that run away"
-            )
-        return folder
-    name = f"{dataset}-{datetime.now():%Y%m%d-%H%M%S}"
-    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
-        folder = Path("runs", name + suffix)
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise FileExistsError(f"{Path('runs', name)} and its successors exist already; name a folder")
-
-
-def _write_arguments(path: Path, asked: dict[str, Any], classes: Sequence[str]) -> None:
-    facts = info()
-    written = {
-        **asked,
-        "classes": list(classes),
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "versions": {"fastcnn": fastcnn.__version__, "python": platform.python_version(), "numpy": np.__version__},
-        "machine": {
-            name: facts[name]
-            for name in ("platform", "processor", "cores_usable", "instruction_set", "threads", "device")
-        },
-    }
-    atomic.write(path, (json.dumps(written, indent=2) + "\n").encode())
-
-
-_ASKED = ("dataset", "data_dir", "device", "epochs", "batch_size", "learning_rate", "seed", "threads")
-
-
-def _read_arguments(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise FileNotFoundError(f"there is no run to go on with in {path.parent}: it has no {path.name}")
-    try:
-        written = json.loads(path.read_text())
-        return {name: written[name] for name in _ASKED}
-    except (ValueError, TypeError, KeyError) as error:
-        raise FormatError(f"{path}: is not the arguments of a run ({error})") from error
-
-
-def _kept(model: Sequential, folder: Path, epochs: int, keeper: _Keeper) -> str:
-    """Saves the model as it is, and says so. The checkpoint stays that of the last finished epoch: only from there is the rest the same to the bit."""
-    finished = len(keeper.rows)
-    steps = model.optimizer.iterations if model.optimizer is not None else 0
-    go_on = f"\nto go on: python -m fastcnn.train --resume {shlex.quote(os.fspath(folder))}"
-    if not steps:
-        return f"stopped before the first step; {folder} holds the arguments alone ({_ARGUMENTS}){go_on}"
-    model.save(folder / _MODEL)
-    keeper.write_history()
-    epoch = f"in epoch {finished + 1} of {epochs}" if finished < epochs else "after the last epoch"
-    lines = "1 finished epoch" if finished == 1 else f"{finished} finished epochs"
-    kept = f"{_MODEL} (as after step {steps:,}), {_HISTORY} and {_CHECKPOINT} ({lines}), {_ARGUMENTS}"
-    return f"stopped {epoch}; kept in {folder}: {kept}{go_on}"
