@@ -34,11 +34,12 @@ THOUSAND = slice(0, 1000)  # of the test pictures: those on which a card gives t
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with Nesterov's momentum and one cycle of the rate, on pictures that are flipped, moved by up to `shift` pixels and covered with grey at some place.
+    """SGD with Nesterov's momentum and one cycle of the rate, on pictures that are flipped and moved by up to `shift` pixels.
 
     learning_rate : at the top of the cycle, which it reaches after `warmup` of the steps. shape, first_rate, last_rate : of the cycle (`schedules.OneCycle`), the
     rates as parts of the highest; by default cosines, from a 25th to nearly nothing. weight_decay : as Keras's, a multiple of the rate, of kernels alone.
-    label_smoothing : what a picture's own class loses to all. rate_scales : by what the rate is multiplied for some weights (`Optimizer.scale_learning_rate`).
+    label_smoothing : what a picture's own class loses to all. alternating : whether a picture is flipped in every other epoch, and not by chance in
+    each. rate_scales : by what the rate is multiplied for some weights (`Optimizer.scale_learning_rate`).
     lookahead : after how many steps the slow weights follow (`Lookahead`), the last time by a quarter; 0 for never.
     """
 
@@ -50,7 +51,7 @@ class Recipe:
     weight_decay: float
     label_smoothing: float
     shift: int
-    covered: float = 0.0
+    alternating: bool = False
     shape: str = "cosine"
     first_rate: float = 1 / 25
     last_rate: float = 1 / 250_000
@@ -76,13 +77,24 @@ class Recipe:
 
     def augmentations(self) -> list[Layer]:
         """What `fit` is given."""
-        moved: list[Layer] = [layers.RandomFlip("horizontal"), layers.RandomPaddedCrop(self.shift)]
-        if not self.covered:
-            return moved
-        return [*moved, layers.RandomErasing((1, 1), (self.covered, self.covered), fill_value=128)]
+        flip = [] if self.alternating else [layers.RandomFlip("horizontal")]
+        return [*flip, layers.RandomPaddedCrop(self.shift)]
+
+    def fit(self, model: Sequential, x: Any, y: Any, seed: int, callbacks: Sequence[Callback] = ()) -> None:
+        """The training, of a compiled model. seed : of which pictures are flipped first, where they alternate."""
+        every = [*self.callbacks(len(x)), *callbacks]
+        if not self.alternating:
+            model.fit(x, y, self.batch_size, self.epochs, 0, every, augment=self.augmentations())
+            return
+        first = np.random.default_rng(seed).random(len(x)) < 0.5
+        x = np.where(first[:, None, None, None], x[:, :, ::-1], x)
+        for epoch in range(self.epochs):
+            seen = x[:, :, ::-1] if epoch % 2 else x
+            augment = self.augmentations()
+            model.fit(seen, y, self.batch_size, epoch + 1, 0, every, initial_epoch=epoch, augment=augment)
 
     def callbacks(self, samples: int) -> list[Callback]:
-        """The others that `fit` is given."""
+        """Those that `fit` is given, anew for each training."""
         return [Lookahead(self.lookahead, self.steps(samples), 0.25)] if self.lookahead else []
 
 
@@ -117,8 +129,7 @@ def _train(
     prepare(model, x)
     recipe.compile(model, len(x))
     start = time.perf_counter()
-    callbacks = [*recipe.callbacks(len(x)), _Lines(recipe.epochs)]
-    model.fit(x, y, recipe.batch_size, recipe.epochs, 0, callbacks, augment=recipe.augmentations())
+    recipe.fit(model, x, y, seed, [_Lines(recipe.epochs)])
     seconds = time.perf_counter() - start
     path = folder / f"{module}-cifar10-seed{seed}.safetensors"
     single = accuracy(model, test_x, test_y)
