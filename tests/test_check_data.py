@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from fastcnn import check_data
-from fastcnn.datasets import _store, check_folder
+from fastcnn.datasets import check_folder
 from fastcnn.datasets.checking import Checked
 from test_splits import classes, picture
 
 
 @pytest.fixture(autouse=True)
 def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_store, "folders", lambda: [tmp_path / "cache"])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def said(checked: Checked, serious: bool = False) -> str:

@@ -21,7 +21,12 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 
 
 def run(command: list[str], folder: Path) -> str:
-    environment = os.environ | {"COLUMNS": "80", "MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
+    environment = os.environ | {
+        "COLUMNS": "80",
+        "MPLBACKEND": "Agg",
+        "PYTHONIOENCODING": "utf-8",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
     done = subprocess.run(
         command,
         cwd=folder,

@@ -90,7 +90,8 @@ FLOORS = [
     {"applications", "backend", "info"},
     {"keras", "runs"},
     {"evaluation", "recipes", "tutorial"},
-    {"__main__", "check_data", "evaluate", "predict", "train"},
+    {"finetuning"},
+    {"__main__", "check_data", "evaluate", "finetune", "predict", "train"},
 ]
 
 # Only these modules import:
@@ -120,6 +121,7 @@ ONLY_THESE_IMPORT = {
     "urllib": {"datasets._store"},
     "http": {"datasets._store"},
     "argparse": {"_command", "info"},
+    "matplotlib": {"finetuning.report"},
     "torch": set(),
     "tensorflow": set(),
     "keras": set(),

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 from checks import rejected
-from fastcnn.datasets import _store, image_folder, images
+from fastcnn.datasets import image_folder, images
 from fastcnn.errors import FormatError
 from PIL import Image
 
 
 @pytest.fixture(autouse=True)
 def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(_store, "folders", lambda: [tmp_path / "cache"])
-    return tmp_path / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "fastcnn"
 
 
 def picture(path: Path, seed: int, size: tuple[int, int] = (7, 9)) -> Path:
@@ -182,6 +182,7 @@ def test_the_cache_gives_the_same_without_decoding(
 
 def test_a_cache_that_cannot_be_written_is_no_fault(tmp_path: Path, cache_of_its_own: Path) -> None:
     root = classes(tmp_path / "photos", {"cat": 2, "dog": 2})
+    cache_of_its_own.parent.mkdir()
     cache_of_its_own.write_text("in the way")
     assert len(image_folder(root, 8).train.y) == 2
 

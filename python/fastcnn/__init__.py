@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         datasets,
         errors,
         evaluation,
+        finetuning,
         info,
         initializers,
         keras,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     )
     from fastcnn.config import get_device, get_threads, set_device, set_seed, set_threads
     from fastcnn.errors import DeviceError, FormatError
+    from fastcnn.finetuning import fine_tune
     from fastcnn.tensor import Tensor, from_dlpack
 
     __version__: str
@@ -58,6 +60,8 @@ __all__ = [
     "datasets",
     "errors",
     "evaluation",
+    "fine_tune",
+    "finetuning",
     "from_dlpack",
     "get_device",
     "get_threads",
@@ -82,6 +86,7 @@ _HOMES = {
     "DeviceError": "errors",
     "FormatError": "errors",
     "Tensor": "tensor",
+    "fine_tune": "finetuning",
     "from_dlpack": "tensor",
     "get_device": "config",
     "get_threads": "config",

@@ -9,6 +9,7 @@ fastcnn trains and runs small convolutional networks. Its commands:
                                 handwritten digits that are built in
   python -m fastcnn.evaluate    how good a model is, on all images and each class
   python -m fastcnn.predict     what a model sees in pictures
+  python -m fastcnn.finetune    makes a classifier for your own pictures
   python -m fastcnn.check_data  what is wrong or odd in a folder of pictures
   python -m fastcnn.info        what this installation is and what it runs on
 

@@ -145,6 +145,11 @@ def add_where(parser: Parser) -> None:
     parser.add_argument("--threads", type=integer(1), metavar="N", help="threads on the CPU (default: one a processor)")
 
 
+def add_switch(group: argparse._ActionsContainer, name: str, meaning: str) -> None:
+    """Adds --name and --no-name; without either it is None."""
+    group.add_argument(f"--{name}", action=argparse.BooleanOptionalAction, default=None, help=meaning)
+
+
 def add_pixels(parser: Parser) -> None:
     """Adds --scale, --offset and --batch-size, for commands that show images to a model that may come from elsewhere."""
     parser.add_argument(

@@ -72,10 +72,15 @@ class Keeper(Callback):
         self._start = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        seen = logs or {}
-        values = [f"{seen[name]:.6g}" for name in ("loss", "accuracy", "val_loss", "val_accuracy")]
-        self.rows.append([str(epoch + 1), *values, f"{time.perf_counter() - self._start:.3f}"])
+        self.add_row(epoch, logs or {})
         self.write(self.model)
+
+    def add_row(self, epoch: int, logs: dict[str, Any]) -> None:
+        """The line of an epoch; what there is no value of stays empty."""
+        values = [
+            f"{logs[name]:.6g}" if name in logs else "" for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+        ]
+        self.rows.append([str(epoch + 1), *values, f"{time.perf_counter() - self._start:.3f}"])
 
 
 def rows_of(saved: Path) -> list[list[str]]:

@@ -21,7 +21,7 @@ from ..errors import FormatError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Picture", "content_of", "decode", "decoder", "how", "quiet", "read"]
+__all__ = ["Picture", "as_png", "content_of", "decode", "decoder", "how", "quiet", "read"]
 
 _VERSION = 1  # of what is done to a file here
 _MODES = {1: "L", 3: "RGB"}  # of the channels that a model can take
@@ -108,6 +108,15 @@ def decode(path: str | os.PathLike[str], content: bytes, shape: tuple[int, int, 
     except Exception as error:  # the decoders raise whatever comes to hand
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FormatError(f"{name}: is a damaged image, or one of an unusual kind ({reason})") from error
+
+
+def as_png(pixels: NDArray[np.uint8]) -> bytes:
+    """The bytes of a PNG file. pixels : (height, width), (height, width, 1) or (height, width, 3), uint8."""
+    from PIL import Image
+
+    written = io.BytesIO()
+    Image.fromarray(pixels.squeeze(2) if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels).save(written, "PNG")
+    return written.getvalue()
 
 
 @contextmanager

@@ -1,0 +1,72 @@
+"""`BestKeeper`: which epoch was the best, and all that a run needs to go on."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from fastcnn import runs
+from fastcnn.errors import FormatError
+from fastcnn.formats import checkpoint
+from fastcnn.models import Sequential, load_model
+
+__all__ = ["BestKeeper"]
+
+
+class BestKeeper(runs.Keeper):
+    """Besides what `Keeper` does: model.h5 is that of the best epoch, by the validation loss, or of the last where nothing validates.
+
+    folder : None keeps nothing on disk. patience : epochs without a better one after which the training ends. notes : those of the checkpoint that it goes on
+    from, or empty. `best` is the epoch, from 1, `waited` the epochs since.
+    """
+
+    def __init__(self, folder: Path | None, patience: int, notes: dict[str, Any]) -> None:
+        super().__init__(folder or Path(), notes.get("history", []))
+        self._kept = folder is not None
+        self._patience = patience
+        self.best: int = notes.get("best", 0)
+        self._least: float = notes.get("least", math.inf)
+        self._weights: list[Any] | None = None
+        if self.best and self._kept:
+            self._weights = load_model(self._folder / runs.MODEL, compile=False).get_weights()
+
+    @property
+    def waited(self) -> int:
+        """Epochs since the best one."""
+        return len(self.rows) - self.best
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there was no better epoch for too long."""
+        return self.waited > self._patience
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.add_row(epoch, logs or {})
+        loss = (logs or {}).get("val_loss", -float(epoch))  # where nothing validates, the last is the best
+        if not self.best or loss < self._least:
+            self.best, self._weights = epoch + 1, self.model.get_weights()
+            self._least = float(loss) if math.isfinite(loss) else math.inf
+            if self._kept:
+                self.model.save(self._folder / runs.MODEL)  # before the checkpoint that knows of it
+        if self._kept:
+            notes = {"history": self.rows, "best": self.best, "least": self._least}
+            checkpoint.save(self.model, self._folder / runs.CHECKPOINT, notes)
+            self.write_history()
+        if self.is_over:
+            self.model.stop_training = True
+
+    def restore(self, model: Sequential) -> None:
+        """Gives the model the best epoch's weights."""
+        if self._weights is not None:
+            model.set_weights(self._weights)
+
+    @staticmethod
+    def notes_of(saved: Path) -> dict[str, Any]:
+        """What a checkpoint knows. FormatError where that is something else."""
+        notes = checkpoint.notes(saved)
+        rows = runs.rows_of(saved)
+        best, least = notes.get("best"), notes.get("least")
+        if not isinstance(best, int) or not 0 < best <= len(rows) or not isinstance(least, (int, float)):
+            raise FormatError(f"{saved}: does not say which epoch was the best")
+        return {"history": rows, "best": best, "least": float(least)}

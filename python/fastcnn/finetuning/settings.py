@@ -1,0 +1,107 @@
+"""`Settings` of a fine-tuning, and `choose`, which takes them by the amount of data and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+from fastcnn import layers
+from fastcnn._arguments import natural, number, positive, positive_integer
+from fastcnn.layers import Layer
+
+__all__ = ["Choice", "Settings", "choose"]
+
+_UNEVEN = 1.5  # times as many pictures as the rarest class has
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is fine-tuned: its new head first, on features that are computed once, then all of it by SGD with Nesterov's momentum.
+
+    head_epochs : passes over the features. epochs : passes over the pictures, of the whole network; 0 leaves it with its new head.
+    batch_size : pictures a step. learning_rate : the highest of a cycle that rises for `warmup` of the steps and falls to nothing.
+    lower_rate : the share of it that the first layer has; those between it and the head in equal ratios. momentum, weight_decay : the
+    decay is a multiple of the rate, of kernels alone. label_smoothing : what a picture's own class loses to all.
+    shift : pictures are moved by up to so many pixels. flip : and mirrored, left to right, half of them. class_weight : whether rare classes count more,
+    so that all count alike. global_clipnorm : how large all gradients together may be. patience : epochs without a lower validation loss after which the training ends.
+    """
+
+    head_epochs: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    lower_rate: float
+    label_smoothing: float
+    shift: int
+    flip: bool
+    class_weight: bool
+    patience: int
+    warmup: float = 0.2
+    momentum: float = 0.9
+    weight_decay: float = 0.05
+    global_clipnorm: float = 2.0
+
+    def augmentations(self) -> list[Layer]:
+        """What `fit` is given."""
+        flip: list[Layer] = [layers.RandomFlip("horizontal")] if self.flip else []
+        return [*flip, *([layers.RandomPaddedCrop(self.shift)] if self.shift else [])]
+
+
+class Choice(NamedTuple):
+    """The settings, and for each that was not asked for, why it is what it is."""
+
+    settings: Settings
+    reasons: dict[str, str]
+
+
+def choose(counts: Sequence[int], side: int, asked: Mapping[str, Any] | None = None) -> Choice:
+    """The settings for so many training pictures of each class.
+
+    side : of the pictures, in pixels. asked : settings by name that are to be as they are; TypeError and ValueError for what they cannot be.
+    """
+    given = _checked(dict(asked or {}))
+    total, classes = sum(counts), len(counts)
+    each = total / classes
+    uneven = max(counts) > _UNEVEN * max(min(counts), 1)
+    few = f"{each:,.0f} pictures a class"
+    seen = min(max(5_000, 12 * total), 60_000)  # pictures in all, or as many as there are
+    chosen: dict[str, tuple[Any, str]] = {
+        "head_epochs": (min(max(3_000 // total, 20), 100), f"{total:,} pictures, whose features are computed once"),
+        "epochs": (min(max(round(seen / total), 6), 60), few),
+        "batch_size": (min(max(total // 10, 16), 128), f"a tenth of {total:,} pictures, from 16 to 128"),
+        "learning_rate": (0.02, "all amounts"),
+        "lower_rate": (0.5 if each < 200 else 1.0, few),
+        "label_smoothing": (0.1, "all amounts"),
+        "shift": (max(side // 8, 1), f"an eighth of {side} pixels"),
+        "flip": (True, "things that look as well in a mirror, as most do; not letters"),
+        "class_weight": (uneven, f"from {min(counts):,} to {max(counts):,} pictures a class"),
+        "patience": (60, "a rate that falls to nothing: the best epoch is often late"),
+    }
+    values = {name: given.get(name, value) for name, (value, _) in chosen.items()}
+    reasons = {name: reason for name, (_, reason) in chosen.items() if name not in given}
+    rest = {name: value for name, value in given.items() if name not in chosen}
+    return Choice(Settings(**values, **rest), reasons)
+
+
+def _checked(asked: dict[str, Any]) -> dict[str, Any]:
+    owner = "fine_tune"
+    unknown = asked.keys() - {field.name for field in fields(Settings)}
+    if unknown:
+        raise TypeError(f"{owner}: unknown argument {min(unknown)!r}")
+    for name, value in asked.items():
+        if name in ("head_epochs", "epochs", "shift", "patience"):
+            asked[name] = natural(owner, name, value)
+        elif name == "batch_size":
+            asked[name] = positive_integer(owner, name, value)
+        elif name in ("learning_rate", "global_clipnorm"):
+            asked[name] = positive(owner, name, value)
+        elif name in ("flip", "class_weight"):
+            asked[name] = bool(value)
+        elif name == "weight_decay":
+            asked[name] = number(owner, name, value, least=0)
+        elif name == "lower_rate":
+            asked[name] = number(owner, name, value, least=0, most=1)
+        else:
+            asked[name] = number(owner, name, value, least=0, below=1)
+    return asked

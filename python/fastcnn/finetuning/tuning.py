@@ -1,0 +1,324 @@
+"""`fine_tune`: the job. The head first, on features that are computed once; then everything; the best epoch stays."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcnn import config, evaluation, runs
+from fastcnn._arguments import number, pair, positive
+from fastcnn.callbacks import History
+from fastcnn.datasets import ImageFolder, image_folder
+from fastcnn.datasets.splits import Part
+from fastcnn.errors import FormatError
+from fastcnn.evaluation import Evaluation
+from fastcnn.finetuning import start as starts
+from fastcnn.finetuning.keeping import BestKeeper
+from fastcnn.finetuning.settings import Choice, Settings, choose
+from fastcnn.info import info
+from fastcnn.layers import Dense, Input
+from fastcnn.losses import SparseCategoricalCrossentropy
+from fastcnn.models import Sequential, load_model
+from fastcnn.optimizers import SGD, AdamW
+from fastcnn.optimizers.schedules import CosineDecay, OneCycle
+from fastcnn.progress import verbosity
+
+__all__ = ["FineTuned", "fine_tune", "resume"]
+
+_OWNER = "fine_tune"
+_EVALUATED = 250  # pictures at a time
+
+
+class FineTuned(NamedTuple):
+    """What `fine_tune` gives back.
+
+    model : takes raw pixels and gives logits; its `class_names` are the folder's. choice : the settings and why. history : of the whole network's epochs.
+    validation, test : how good it is on those parts; None where there are none. data : the pictures. folder : of the run, or None. seconds : of all.
+    """
+
+    model: Sequential
+    choice: Choice
+    history: History
+    validation: Evaluation | None
+    test: Evaluation | None
+    data: ImageFolder
+    folder: Path | None
+    seconds: float
+
+
+def fine_tune(
+    data: str | os.PathLike[str] | ImageFolder,
+    start: starts.Start = "vgg8",
+    *,
+    image_size: int | tuple[int, int] | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    validation_split: float = 0.1,
+    drop_duplicates: bool = False,
+    minutes: float | None = None,
+    seed: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    verbose: int | str = "auto",
+    **settings: Any,
+) -> FineTuned:
+    """Makes of a network that has learnt other pictures a classifier for these.
+
+    data : a folder of pictures, as `datasets.image_folder` reads it, or what that has given.
+    start : "vgg8", the default, or "tutorial_cnn", with their weights for CIFAR-10; the file of a model, Keras's too; or a model, which stays as it is. Its
+        last dense layer is replaced by a new one for the folder's classes.
+    image_size : what pictures are brought to; default what the start takes, 32x32 for those with a name. "vgg8" takes any from 32x32 on.
+    scale, offset : the start sees pixels * scale + offset; for models that want other than raw pixels, 1/255 say. The new model takes raw ones in any case.
+    validation_split, drop_duplicates : as in `image_folder`; 0 for no validation: the last epoch stays.
+    minutes : the training of the whole network has so many epochs that all is done in about this time; one at least.
+    seed : for repeatable runs; None draws one. out : a run folder to keep (`runs.py`), from which `resume` goes on; None keeps nothing.
+    verbose : as in `fit`. settings : those of `Settings` that are not to be chosen here, by name: epochs=20, learning_rate=0.01, ...
+
+    Raises what `image_folder` and `load_model` raise; ValueError and TypeError for arguments, and where the start does not fit pictures; FileExistsError where
+    `out` holds a run. Ctrl-C raises KeyboardInterrupt; what `out` then holds, its message says.
+    """
+    begun = time.perf_counter()
+    level = verbosity(verbose, _OWNER)
+    limit = None if minutes is None else 60 * positive(_OWNER, "minutes", minutes)
+    size = None if image_size is None else pair(_OWNER, "image_size", image_size)
+    scale, offset = number(_OWNER, "scale", scale), number(_OWNER, "offset", offset)
+    choose([1], 32, settings)  # says what they cannot be before anything is read
+    seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
+    config.set_seed(seed)
+    features = starts.load(start, size, scale, offset, _OWNER)
+    shape = starts.picture_shape(features)
+    if isinstance(data, ImageFolder):
+        read = data
+        if read.train.x.shape[1:] != shape:
+            raise ValueError(f"{_OWNER}: data has pictures of {read.train.x.shape[1:]}, but the start takes {shape}")
+    else:
+        read = image_folder(
+            data,
+            shape[:2],
+            channels=shape[2],
+            validation_split=validation_split,
+            drop_duplicates=drop_duplicates,
+            verbose=level,
+        )
+    asked = {
+        "data": None if isinstance(data, ImageFolder) else os.fspath(data),
+        "start": os.fspath(start) if isinstance(start, (str, os.PathLike)) else None,
+        "image_size": shape[:2],
+        "channels": shape[2],
+        "scale": scale,
+        "offset": offset,
+        "validation_split": validation_split,
+        "drop_duplicates": drop_duplicates,
+        "minutes": minutes,
+        "seed": seed,
+    }
+    choice = choose(np.bincount(read.train.y, minlength=len(read.class_names)).tolist(), min(shape[:2]), settings)
+    folder = None if out is None else runs.new_folder("fine-tuned", out)
+    job = _Job(read, choice, folder, level, begun)
+    job.say(start)
+    seconds_an_epoch = job.train_head(features)
+    if limit is not None:
+        job.shorten(limit, seconds_an_epoch)
+    if folder is not None:
+        runs.write_arguments(
+            folder, {**asked, "settings": asdict(job.settings), "reasons": job.choice.reasons}, read.class_names
+        )
+    return job.train(starts.with_head(features, len(read.class_names)), {})
+
+
+_ASKED = (
+    "data",
+    "start",
+    "image_size",
+    "channels",
+    "scale",
+    "offset",
+    "validation_split",
+    "drop_duplicates",
+    "seed",
+    "settings",
+    "reasons",
+)
+
+
+def resume(folder: str | os.PathLike[str], *, verbose: int | str = "auto") -> FineTuned:
+    """Goes on with a run of `fine_tune` that was stopped, from its last finished epoch; it ends with the bits of a run that never was.
+
+    Raises FileNotFoundError where there is no run, FormatError where its files are damaged or the pictures are others now, ValueError where pictures or start
+    did not come from files, and what `fine_tune` raises.
+    """
+    begun = time.perf_counter()
+    level = verbosity(verbose, "resume")
+    run = Path(folder)
+    asked = runs.read_arguments(run, (*_ASKED, "classes"))
+    if asked["data"] is None:
+        raise ValueError(f"resume: the pictures of {run} did not come from a folder, so they cannot be read again")
+    read = image_folder(
+        asked["data"],
+        asked["image_size"],
+        channels=asked["channels"],
+        validation_split=asked["validation_split"],
+        drop_duplicates=asked["drop_duplicates"],
+        verbose=level,
+    )
+    if list(read.class_names) != asked["classes"]:
+        raise FormatError(f"{asked['data']}: has other classes than the run in {run} began with")
+    config.set_seed(asked["seed"])
+    choice = Choice(Settings(**asked["settings"]), asked["reasons"])
+    job = _Job(read, choice, run, level, begun)
+    saved = run / runs.CHECKPOINT
+    if saved.exists():
+        return job.train(load_model(saved), BestKeeper.notes_of(saved))
+    if asked["start"] is None:
+        raise ValueError(
+            f"resume: the run in {run} began with a model of no file and has no checkpoint yet; begin anew"
+        )
+    features = starts.load(asked["start"], tuple(asked["image_size"]), asked["scale"], asked["offset"], "resume")
+    job.train_head(features)
+    return job.train(starts.with_head(features, len(read.class_names)), {})
+
+
+class _Job:
+    """One fine-tuning: the pictures, the settings, and where it is kept."""
+
+    def __init__(self, data: ImageFolder, choice: Choice, folder: Path | None, level: int, begun: float) -> None:
+        self.data, self.choice, self.folder = data, choice, folder
+        self._level, self._begun = level, begun
+        self.settings = choice.settings
+        counts = np.bincount(data.train.y, minlength=len(data.class_names))
+        self._class_weight = (
+            {label: float(len(data.train.y) / (len(counts) * count)) for label, count in enumerate(counts)}
+            if self.settings.class_weight
+            else None
+        )
+        self._head: list[NDArray[np.float32]] = []
+
+    def say(self, start: starts.Start) -> None:
+        """Prints what is begun, with what, and why so."""
+        if not self._level:
+            return
+        facts, data = info(), self.data
+        print(
+            f"fastcnn {facts['version']} on {facts['device']}, {facts['instruction_set']}, {facts['threads']} threads"
+        )
+        pictures = ", ".join(
+            f"{len(part.y):,} for {use}"
+            for part, use in ((data.train, "training"), (data.validation, "validation"), (data.test, "test"))
+            if len(part.y)
+        )
+        name = start.name if isinstance(start, Sequential) else os.fspath(start)
+        print(f"pictures of {len(data.class_names):,} classes: {pictures}; start: {name}")
+        for setting, reason in self.choice.reasons.items():
+            print(f"  {setting} {getattr(self.settings, setting)}: chosen for {reason}")
+        sys.stdout.flush()
+
+    def train_head(self, features: Sequential) -> float:
+        """Trains a dense layer on the features of all pictures. Returns about how many seconds an epoch of everything will take."""
+        begin = time.perf_counter()
+        of_pictures = features.predict(self.data.train.x, _EVALUATED, verbose=0).reshape(len(self.data.train.y), -1)
+        seconds = time.perf_counter() - begin
+        mean, spread = of_pictures.mean(axis=0), of_pictures.std(axis=0)
+        spread = np.where(spread > 1e-6, spread, 1)  # what never changes says nothing
+        x = (of_pictures - mean) / spread
+        head = Sequential([Input(x.shape[1:]), Dense(len(self.data.class_names))])
+        settings = self.settings
+        steps = settings.head_epochs * -(-len(x) // settings.batch_size)
+        head.compile(AdamW(CosineDecay(0.003, steps), weight_decay=0.1), self._loss(), ["accuracy"])
+        head.fit(x, self.data.train.y, settings.batch_size, settings.head_epochs, 0, class_weight=self._class_weight)
+        kernel, bias = head.get_weights()
+        unscaled = (kernel / spread[:, None]).astype(np.float32)
+        self._head = [unscaled, bias - mean @ unscaled]
+        return 4 * seconds
+
+    def shorten(self, limit: float, seconds_an_epoch: float) -> None:
+        """So few epochs that all is done after about so many seconds."""
+        left = limit - (time.perf_counter() - self._begun)
+        epochs = max(int(left / max(seconds_an_epoch, 1e-3)), 1)
+        if epochs < self.settings.epochs:
+            self.settings = replace(self.settings, epochs=epochs)
+            self.choice = Choice(self.settings, {**self.choice.reasons, "epochs": f"{limit:.0f} seconds in all"})
+
+    def train(self, model: Sequential, notes: dict[str, Any]) -> FineTuned:
+        """The whole network, from the beginning or from a checkpoint, to the end. notes : the checkpoint's."""
+        data, settings = self.data, self.settings
+        model.class_names = data.class_names
+        if not notes:
+            model.get_layer(starts.HEAD).set_weights(self._head)
+            self._compile(model)
+        keeper = BestKeeper(self.folder, settings.patience, notes)
+        done = model.epochs_done if notes else 0
+        validation = (data.validation.x, data.validation.y) if len(data.validation.y) else None
+        history = History()
+        if done < settings.epochs and not keeper.is_over:
+            try:
+                history = model.fit(
+                    data.train.x,
+                    data.train.y,
+                    settings.batch_size,
+                    settings.epochs,
+                    self._level,
+                    [keeper],
+                    validation_data=validation,
+                    class_weight=self._class_weight,
+                    initial_epoch=done,
+                    validation_batch_size=_EVALUATED,
+                    augment=settings.augmentations(),
+                )
+            except KeyboardInterrupt:
+                if self.folder is None:
+                    raise
+                raise KeyboardInterrupt(self._stopped(keeper)) from None
+        keeper.restore(model)
+        if self.folder is not None:
+            model.save(self.folder / runs.MODEL)
+        validated, tested = (self._judged(model, part) for part in (data.validation, data.test))
+        seconds = time.perf_counter() - self._begun
+        return FineTuned(model, self.choice, history, validated, tested, data, self.folder, seconds)
+
+    def _loss(self) -> SparseCategoricalCrossentropy:
+        return SparseCategoricalCrossentropy(from_logits=True, label_smoothing=self.settings.label_smoothing)
+
+    def _compile(self, model: Sequential) -> None:
+        settings = self.settings
+        steps = max(settings.epochs * -(-len(self.data.train.y) // settings.batch_size), 1)
+        rate = OneCycle(settings.learning_rate, steps, settings.warmup * steps)
+        optimizer = SGD(
+            rate,
+            momentum=settings.momentum,
+            nesterov=True,
+            weight_decay=settings.weight_decay,
+            global_clipnorm=settings.global_clipnorm,
+        )
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        layers = starts.learning_layers(model)
+        ratio = settings.lower_rate ** (1 / max(len(layers) - 1, 1))
+        optimizer.scale_learning_rate(
+            {
+                variable: ratio ** (len(layers) - 1 - depth)
+                for depth, layer in enumerate(layers)
+                for variable in layer.trainable_weights
+            }
+        )
+        model.compile(optimizer, self._loss(), metrics=["accuracy"])
+
+    def _judged(self, model: Sequential, part: Part) -> Evaluation | None:
+        if not len(part.y):
+            return None
+        outputs = model.predict(part.x, _EVALUATED, verbose=0)
+        loss = float(np.mean(model.loss(part.y, outputs))) if model.loss is not None else float("nan")
+        return evaluation.scores(part.y, outputs, self.data.class_names)._replace(loss=loss)
+
+    def _stopped(self, keeper: BestKeeper) -> str:
+        assert self.folder is not None
+        if not keeper.rows:
+            return f"stopped before the first epoch was done; {self.folder} holds the arguments alone"
+        kept = f"{runs.MODEL} (epoch {keeper.best}, the best), {runs.HISTORY}, {runs.CHECKPOINT} (epoch {len(keeper.rows)})"
+        go_on = f"python -m fastcnn.finetune --resume {shlex.quote(os.fspath(self.folder))}"
+        return f"stopped in epoch {len(keeper.rows) + 1} of {self.settings.epochs}; kept in {self.folder}: {kept}\nto go on: {go_on}"

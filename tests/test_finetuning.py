@@ -1,0 +1,325 @@
+"""Fine-tuning from end to end on drawn pictures: what comes of it, what it begins with, what is refused, and that a run that was stopped ends as one that never was."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import fastcnn
+import numpy as np
+import pytest
+from checks import rejected
+from commands import run
+from drawn import KINDS, drawing, folder_of_drawings
+from fastcnn import applications, finetuning, layers, models
+from fastcnn.datasets import image_folder
+from fastcnn.errors import FormatError
+from test_splits import classes
+
+SETTINGS: dict[str, Any] = {"epochs": 3, "head_epochs": 20, "batch_size": 8}
+
+
+@pytest.fixture(autouse=True)
+def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("drawings")
+    folder_of_drawings(root / "train", dict.fromkeys(KINDS, 20))
+    folder_of_drawings(root / "test", dict.fromkeys(KINDS, 20), 1000)
+    return root
+
+
+def tuned(data: Any, start: Any = "tutorial_cnn", **more: Any) -> finetuning.FineTuned:
+    return fastcnn.fine_tune(data, start, **{"seed": 1, "verbose": 0, **SETTINGS, **more})
+
+
+def assert_same_weights(one: models.Sequential, other: models.Sequential) -> None:
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_few_pictures_are_learnt_and_told(drawings: Path) -> None:
+    done = tuned(drawings, epochs=40)
+    assert done.test is not None
+    assert done.validation is not None
+    assert done.test.accuracy > 0.85
+    assert done.test.images == 60
+    assert done.validation.images == 6
+    assert done.model.class_names == KINDS
+    assert done.history.epoch == list(range(40))
+    x = np.stack([drawing(kind, 5000) for kind in KINDS])
+    assert done.model.predict(x, verbose=0).shape == (3, 3)
+    assert done.model.get_layer("predictions").units == 3
+    assert done.folder is None
+    assert done.choice.settings.epochs == 40
+    assert "epochs" not in done.choice.reasons
+    assert "learning_rate" in done.choice.reasons
+
+
+def test_a_new_head_alone_leaves_the_other_layers(drawings: Path) -> None:
+    base = applications.TutorialCNN()
+    done = tuned(drawings, epochs=0)
+    for ours, theirs in zip(done.model.get_weights()[:8], base.get_weights()[:8], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert done.test is not None
+    assert done.test.accuracy > 0.5
+    assert done.history.epoch == []
+
+
+def test_the_head_s_training_is_that_of_features(drawings: Path) -> None:
+    """With no epochs, the head says of features what it says of pictures; and what never changes among them does not count."""
+    data = image_folder(drawings)
+    start = applications.TutorialCNN()
+    dead = start.get_layer("dense")
+    kernel, bias = dead.get_weights()
+    kernel[:, :5], bias[:5] = 0, 3  # five features are 3 always
+    dead.set_weights([kernel, bias])
+    done = tuned(data, start, epochs=0)
+    assert all(np.isfinite(weight).all() for weight in done.model.get_weights())
+    assert done.test is not None
+    assert done.test.accuracy > 0.5
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(drawings: Path) -> None:
+    one, same, other = (tuned(drawings, epochs=1, seed=seed) for seed in (1, 1, 2))
+    assert_same_weights(one.model, same.model)
+    assert any((a != b).any() for a, b in zip(one.model.get_weights(), other.model.get_weights(), strict=True))
+
+
+def test_the_start_stays_as_it_is_and_lower_layers_learn_less(drawings: Path) -> None:
+    start = applications.TutorialCNN()
+    before = start.get_weights()
+    start.trainable = False
+    done = tuned(drawings, start, epochs=1, lower_rate=0.0)
+    for a, b in zip(start.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not start.trainable
+    np.testing.assert_array_equal(done.model.get_weights()[0], before[0])
+    assert (done.model.get_weights()[2] == before[2]).all()  # all but the head are at 0 times
+    half = tuned(drawings, start, epochs=1, lower_rate=0.25)
+    optimizer = half.model.optimizer
+    assert optimizer is not None
+    scales = [optimizer.rate_scale_of(weight) for weight in half.model.trainable_weights]
+    assert scales == pytest.approx(np.repeat([0.25, 0.25**0.75, 0.25**0.5, 0.25**0.25, 1], 2))
+
+
+def own(last: Any, *more: Any) -> models.Sequential:
+    return models.Sequential([layers.Input((16, 16, 3)), layers.Rescaling(1 / 255), layers.Conv2D(8, 3, activation="relu"), layers.Flatten(), last, *more])  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["mine.keras", "mine.h5"])
+def test_models_of_one_s_own_are_starts(drawings: Path, tmp_path: Path, name: str) -> None:
+    model = own(layers.Dense(5), layers.Softmax())
+    model.save(tmp_path / name)
+    done = tuned(drawings, tmp_path / name, epochs=1)
+    assert [layer.name for layer in done.model.layers[:-1]] == [layer.name for layer in model.layers[:-2]]
+    assert done.model.input_shape == (None, 16, 16, 3)
+    assert done.data.train.x.shape[1:] == (16, 16, 3)
+
+
+def test_a_head_within_a_model_is_found(drawings: Path) -> None:
+    inner = models.Sequential([layers.Input((14 * 14 * 8,)), layers.Dense(4, name="a"), layers.Dense(2, name="b")])
+    done = tuned(drawings, own(inner), epochs=0)
+    assert [layer.name for layer in done.model.layers][-2:] == ["a", "predictions"]
+
+
+def test_pixels_may_be_scaled_for_the_start(drawings: Path) -> None:
+    start = models.Sequential(applications.TutorialCNN().layers[1:])  # without its Rescaling
+    start.build((None, 32, 32, 3))
+    data = image_folder(drawings)
+    one, other = tuned(data, start, epochs=0, scale=1 / 255), tuned(data, applications.TutorialCNN(), epochs=0)
+    np.testing.assert_allclose(
+        one.model.predict(data.test.x, verbose=0), other.model.predict(data.test.x, verbose=0), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_grey_pictures_for_a_start_that_takes_grey(drawings: Path) -> None:
+    start = models.Sequential([layers.Input((12, 10, 1)), layers.Flatten(), layers.Dense(2)])
+    done = tuned(drawings, start, epochs=1)
+    assert done.data.train.x.shape[1:] == (12, 10, 1)
+
+
+def test_vgg8_is_the_default_and_takes_a_size(drawings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(finetuning.STARTS, "vgg8", lambda **arguments: applications.VGG8(weights=None, **arguments))
+    done = fastcnn.fine_tune(drawings, image_size=40, seed=0, verbose=0, epochs=0, head_epochs=1)
+    assert done.model.input_shape == (None, 40, 40, 3)
+    assert done.model.get_layer("conv3b").filters == 256
+
+
+def test_rare_classes_count_more(tmp_path: Path) -> None:
+    root = folder_of_drawings(tmp_path / "train", {"disc": 30, "cross": 10, "stripes": 12})
+    assert tuned(root, epochs=0).choice.settings.class_weight
+    assert not tuned(root, epochs=0, class_weight=False).choice.settings.class_weight
+    even = folder_of_drawings(tmp_path / "even", dict.fromkeys(KINDS, 10))
+    assert not tuned(even, epochs=0).choice.settings.class_weight
+
+
+def test_without_validation_the_last_epoch_stays(drawings: Path, tmp_path: Path) -> None:
+    done = tuned(drawings, validation_split=0, out=tmp_path / "run")
+    assert done.validation is None
+    lines = (tmp_path / "run" / "history.csv").read_text().splitlines()
+    assert [line.split(",")[3:5] for line in lines[1:]] == [["", ""]] * 3
+    last = models.load_model(tmp_path / "run" / "checkpoint.safetensors")
+    assert_same_weights(done.model, last)
+
+
+def test_the_best_epoch_stays_and_patience_ends(drawings: Path, tmp_path: Path) -> None:
+    done = tuned(drawings, out=tmp_path / "run", epochs=30, learning_rate=0.1, warmup=0.0, patience=2)
+    losses = done.history.history["val_loss"]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 4 < 30
+    assert done.validation is not None
+    assert done.validation.loss == pytest.approx(losses[best], rel=1e-4)
+    assert_same_weights(models.load_model(tmp_path / "run" / "model.h5"), done.model)
+
+
+def test_a_limit_of_time_makes_fewer_epochs(drawings: Path) -> None:
+    done = tuned(drawings, epochs=10_000, minutes=0.02)
+    assert 1 <= done.choice.settings.epochs < 1000
+    assert done.choice.reasons["epochs"] == "1 seconds in all"
+
+
+@pytest.mark.parametrize(
+    ("start", "more", "said"),
+    [
+        ("resnet50", {}, "'vgg8' or 'tutorial_cnn', a model or the file of one"),
+        (models.Sequential([layers.Input((4,)), layers.Dense(2)]), {}, "takes (4,), but pictures are"),
+        (own(layers.Reshape((-1, 1))), {}, "is a Conv2D, but a Dense is wanted"),
+        (own(layers.Dense(2)), {"image_size": 32}, "takes pictures of 16x16, so image_size cannot be 32x32"),
+        (models.Sequential([layers.Dense(2)]), {}, "has no weights yet"),
+        ("tutorial_cnn", {"image_size": 48}, "input_shape"),
+        ("tutorial_cnn", {"minutes": 0}, "minutes"),
+        ("tutorial_cnn", {"batch_size": 0}, "batch_size"),
+        ("tutorial_cnn", {"lower_rate": 2}, "lower_rate"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said(drawings: Path, start: Any, more: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=r"fine_tune|TutorialCNN") as caught:
+        tuned(drawings, start, **more)
+    assert said in str(caught.value)
+
+
+def test_what_is_of_another_kind_is_said(drawings: Path) -> None:
+    with rejected(TypeError, "fine_tune", "start", "3"):
+        tuned(drawings, 3)
+    with rejected(TypeError, "fine_tune", "unknown argument 'epoch'"):
+        tuned(drawings, epoch=3)
+    with rejected(ValueError, "fine_tune", "data has pictures of (8, 8, 3), but the start takes (32, 32, 3)"):
+        tuned(image_folder(drawings, 8))
+
+
+# Runs that are stopped.
+
+
+def history(folder: Path) -> list[list[str]]:
+    """Without the seconds."""
+    return [line.split(",")[:5] for line in (folder / "history.csv").read_text().splitlines()]
+
+
+def test_a_run_that_is_killed_five_times_ends_as_one_that_never_was(drawings: Path, tmp_path: Path) -> None:
+    arguments = ["--data", str(drawings), "--start", "tutorial_cnn", "--seed", "3", "--device", "cpu", "--epochs", "12", "--batch-size", "8"]  # fmt: skip
+    done = run("finetune", *arguments, "--out", "whole", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    whole, folder, moments, killed = tmp_path / "whole", tmp_path / "run", random.Random(2), 0
+    command = [*arguments, "--out", "run"]
+    for _ in range(6):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fastcnn.finetune", *command], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )  # fmt: skip
+        if killed < 5:
+            epochs, seen = moments.choice([None, 1, 2]), 0
+            assert process.stdout is not None
+            for line in process.stdout if epochs else ():
+                seen += line.startswith(b"Epoch ")
+                if seen == epochs:
+                    break
+            time.sleep((0.2 if epochs else 1.5) * moments.random())
+            process.kill()
+            killed += 1
+        output = process.communicate()[0].decode()
+        for file in (*folder.glob("*.h5"), *folder.glob("*.safetensors")):
+            models.load_model(file)  # whole, at any moment
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, output
+        if (folder / "args.json").exists():
+            command = ["--resume", "run", "--device", "cpu"]
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    assert (killed, process.returncode) == (5, 0)
+    assert history(folder) == history(whole)
+    for name in ("model.h5", "checkpoint.safetensors"):
+        assert_same_weights(models.load_model(folder / name), models.load_model(whole / name))
+
+
+def test_a_run_without_a_checkpoint_begins_again(drawings: Path, tmp_path: Path) -> None:
+    done = tuned(drawings, out=tmp_path / "run", epochs=2)
+    for name in ("model.h5", "history.csv", "checkpoint.safetensors"):
+        (tmp_path / "run" / name).unlink()
+    assert_same_weights(finetuning.resume(tmp_path / "run", verbose=0).model, done.model)
+    again = finetuning.resume(tmp_path / "run", verbose=0)  # finished: nothing is trained
+    assert again.history.epoch == []
+    assert_same_weights(again.model, done.model)
+
+
+def test_what_cannot_be_resumed_is_said(drawings: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no run to go on with"):
+        finetuning.resume(tmp_path)
+    tuned(image_folder(drawings), out=tmp_path / "arrays", epochs=1)
+    with rejected(ValueError, "resume", "did not come from a folder"):
+        finetuning.resume(tmp_path / "arrays")
+    root = shutil.copytree(drawings, tmp_path / "pictures")
+    tuned(root, out=tmp_path / "run", epochs=1)
+    (root / "train" / "disc").rename(root / "train" / "ring")
+    shutil.rmtree(root / "test")
+    with pytest.raises(FormatError, match="other classes"):
+        finetuning.resume(tmp_path / "run")
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        tuned(drawings, out=tmp_path / "run")
+
+
+# The command.
+
+
+def test_the_command_says_what_it_reaches_and_what_it_left_out(drawings: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(drawings, tmp_path / "photos")
+    (root / "train" / "disc" / "text.png").write_text("no picture")
+    done = run("finetune", "--data", root, "--start", "tutorial_cnn", "--epochs", 1, "--out", "run", "--seed", 1, cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "text.png: is no image of a known format" in done.stdout
+    assert "test accuracy 0." in done.stdout
+    assert "kept in run, after" in done.stdout
+    assert "chosen" in done.stdout
+    predicted = run("predict", "run/model.h5", drawings / "test" / "disc" / "000.png", cwd=tmp_path)
+    assert predicted.returncode == 0
+    assert all(kind in predicted.stdout for kind in KINDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "exactly one of --data and --resume"),
+        (["--resume", "x", "--data", "y"], 2, "exactly one of --data and --resume"),
+        (["--resume", "x", "--epochs", "3"], 2, "--epochs is the run's own"),
+        (["--resume", "x"], 1, "no run to go on with in x"),
+        (["--data", "nowhere"], 1, "nowhere"),
+        (["--data", "one"], 1, "one class alone, 'cat'"),
+        (["--data", "one", "--start", "resnet"], 1, "'vgg8' or 'tutorial_cnn'"),
+    ],
+)
+def test_what_will_not_do_is_one_sentence(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
+    classes(tmp_path / "one", {"cat": 3})
+    done = run("finetune", *arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
