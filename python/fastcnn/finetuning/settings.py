@@ -17,9 +17,9 @@ _UNEVEN = 1.5  # times as many pictures as the rarest class has
 
 @dataclass(frozen=True)
 class Settings:
-    """How a network is fine-tuned: its new head first, on features that are computed once, then all of it by SGD with Nesterov's momentum.
+    """How a network is fine-tuned: all of it, by SGD with Nesterov's momentum; before that, if it is to be, its new head alone, on features that are computed once.
 
-    head_epochs : passes over the features. epochs : passes over the pictures, of the whole network; 0 leaves it with its new head.
+    head_epochs : passes over the features; 0 for none. epochs : passes over the pictures, of the whole network; 0 leaves it with its new head.
     batch_size : pictures a step. learning_rate : the highest of a cycle that rises for `warmup` of the steps and falls to nothing.
     lower_rate : the share of it that the first layer has; those between it and the head in equal ratios. momentum, weight_decay : the
     decay is a multiple of the rate, of kernels alone. label_smoothing : what a picture's own class loses to all.
@@ -65,12 +65,18 @@ def choose(counts: Sequence[int], side: int, asked: Mapping[str, Any] | None = N
     each = total / classes
     uneven = max(counts) > _UNEVEN * max(min(counts), 1)
     few = f"{each:,.0f} pictures a class"
-    seen = min(max(5_000, 12 * total), 60_000)  # pictures in all, or as many as there are
+    seen = min(max(4_000, 12 * total), 60_000)  # pictures in all, or as many as there are
+    alone = given.get("epochs") == 0
     chosen: dict[str, tuple[Any, str]] = {
-        "head_epochs": (min(max(3_000 // total, 20), 100), f"{total:,} pictures, whose features are computed once"),
+        "head_epochs": (
+            min(max(3_000 // total, 20), 100) if alone else 0,
+            f"{total:,} pictures, whose features are computed once"
+            if alone
+            else "learning with everything else: alone and first, a head knows few pictures by heart",
+        ),
         "epochs": (min(max(round(seen / total), 6), 60), few),
-        "batch_size": (min(max(total // 10, 16), 128), f"a tenth of {total:,} pictures, from 16 to 128"),
-        "learning_rate": (0.02, "all amounts"),
+        "batch_size": (min(max(total // 10, min(32, total)), 128), f"a tenth of {total:,} pictures, from 32 to 128"),
+        "learning_rate": (0.04, "all amounts"),
         "lower_rate": (0.5 if each < 200 else 1.0, few),
         "label_smoothing": (0.1, "all amounts"),
         "shift": (max(side // 8, 1), f"an eighth of {side} pixels"),

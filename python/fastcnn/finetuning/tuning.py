@@ -1,4 +1,4 @@
-"""`fine_tune`: the job. The head first, on features that are computed once; then everything; the best epoch stays."""
+"""`fine_tune`: the job. A new head, everything trained, the best epoch kept; or the head alone, on features that are computed once."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ __all__ = ["FineTuned", "fine_tune", "resume"]
 
 _OWNER = "fine_tune"
 _EVALUATED = 250  # pictures at a time
+_FORWARDS = 5  # that a step of training takes, about, in small batches and with its share of the validation
 
 
 class FineTuned(NamedTuple):
@@ -123,9 +124,9 @@ def fine_tune(
     folder = None if out is None else runs.new_folder("fine-tuned", out)
     job = _Job(read, choice, folder, level, begun)
     job.say(start)
-    seconds_an_epoch = job.train_head(features)
+    job.train_head(features)
     if limit is not None:
-        job.shorten(limit, seconds_an_epoch)
+        job.shorten(limit, features)
     if folder is not None:
         runs.write_arguments(
             folder, {**asked, "settings": asdict(job.settings), "reasons": job.choice.reasons}, read.class_names
@@ -219,11 +220,11 @@ class _Job:
             print(f"  {setting} {getattr(self.settings, setting)}: chosen for {reason}")
         sys.stdout.flush()
 
-    def train_head(self, features: Sequential) -> float:
-        """Trains a dense layer on the features of all pictures. Returns about how many seconds an epoch of everything will take."""
-        begin = time.perf_counter()
+    def train_head(self, features: Sequential) -> None:
+        """Trains a dense layer on the features of all pictures, if it is to be."""
+        if not self.settings.head_epochs:
+            return
         of_pictures = features.predict(self.data.train.x, _EVALUATED, verbose=0).reshape(len(self.data.train.y), -1)
-        seconds = time.perf_counter() - begin
         mean, spread = of_pictures.mean(axis=0), of_pictures.std(axis=0)
         spread = np.where(spread > 1e-6, spread, 1)  # what never changes says nothing
         x = (of_pictures - mean) / spread
@@ -235,10 +236,13 @@ class _Job:
         kernel, bias = head.get_weights()
         unscaled = (kernel / spread[:, None]).astype(np.float32)
         self._head = [unscaled, bias - mean @ unscaled]
-        return 4 * seconds
 
-    def shorten(self, limit: float, seconds_an_epoch: float) -> None:
+    def shorten(self, limit: float, features: Sequential) -> None:
         """So few epochs that all is done after about so many seconds."""
+        some = self.data.train.x[:_EVALUATED]
+        begin = time.perf_counter()
+        features.predict(some, len(some), verbose=0)
+        seconds_an_epoch = _FORWARDS * (time.perf_counter() - begin) * len(self.data.train.x) / len(some)
         left = limit - (time.perf_counter() - self._begun)
         epochs = max(int(left / max(seconds_an_epoch, 1e-3)), 1)
         if epochs < self.settings.epochs:
@@ -250,7 +254,8 @@ class _Job:
         data, settings = self.data, self.settings
         model.class_names = data.class_names
         if not notes:
-            model.get_layer(starts.HEAD).set_weights(self._head)
+            if self._head:
+                model.get_layer(starts.HEAD).set_weights(self._head)
             self._compile(model)
         keeper = BestKeeper(self.folder, settings.patience, notes)
         done = model.epochs_done if notes else 0
