@@ -53,7 +53,7 @@ def without_decimals(text: str) -> str:
 def missing(shown: str, printed: str) -> str:
     """The first part of what a page shows that was not printed, behind the part before it; or nothing."""
     rest = without_decimals(printed)
-    for part in re.split(r"^\.\.\.\n", without_decimals(shown), flags=re.MULTILINE):
+    for part in filter(None, re.split(r"^\.\.\.\n", without_decimals(shown), flags=re.MULTILINE)):
         before, found, rest = rest.partition(part)
         if not found:
             return f"{part}\nis not in\n{before}"
