@@ -8,6 +8,17 @@ nothing here scales, shuffles or augments. Nothing is read or downloaded before 
 
 from . import cifar10, cifar100, digits, folders, images, named
 from .checking import check_folder
-from .splits import ImageFolder, image_folder
+from .splits import ImageFolder, Part, image_folder
 
-__all__ = ["ImageFolder", "check_folder", "cifar10", "cifar100", "digits", "folders", "image_folder", "images", "named"]
+__all__ = [
+    "ImageFolder",
+    "Part",
+    "check_folder",
+    "cifar10",
+    "cifar100",
+    "digits",
+    "folders",
+    "image_folder",
+    "images",
+    "named",
+]
