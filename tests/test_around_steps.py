@@ -146,6 +146,22 @@ def test_scaled_rates_are_those_of_other_optimizers(kind: Any, backend: str) -> 
     assert not any(change.any() for change in still)
 
 
+def test_scales_hold_from_the_next_step_on() -> None:
+    it = model(optimizers.SGD(0.5))
+    assert it.optimizer is not None
+    for scales, moves in ((None, True), ({"": 0}, False), (None, True)):
+        it.optimizer.scale_learning_rate(scales)
+        before = values(it)
+        it.train_on_batch(X, Y)
+        assert all((one != other).any() == moves for one, other in zip(values(it), before, strict=True))
+
+
+def test_a_model_without_weights_is_trained_all_the_same() -> None:
+    it = models.Sequential([layers.Input((4,)), layers.Softmax()])
+    it.compile("sgd", "mse")
+    it.fit(np.ones((2, 4)), np.ones((2, 4)), verbose=0)
+
+
 def check_averages(frozen: bool) -> None:
     settings = {"use_ema": True, "ema_momentum": 0.75}
     kept, overwritten = (

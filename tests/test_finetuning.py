@@ -51,7 +51,7 @@ def test_a_few_pictures_are_learnt_and_told(drawings: Path) -> None:
     done = tuned(drawings, epochs=40)
     assert done.test is not None
     assert done.validation is not None
-    assert done.test.accuracy > 0.85
+    assert done.test.accuracy > 0.7
     assert done.test.images == 60
     assert done.validation.images == 6
     assert done.model.class_names == KINDS
@@ -73,6 +73,8 @@ def test_a_new_head_alone_leaves_the_other_layers(drawings: Path) -> None:
     assert done.test is not None
     assert done.test.accuracy > 0.5
     assert done.history.epoch == []
+    seen = done.model.predict(done.data.train.x, verbose=0).argmax(axis=1)
+    assert (seen == done.data.train.y).mean() > 0.9  # what it was trained on, through its scaled features
 
 
 def test_the_head_s_training_is_that_of_features(drawings: Path) -> None:
@@ -185,7 +187,7 @@ def test_the_best_epoch_stays_and_patience_ends(drawings: Path, tmp_path: Path) 
 def test_a_limit_of_time_makes_fewer_epochs(drawings: Path) -> None:
     done = tuned(drawings, epochs=10_000, minutes=0.02)
     assert 1 <= done.choice.settings.epochs < 1000
-    assert done.choice.reasons["epochs"] == "1 seconds in all"
+    assert done.choice.reasons["epochs"] == "0.02 minutes in all"
 
 
 @pytest.mark.parametrize(
@@ -206,6 +208,28 @@ def test_what_does_not_fit_is_said(drawings: Path, start: Any, more: dict[str, A
     with pytest.raises(ValueError, match=r"fine_tune|TutorialCNN") as caught:
         tuned(drawings, start, **more)
     assert said in str(caught.value)
+
+
+def test_an_image_folder_of_one_s_own_is_checked(drawings: Path) -> None:
+    data = image_folder(drawings)
+    for part, said in (
+        (
+            data.train._replace(y=data.train.y[:, None]),
+            f"data.train.y must be ({len(data.train.x)},) class numbers below 3",
+        ),
+        (data.train._replace(y=data.train.y + 1), "class numbers below 3"),
+        (data.train._replace(y=np.zeros_like(data.train.y)), "the class 'disc' has no picture to train on"),
+    ):
+        with rejected(ValueError, "fine_tune", said):
+            tuned(data._replace(train=part))
+
+
+def test_names_that_the_start_has_are_no_obstacle(drawings: Path) -> None:
+    body = [layers.Rescaling(1 / 255, name="pixels"), layers.Flatten(), layers.Dense(5, name="predictions")]
+    start = models.Sequential([layers.Input((8, 8, 3)), *body, layers.Dense(2)])
+    done = tuned(drawings, start, epochs=1, scale=0.5)
+    names = [layer.name for layer in done.model.layers]
+    assert (names[0], names[1], names[-2], names[-1]) == ("pixels_2", "pixels", "predictions", "predictions_2")
 
 
 def test_what_is_of_another_kind_is_said(drawings: Path) -> None:
@@ -275,13 +299,17 @@ def test_what_cannot_be_resumed_is_said(drawings: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no run to go on with"):
         finetuning.resume(tmp_path)
     tuned(image_folder(drawings), out=tmp_path / "arrays", epochs=1)
-    with rejected(ValueError, "resume", "did not come from a folder"):
+    with pytest.raises(FormatError, match="arrays: .* did not come from a folder"):
         finetuning.resume(tmp_path / "arrays")
     root = shutil.copytree(drawings, tmp_path / "pictures")
     tuned(root, out=tmp_path / "run", epochs=1)
     (root / "train" / "disc").rename(root / "train" / "ring")
     shutil.rmtree(root / "test")
-    with pytest.raises(FormatError, match="other classes"):
+    with pytest.raises(FormatError, match="other pictures"):
+        finetuning.resume(tmp_path / "run")
+    arguments = tmp_path / "run" / "args.json"
+    arguments.write_text(arguments.read_text().replace('"lower_rate"', '"lower"'))
+    with pytest.raises(FormatError, match=r"args\.json: is not the arguments of a fine-tuning"):
         finetuning.resume(tmp_path / "run")
     with pytest.raises(FileExistsError, match="holds a run already"):
         tuned(drawings, out=tmp_path / "run")
@@ -312,6 +340,9 @@ def test_the_command_says_what_it_reaches_and_what_it_left_out(drawings: Path, t
         (["--resume", "x", "--epochs", "3"], 2, "--epochs is the run's own"),
         (["--resume", "x"], 1, "no run to go on with in x"),
         (["--data", "nowhere"], 1, "nowhere"),
+        (["--data", "one", "--lower-rate", "2"], 2, "--lower-rate: must be a number from 0 to 1"),
+        (["--data", "one", "--validation-split", "1"], 2, "--validation-split: must be a number from 0 to below 1"),
+        (["--data", "one", "--image-size", "16"], 1, "at least (32, 32, 1)"),
         (["--data", "one"], 1, "one class alone, 'cat'"),
         (["--data", "one", "--start", "resnet"], 1, "'vgg8' or 'tutorial_cnn'"),
     ],
@@ -322,4 +353,5 @@ def test_what_will_not_do_is_one_sentence(tmp_path: Path, arguments: list[str], 
     assert done.returncode == code
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
     assert "Traceback" not in done.stderr

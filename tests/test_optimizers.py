@@ -165,6 +165,8 @@ def test_the_learning_rate_can_be_scaled() -> None:
         assert (adam.rate_scale_of(kernel), adam.rate_scale_of(bias)) == expected
     with pytest.raises(TypeError, match="Adam: scales must be by variables or regular expressions, but one is by 3"):
         adam.scale_learning_rate({3: 1.0})
+    with pytest.raises(ValueError, match="Adam: scales has '\\(', which is no regular expression"):
+        adam.scale_learning_rate({"(": 1.0})
     with pytest.raises(ValueError, match="Adam: the scale of 'bias' must be finite and at least 0, but is -1"):
         adam.scale_learning_rate({"bias": -1})
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from checks import rejected
 from drawn import KINDS, folder_of_drawings
+from fastcnn.datasets import Part, image_folder
 from fastcnn.finetuning import FineTuned, report
 from PIL import Image
 
@@ -126,6 +127,16 @@ def test_without_validation_and_test_there_is_still_a_report(root: Path, tmp_pat
     assert "24 to train on, 0 for validation, 0 to test" in said
     assert "most confidently wrong" not in said
     assert "Pictures as the training saw them" not in said
+
+
+def test_arrays_have_no_file_names_and_a_class_may_be_missing_from_the_test(root: Path, tmp_path: Path) -> None:
+    data = image_folder(root)
+    few = data.test.y < 2
+    test = Part(data.test.x[few], data.test.y[few], [])
+    done = tuned(data._replace(test=test), tmp_path / "run", epochs=0)
+    said = " ".join(Page(report.write(done).read_text(encoding="utf-8")).said)
+    assert "nan" not in said
+    assert re.search(r"but is \w+\s+number \d+", said)
 
 
 def test_a_report_needs_a_folder(root: Path) -> None:

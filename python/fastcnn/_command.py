@@ -124,6 +124,20 @@ def number(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A type for argparse: a number of at least 0 and below 1."""
+    if not 0 <= (value := number(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to below 1, but is {text!r}")
+    return value
+
+
+def part(text: str) -> float:
+    """A type for argparse: a number from 0 to 1."""
+    if not 0 <= (value := number(text)) <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, but is {text!r}")
+    return value
+
+
 def add_dataset(parser: argparse._ActionsContainer, meaning: str, default: str | None = None) -> None:
     """Adds --dataset, one of DATASETS."""
     names = f"{', '.join(DATASETS[:-1])} or {DATASETS[-1]}"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fastcnn import _text
-from fastcnn._command import Parser, integer, run
+from fastcnn._command import Parser, integer, run, share
 
 if TYPE_CHECKING:
     from fastcnn.datasets.checking import Checked
@@ -48,6 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("directory", metavar="DIR", help="the folder of pictures")
     add("--image-size", type=integer(1), default=32, metavar="N", help="the side that pictures are brought to (default: 32)")  # fmt: skip
+    add(
+        "--validation-split",
+        type=share,
+        default=0.2,
+        metavar="X",
+        help="the share that is to be held out where there is no folder val (default: 0.2)",
+    )
     add("--all", action="store_true", help="name every file, not only the first few")
     add("--json", action="store_true", help="one line of JSON")
     options = parser.parse(arguments)
@@ -57,7 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nonlocal code
         from fastcnn.datasets import check_folder
 
-        checked = check_folder(options.directory, options.image_size, verbose=0 if options.json else "auto")
+        checked = check_folder(
+            options.directory,
+            options.image_size,
+            validation_split=options.validation_split,
+            verbose=0 if options.json else "auto",
+        )
         print(_as_json(checked) if options.json else _report(checked, options.all))
         code = int(any(finding.serious for finding in checked.findings))
 

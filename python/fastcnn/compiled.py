@@ -175,8 +175,8 @@ class Compiled(Stack):
         optimizer = self.optimizer
         if optimizer is None:
             return None
-        decays = [optimizer.decay_of(variable) for variable in store.variables]
-        return self.seed, optimizer.settings(), optimizer.clipping, optimizer.averaging, decays
+        ways = [(optimizer.decay_of(variable), optimizer.rate_scale_of(variable)) for variable in store.variables]
+        return self.seed, optimizer.settings(), optimizer.clipping, optimizer.averaging, ways
 
     def _logs(self, totals: Totals, count: int) -> dict[str, Any]:
         """The loss and the metrics over `count` samples by name; in the order of the names, as in Keras."""

@@ -175,7 +175,7 @@ def _learning(store: VariableStore, optimizer: Optimizer) -> list[tuple[int, int
         (optimizer.decay_of(variable), optimizer.rate_scale_of(variable)) if variable.trainable else None
         for variable in store.variables
     ]
-    if ways[0] is not None and len(set(ways)) == 1:
+    if ways and ways[0] is not None and len(set(ways)) == 1:
         return [(0, store.buffer.size, *ways[0])]
     parts: list[tuple[int, int, float, float]] = []
     before: tuple[float, float] | None = None

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fastcnn import _text
-from fastcnn._command import Parser, add_switch, add_where, factor, integer, number, positive, run
+from fastcnn._command import Parser, add_switch, add_where, factor, integer, number, part, positive, run, share
 
 if TYPE_CHECKING:
     from fastcnn.finetuning import FineTuned
@@ -32,7 +31,7 @@ examples:
   python -m fastcnn.finetune --data photos
       from the shipped VGG8, with everything chosen by the amount of data
   python -m fastcnn.finetune --data photos --minutes 1
-      as long a training as fits into a minute
+      fewer epochs, where all would take longer than a minute
   python -m fastcnn.finetune --data photos --start mine.h5 --scale 1/255
       from a model of your own, Keras's too, here one that wants pixels 0..1
   python -m fastcnn.finetune --resume runs/fine-tuned-20261129-010203
@@ -49,9 +48,9 @@ _SETTINGS = {  # of finetuning.Settings, as options: their types and what they a
     "head_epochs": (integer(0), "N", "passes over their features, of the new head"),
     "batch_size": (integer(1), "N", "pictures a step"),
     "learning_rate": (positive, "X", "the highest, of the last layers"),
-    "lower_rate": (number, "X", "the share of it that the first layer has, 0 to 1"),
-    "label_smoothing": (number, "X", "what a picture's own class loses to all"),
-    "weight_decay": (number, "X", "what kernels lose of themselves, times the rate"),
+    "lower_rate": (part, "X", "the share of it that the first layer has"),
+    "label_smoothing": (share, "X", "what a picture's own class loses to all"),
+    "weight_decay": (share, "X", "what kernels lose of themselves, times the rate"),
     "shift": (integer(0), "N", "by how many pixels pictures are moved at most"),
     "patience": (integer(0), "N", "epochs without a better validation loss that are borne"),
 }
@@ -73,17 +72,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--{extra[0].replace('_', '-')} is the run's own, so it cannot be given with --resume")
 
     def work() -> None:
-        from fastcnn import config, finetuning, runs
+        from fastcnn import config, finetuning
         from fastcnn.finetuning import report
 
-        config.set_device(device)
+        if resumed is None or device != parser.get_default("device"):
+            config.set_device(device)
         if threads is not None:
             config.set_threads(threads)
         if resumed is None:
-            asked["out"] = runs.new_folder("fine-tuned", asked.pop("out", None))
-            done = finetuning.fine_tune(asked.pop("data"), asked.pop("start", "vgg8"), **asked)
+            done = finetuning.fine_tune(asked.pop("data"), asked.pop("start", "vgg8"), keep=True, **asked)
         else:
-            done = finetuning.resume(resumed)
+            done = finetuning.resume(resumed, device=None if device == parser.get_default("device") else device)
         report.write(done)
         print(_report(done))
 
@@ -92,10 +91,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report(done: FineTuned) -> str:
     lines = []
-    for fault in done.data.left_out[:5]:
-        lines.append(f"left out: {_text.printable(str(fault.path))}: {_text.printable(fault.reason)}")
-    if len(done.data.left_out) > 5:
-        lines.append(f"and {len(done.data.left_out) - 5:,} more; python -m fastcnn.check_data names them")
     parts = [("validation", done.validation), ("test", done.test)]
     for name, found in parts:
         if found is not None:
@@ -114,7 +109,7 @@ def _parser() -> Parser:
     add("--resume", metavar="DIR", help="go on with the run in this folder")
     add("--out", metavar="DIR", help="the run folder (default: runs/fine-tuned-<time>)")
     add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the same seed gives the same model, bit for bit (default: a new one)")  # fmt: skip
-    add("--validation-split", type=number, metavar="X", help="the share of pictures that is held out where there is no folder val (default: 0.1)")  # fmt: skip
+    add("--validation-split", type=share, metavar="X", help="the share of pictures that is held out where there is no folder val (default: 0.1)")  # fmt: skip
     add("--drop-duplicates", action="store_true", default=None, help="leave out files that are there already")
     add("--scale", type=factor, metavar="X", help="what pixels 0..255 are multiplied with before the start sees them (default: 1)")  # fmt: skip
     add("--offset", type=number, metavar="X", help="what is added after that (default: 0)")

@@ -4,6 +4,7 @@ model.h5                 the model; Keras reads it too
 history.csv              a line an epoch
 args.json                what was asked, the classes, the versions and the machine
 checkpoint.safetensors   the last finished epoch, from which the training goes on bit for bit
+report.html              of a fine-tuning: what it has learnt and what it gets wrong
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ __all__ = [
     "FILES",
     "HISTORY",
     "MODEL",
+    "REPORT",
     "Keeper",
     "new_folder",
     "read_arguments",
@@ -41,7 +43,13 @@ __all__ = [
     "write_arguments",
 ]
 
-FILES = MODEL, HISTORY, ARGUMENTS, CHECKPOINT = "model.h5", "history.csv", "args.json", "checkpoint.safetensors"
+FILES = MODEL, HISTORY, ARGUMENTS, CHECKPOINT, REPORT = (
+    "model.h5",
+    "history.csv",
+    "args.json",
+    "checkpoint.safetensors",
+    "report.html",
+)
 
 
 class Keeper(Callback):

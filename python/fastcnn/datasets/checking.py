@@ -13,7 +13,7 @@ from .._arguments import number
 from ..errors import FormatError
 from . import splits
 from .folders import Fault
-from .splits import PARTS, TRAIN, Found, Picture
+from .splits import PARTS, TEST, TRAIN, VALIDATION, Found, Picture
 
 __all__ = ["Checked", "Finding", "check_folder"]
 
@@ -68,6 +68,7 @@ def check_folder(
         *_left_out(found),
         *_same_files(found),
         *_few(found),
+        *_lacking(found),
         *_uneven(found),
         *_sizes(found),
     ]
@@ -109,8 +110,8 @@ def _same_files(found: Found) -> Iterator[Finding]:
     }
     remedies = (
         "decide which class is right, and delete the others",
-        "drop_duplicates (--drop-duplicates) keeps the one in test or validation",
-        "drop_duplicates (--drop-duplicates) keeps the first",
+        "finetune's --drop-duplicates (drop_duplicates) keeps the one in test or validation",
+        "finetune's --drop-duplicates (drop_duplicates) keeps the first",
     )
     for (where, alike), remedy in zip(kinds.items(), remedies, strict=True):
         if alike:
@@ -132,6 +133,20 @@ def _few(found: Found) -> Iterator[Finding]:
             f"few pictures to train on: {', '.join(few)}",
             f"more of them help most, up to some hundreds; below {_FEW} even a network that has learnt before tells little",
         )
+
+
+def _lacking(found: Found) -> Iterator[Finding]:
+    for part in (VALIDATION, TEST):
+        if part in found.folders:
+            none = [
+                name for name, count in zip(found.class_names, splits.counts_of(found, part), strict=True) if not count
+            ]
+            if none:
+                yield Finding(
+                    False,
+                    f"no pictures in {found.folders[part].name} of: {', '.join(none)}",
+                    "the figures say nothing of them",
+                )
 
 
 def _uneven(found: Found) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ _KINDS = {
     "PA": "with a palette and alpha",
 }
 _SIXTEEN_BITS_AS_I = ("PNG", "PPM")  # Pillow's mode "I" has 32 bits, but from these formats its values end at 65,535
+_LARGEST = 200_000_000  # bytes of a file: beyond that it is a film or an archive
 _ORIENTATION = 0x0112  # EXIF's tag
 
 
@@ -82,10 +83,14 @@ def read(path: str | os.PathLike[str], shape: tuple[int, int, int]) -> Picture:
 
 
 def content_of(path: str | os.PathLike[str]) -> bytes:
-    """A file's bytes. Raises FormatError for what is neither file nor folder (a pipe has no end), and what `open` raises."""
+    """A file's bytes. Raises FormatError for what is neither file nor folder (a pipe has no end) or too large, and what `open` raises."""
     if not stat.S_ISREG(kind := os.stat(path).st_mode) and not stat.S_ISDIR(kind):
         raise FormatError(f"{os.fspath(path)}: is no regular file")
     with open(path, "rb") as file:
+        if (size := os.fstat(file.fileno()).st_size) > _LARGEST:
+            raise FormatError(
+                f"{os.fspath(path)}: has {size / 1e6:,.0f} MB, more than the {_LARGEST / 1e6:,.0f} that a picture may have"
+            )
         return file.read()
 
 

@@ -1,4 +1,4 @@
-"""Decoded pictures kept on disk by their content, so that a folder is decoded once, whatever its files are called and wherever they move. Private."""
+"""Decoded pictures kept on disk by their content, so that a folder is decoded once, whatever its files are called. Private."""
 
 from __future__ import annotations
 

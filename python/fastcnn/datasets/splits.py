@@ -79,7 +79,8 @@ def image_folder(
         not all; 0 for none. seed : of the draw, which is by the files' contents: names do not matter, and a new picture changes little of it.
     drop_duplicates : leaves out, and tells, pictures whose files are the same bytes as another's: of test, validation and train the first in that order, and
         in a part the first by class and name, stays.
-    cache : whether decoded pictures are kept in the cache folder, and taken from there. verbose : 1 or "auto" shows a bar and a line.
+    cache : whether decoded pictures are kept in the cache folder (~/.cache/fastcnn/pictures, one file a folder and size, which may be deleted), and taken from
+        there. verbose : 1 or "auto" shows a bar and a line.
 
     Files that are no pictures are left out and told. Pictures are in the order of class and name; nothing is scaled, shuffled or augmented.
 

@@ -9,6 +9,7 @@ import base64
 import csv
 import importlib.util
 import io
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from html import escape
@@ -30,9 +31,7 @@ from fastcnn.utils import augmentation_sheet
 if TYPE_CHECKING:
     from fastcnn.finetuning.tuning import FineTuned
 
-__all__ = ["REPORT", "write"]
-
-REPORT = "report.html"
+__all__ = ["write"]
 
 _WRONG = 24  # pictures that are shown
 _LEFT_OUT = 50  # files that are named
@@ -53,7 +52,7 @@ def write(done: FineTuned) -> Path:
     """Writes report.html into the run's folder, whole or not at all, and returns its path. ValueError for a fine-tuning that kept no folder."""
     if done.folder is None:
         raise ValueError("write: this fine-tuning kept no folder to write a report into; give it out=")
-    path = done.folder / REPORT
+    path = done.folder / runs.REPORT
     atomic.write(path, _html(done, done.folder).encode())
     return path
 
@@ -82,7 +81,7 @@ def _html(done: FineTuned, folder: Path) -> str:
     body = "\n".join(
         f"<h2>{escape(title)}</h2>\n{content}" if title else content for title, content in sections if content
     )
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Fine-tuned: {escape(folder.name)}</title>'
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Fine-tuned: {escape(printable(folder.name))}</title>'
     return (
         f'<!doctype html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
     )
@@ -104,11 +103,15 @@ def _first(done: FineTuned, found: Evaluation | None, use: str) -> tuple[str, st
 
 def _scores(found: Evaluation, names: Sequence[str]) -> str:
     rows = [
-        (name, f"{score.recall:.1%}", f"{score.precision:.1%}", f"{score.count:,}")
+        (name, _share(score.recall), _share(score.precision), f"{score.count:,}")
         for name, score in zip(names, found.classes, strict=True)
     ]
     note = "Recall: of the pictures of a class, the share that is taken for it. Precision: of those taken for it, the share that is."
     return f'<p class="note">{note}</p>{_table(("class", "recall", "precision", "pictures"), rows)}'
+
+
+def _share(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1%}"
 
 
 def _confusion(found: Evaluation, names: Sequence[str]) -> str:
@@ -135,7 +138,7 @@ def _wrong(done: FineTuned, part: Part, names: Sequence[str]) -> str:
         return "<p>None: all are right.</p>"
     return "".join(
         f"<figure>{_picture(part.x[i])}<figcaption>{escape(names[taken[i]])} {shares[i, taken[i]]:.0%}, but is "
-        f"{escape(names[part.y[i]])}<br><small>{escape(printable(part.files[i].name))}</small></figcaption></figure>"
+        f"{escape(names[part.y[i]])}<br><small>{escape(printable(part.files[i].name) if part.files else f'number {i}')}</small></figcaption></figure>"
         for i in wrong
     )
 

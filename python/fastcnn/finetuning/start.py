@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fastcnn import applications
@@ -15,7 +15,7 @@ from fastcnn.stack import Part, Stack
 __all__ = ["HEAD", "STARTS", "Start", "learning_layers", "load", "picture_shape", "with_head"]
 
 STARTS: dict[str, Callable[..., Sequential]] = {"vgg8": applications.VGG8, "tutorial_cnn": applications.TutorialCNN}
-HEAD = "predictions"  # the new layer's name
+HEAD = "predictions"  # the new layer's name, where the start has none of it
 
 Start = Sequential | str | os.PathLike[str]
 
@@ -29,7 +29,10 @@ def load(start: Start, image_size: tuple[int, int] | None, scale: float, offset:
     """
     if isinstance(start, str) and start in STARTS:
         shape = None if image_size is None else (*image_size, 3)
-        whole, name = STARTS[start](input_shape=shape), start
+        try:
+            whole, name = STARTS[start](input_shape=shape), start
+        except ValueError as error:
+            raise FormatError(f"{owner}: {error}") from error
     elif isinstance(start, (str, os.PathLike)):
         if not Path(start).suffix:
             raise FormatError(
@@ -50,7 +53,7 @@ def load(start: Start, image_size: tuple[int, int] | None, scale: float, offset:
             f"{owner}: {name} takes pictures of {shape_of[0]}x{shape_of[1]}, so image_size cannot be {image_size[0]}x{image_size[1]}"
         )
     body = _without_head(whole, name, owner)
-    before: list[Part] = [] if (scale, offset) == (1.0, 0.0) else [Rescaling(scale, offset, name="pixels")]
+    before: list[Part] = [] if (scale, offset) == (1.0, 0.0) else [Rescaling(scale, offset, name=_free("pixels", body))]
     return Sequential([Input(picture_shape(whole)), *before, *body], name="features")
 
 
@@ -62,7 +65,15 @@ def picture_shape(model: Sequential) -> tuple[int, int, int]:
 
 def with_head(features: Sequential, classes: int) -> Sequential:
     """The features' layers, which it shares, and a new dense layer of logits behind them."""
-    return Sequential([Input(picture_shape(features)), *features.layers, Dense(classes, name=HEAD)], name="fine_tuned")
+    head = Dense(classes, name=_free(HEAD, features.layers))
+    return Sequential([Input(picture_shape(features)), *features.layers, head], name="fine_tuned")
+
+
+def _free(name: str, parts: Sequence[Part]) -> str:
+    """The name, or with a number behind it where one of the parts has it."""
+    taken = {part.name for part in parts}
+    names = (name, *(f"{name}_{number}" for number in range(2, len(taken) + 3)))
+    return next(each for each in names if each not in taken)
 
 
 def learning_layers(model: Sequential) -> list[Layer]:

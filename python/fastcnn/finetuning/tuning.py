@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import sys
@@ -13,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import config, evaluation, runs
-from fastcnn._arguments import number, pair, positive
+from fastcnn import _text, config, evaluation, runs
+from fastcnn._arguments import natural, number, pair, positive
 from fastcnn.callbacks import History
 from fastcnn.datasets import ImageFolder, image_folder
 from fastcnn.datasets.splits import Part
@@ -35,6 +36,7 @@ __all__ = ["FineTuned", "fine_tune", "resume"]
 
 _OWNER = "fine_tune"
 _EVALUATED = 250  # pictures at a time
+_NAMED = 5  # files that are left out
 _FORWARDS = 5  # that a step of training takes, about, in small batches and with its share of the validation
 
 
@@ -67,6 +69,7 @@ def fine_tune(
     minutes: float | None = None,
     seed: int | None = None,
     out: str | os.PathLike[str] | None = None,
+    keep: bool = False,
     verbose: int | str = "auto",
     **settings: Any,
 ) -> FineTuned:
@@ -74,12 +77,13 @@ def fine_tune(
 
     data : a folder of pictures, as `datasets.image_folder` reads it, or what that has given.
     start : "vgg8", the default, or "tutorial_cnn", with their weights for CIFAR-10; the file of a model, Keras's too; or a model, which stays as it is. Its
-        last dense layer is replaced by a new one for the folder's classes.
+        last dense layer is replaced by a new one for the folder's classes; all others learn, frozen ones too.
     image_size : what pictures are brought to; default what the start takes, 32x32 for those with a name. "vgg8" takes any from 32x32 on.
     scale, offset : the start sees pixels * scale + offset; for models that want other than raw pixels, 1/255 say. The new model takes raw ones in any case.
     validation_split, drop_duplicates : as in `image_folder`; 0 for no validation: the last epoch stays.
-    minutes : the training of the whole network has so many epochs that all is done in about this time; one at least.
-    seed : for repeatable runs; None draws one. out : a run folder to keep (`runs.py`), from which `resume` goes on; None keeps nothing.
+    minutes : fewer epochs are trained, one at least, where all would take longer than about this.
+    seed : for repeatable runs; None draws one. out : a run folder to keep (`runs.py`), from which `resume` goes on. keep : whether there is one, runs/fine-tuned-TIME,
+        where `out` is None; else nothing is kept.
     verbose : as in `fit`. settings : those of `Settings` that are not to be chosen here, by name: epochs=20, learning_rate=0.01, ...
 
     Raises what `image_folder` and `load_model` raise; ValueError and TypeError for arguments, and where the start does not fit pictures; FileExistsError where
@@ -91,42 +95,43 @@ def fine_tune(
     size = None if image_size is None else pair(_OWNER, "image_size", image_size)
     scale, offset = number(_OWNER, "scale", scale), number(_OWNER, "offset", offset)
     choose([1], 32, settings)  # says what they cannot be before anything is read
-    seed = int.from_bytes(os.urandom(4), "little") if seed is None else seed
+    seed = int.from_bytes(os.urandom(4), "little") if seed is None else natural(_OWNER, "seed", seed)
+    held_out = number(_OWNER, "validation_split", validation_split, least=0, below=1)
     config.set_seed(seed)
     features = starts.load(start, size, scale, offset, _OWNER)
     shape = starts.picture_shape(features)
     if isinstance(data, ImageFolder):
-        read = data
-        if read.train.x.shape[1:] != shape:
-            raise ValueError(f"{_OWNER}: data has pictures of {read.train.x.shape[1:]}, but the start takes {shape}")
+        read = _checked(data, shape)
     else:
         read = image_folder(
             data,
             shape[:2],
             channels=shape[2],
-            validation_split=validation_split,
+            validation_split=held_out,
+            seed=seed,
             drop_duplicates=drop_duplicates,
             verbose=level,
         )
     asked = {
-        "data": None if isinstance(data, ImageFolder) else os.fspath(data),
-        "start": os.fspath(start) if isinstance(start, (str, os.PathLike)) else None,
+        "data": None if isinstance(data, ImageFolder) else os.path.abspath(data),
+        "pictures": _digest(read),
+        "start": _place_of(start),
+        "device": config.get_device(),
         "image_size": shape[:2],
         "channels": shape[2],
         "scale": scale,
         "offset": offset,
-        "validation_split": validation_split,
-        "drop_duplicates": drop_duplicates,
-        "minutes": minutes,
+        "validation_split": held_out,
+        "drop_duplicates": bool(drop_duplicates),
         "seed": seed,
     }
     choice = choose(np.bincount(read.train.y, minlength=len(read.class_names)).tolist(), min(shape[:2]), settings)
-    folder = None if out is None else runs.new_folder("fine-tuned", out)
+    folder = runs.new_folder("fine-tuned", out) if keep or out is not None else None
     job = _Job(read, choice, folder, level, begun)
-    job.say(start)
     job.train_head(features)
     if limit is not None:
         job.shorten(limit, features)
+    job.say(start)
     if folder is not None:
         runs.write_arguments(
             folder, {**asked, "settings": asdict(job.settings), "reasons": job.choice.reasons}, read.class_names
@@ -135,55 +140,83 @@ def fine_tune(
 
 
 _ASKED = (
-    "data",
-    "start",
-    "image_size",
-    "channels",
-    "scale",
-    "offset",
-    "validation_split",
-    "drop_duplicates",
-    "seed",
-    "settings",
-    "reasons",
-)
+    "data", "pictures", "start", "device", "image_size", "channels", "scale", "offset", "validation_split", "drop_duplicates", "seed", "settings", "reasons", "classes",
+)  # fmt: skip
 
 
-def resume(folder: str | os.PathLike[str], *, verbose: int | str = "auto") -> FineTuned:
-    """Goes on with a run of `fine_tune` that was stopped, from its last finished epoch; it ends with the bits of a run that never was.
+def resume(folder: str | os.PathLike[str], *, device: str | None = None, verbose: int | str = "auto") -> FineTuned:
+    """Goes on with a run of `fine_tune` that was stopped, from its last finished epoch; on the same machine and device it ends with the bits of a run that never was.
 
-    Raises FileNotFoundError where there is no run, FormatError where its files are damaged or the pictures are others now, ValueError where pictures or start
-    did not come from files, and what `fine_tune` raises.
+    device : None for the run's. Raises FileNotFoundError where there is no run; FormatError where its files are damaged, the pictures are others now, or pictures
+    or start did not come from files; and what `fine_tune` raises.
     """
     begun = time.perf_counter()
     level = verbosity(verbose, "resume")
     run = Path(folder)
-    asked = runs.read_arguments(run, (*_ASKED, "classes"))
+    asked = runs.read_arguments(run, _ASKED)
     if asked["data"] is None:
-        raise ValueError(f"resume: the pictures of {run} did not come from a folder, so they cannot be read again")
+        raise FormatError(f"{run}: the pictures of this run did not come from a folder, so they cannot be read again")
+    try:
+        choice = Choice(Settings(**asked["settings"]), asked["reasons"])
+    except TypeError as error:
+        raise FormatError(f"{run / runs.ARGUMENTS}: is not the arguments of a fine-tuning ({error})") from error
+    config.set_device(device or asked["device"])
     read = image_folder(
         asked["data"],
         asked["image_size"],
         channels=asked["channels"],
         validation_split=asked["validation_split"],
+        seed=asked["seed"],
         drop_duplicates=asked["drop_duplicates"],
         verbose=level,
     )
-    if list(read.class_names) != asked["classes"]:
-        raise FormatError(f"{asked['data']}: has other classes than the run in {run} began with")
+    if list(read.class_names) != asked["classes"] or _digest(read) != asked["pictures"]:
+        raise FormatError(
+            f"{asked['data']}: holds other pictures than those that the run in {run} began with; begin anew"
+        )
     config.set_seed(asked["seed"])
-    choice = Choice(Settings(**asked["settings"]), asked["reasons"])
     job = _Job(read, choice, run, level, begun)
     saved = run / runs.CHECKPOINT
     if saved.exists():
         return job.train(load_model(saved), BestKeeper.notes_of(saved))
     if asked["start"] is None:
-        raise ValueError(
-            f"resume: the run in {run} began with a model of no file and has no checkpoint yet; begin anew"
-        )
+        raise FormatError(f"{run}: this run began with a model of no file and has no checkpoint yet; begin anew")
     features = starts.load(asked["start"], tuple(asked["image_size"]), asked["scale"], asked["offset"], "resume")
     job.train_head(features)
     return job.train(starts.with_head(features, len(read.class_names)), {})
+
+
+def _checked(data: ImageFolder, shape: tuple[int, int, int]) -> ImageFolder:
+    """An ImageFolder that somebody has made: that it can be trained on."""
+    classes = len(data.class_names)
+    for name, part in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+        y = np.asarray(part.y)
+        if y.shape != (len(part.x),) or y.dtype.kind not in "iu" or (len(y) and not 0 <= y.min() <= y.max() < classes):
+            raise ValueError(
+                f"{_OWNER}: data.{name}.y must be ({len(part.x)},) class numbers below {classes}, but is {y.dtype} {y.shape}"
+            )
+        if part.x.shape[1:] != shape:
+            raise ValueError(f"{_OWNER}: data has pictures of {part.x.shape[1:]}, but the start takes {shape}")
+    for label, name in enumerate(data.class_names):
+        if not (data.train.y == label).any():
+            raise ValueError(f"{_OWNER}: the class {name!r} has no picture to train on")
+    return data
+
+
+def _digest(data: ImageFolder) -> str:
+    """What the same pictures in the same parts have in common."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (data.train, data.validation, data.test):
+        for array in (part.x, part.y):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _place_of(start: starts.Start) -> str | None:
+    """A name, or the absolute path of a file; None for a model."""
+    if isinstance(start, Sequential):
+        return None
+    return os.fspath(start) if start in starts.STARTS else os.path.abspath(start)
 
 
 class _Job:
@@ -218,6 +251,10 @@ class _Job:
         print(f"pictures of {len(data.class_names):,} classes: {pictures}; start: {name}")
         for setting, reason in self.choice.reasons.items():
             print(f"  {setting} {getattr(self.settings, setting)}: chosen for {reason}")
+        for fault in data.left_out[:_NAMED]:
+            print(f"left out: {_text.printable(str(fault.path))}: {_text.printable(fault.reason)}")
+        if len(data.left_out) > _NAMED:
+            print(f"and {len(data.left_out) - _NAMED:,} more; python -m fastcnn.check_data names them")
         sys.stdout.flush()
 
     def train_head(self, features: Sequential) -> None:
@@ -247,7 +284,7 @@ class _Job:
         epochs = max(int(left / max(seconds_an_epoch, 1e-3)), 1)
         if epochs < self.settings.epochs:
             self.settings = replace(self.settings, epochs=epochs)
-            self.choice = Choice(self.settings, {**self.choice.reasons, "epochs": f"{limit:.0f} seconds in all"})
+            self.choice = Choice(self.settings, {**self.choice.reasons, "epochs": f"{limit / 60:g} minutes in all"})
 
     def train(self, model: Sequential, notes: dict[str, Any]) -> FineTuned:
         """The whole network, from the beginning or from a checkpoint, to the end. notes : the checkpoint's."""
@@ -255,7 +292,7 @@ class _Job:
         model.class_names = data.class_names
         if not notes:
             if self._head:
-                model.get_layer(starts.HEAD).set_weights(self._head)
+                model.layers[-1].set_weights(self._head)
             self._compile(model)
         keeper = BestKeeper(self.folder, settings.patience, notes)
         done = model.epochs_done if notes else 0
@@ -322,8 +359,9 @@ class _Job:
 
     def _stopped(self, keeper: BestKeeper) -> str:
         assert self.folder is not None
-        if not keeper.rows:
-            return f"stopped before the first epoch was done; {self.folder} holds the arguments alone"
-        kept = f"{runs.MODEL} (epoch {keeper.best}, the best), {runs.HISTORY}, {runs.CHECKPOINT} (epoch {len(keeper.rows)})"
-        go_on = f"python -m fastcnn.finetune --resume {shlex.quote(os.fspath(self.folder))}"
-        return f"stopped in epoch {len(keeper.rows) + 1} of {self.settings.epochs}; kept in {self.folder}: {kept}\nto go on: {go_on}"
+        done = len(keeper.rows)
+        kept = f"{runs.MODEL} (epoch {keeper.best}, the best), {runs.HISTORY}, {runs.CHECKPOINT} (epoch {done})"
+        said = f"stopped in epoch {done + 1} of {self.settings.epochs}; kept in {self.folder}: {kept if done else runs.ARGUMENTS}"
+        if not self.data.train.files:  # arrays, which cannot be read again
+            return said
+        return f"{said}\nto go on: python -m fastcnn.finetune --resume {shlex.quote(os.fspath(self.folder))}"

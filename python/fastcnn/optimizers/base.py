@@ -211,6 +211,10 @@ class Optimizer:
         for key in scales or ():
             if not isinstance(key, (str, Variable)):
                 raise TypeError(f"{owner}: scales must be by variables or regular expressions, but one is by {key!r}")
+            try:
+                re.compile(key if isinstance(key, str) else "")
+            except re.error as error:
+                raise ValueError(f"{owner}: scales has {key!r}, which is no regular expression ({error})") from None
         self._rate_scales = {
             key: number(owner, f"the scale of {key if isinstance(key, str) else key.path!r}", scale, least=0)
             for key, scale in (scales or {}).items()
