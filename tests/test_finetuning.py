@@ -299,7 +299,7 @@ def test_what_cannot_be_resumed_is_said(drawings: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no run to go on with"):
         finetuning.resume(tmp_path)
     tuned(image_folder(drawings), out=tmp_path / "arrays", epochs=1)
-    with pytest.raises(FormatError, match="arrays: .* did not come from a folder"):
+    with pytest.raises(FormatError, match=r"arrays: .* did not come from a folder"):
         finetuning.resume(tmp_path / "arrays")
     root = shutil.copytree(drawings, tmp_path / "pictures")
     tuned(root, out=tmp_path / "run", epochs=1)
