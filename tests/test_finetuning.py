@@ -250,7 +250,7 @@ def history(folder: Path) -> list[list[str]]:
 
 
 def test_a_run_that_is_killed_five_times_ends_as_one_that_never_was(drawings: Path, tmp_path: Path) -> None:
-    arguments = ["--data", str(drawings), "--start", "tutorial_cnn", "--seed", "3", "--device", "cpu", "--epochs", "12", "--batch-size", "8"]  # fmt: skip
+    arguments = ["--data", str(drawings), "--start", "tutorial_cnn", "--seed", "3", "--device", "cpu", "--epochs", "60", "--batch-size", "8"]  # fmt: skip
     done = run("finetune", *arguments, "--out", "whole", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     whole, folder, moments, killed = tmp_path / "whole", tmp_path / "run", random.Random(2), 0
@@ -266,7 +266,7 @@ def test_a_run_that_is_killed_five_times_ends_as_one_that_never_was(drawings: Pa
                 seen += line.startswith(b"Epoch ")
                 if seen == epochs:
                     break
-            time.sleep((0.2 if epochs else 1.5) * moments.random())
+            time.sleep((0.1 if epochs else 1.0) * moments.random())
             process.kill()
             killed += 1
         output = process.communicate()[0].decode()
