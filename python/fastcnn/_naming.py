@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
-__all__ = ["auto_name", "reset_names", "snake_case"]
+__all__ = ["auto_name", "free_name", "reset_names", "snake_case"]
 
 _taken: Counter[str] = Counter()
 
@@ -26,3 +28,10 @@ def reset_names() -> None:
 def snake_case(class_name: str) -> str:
     """MaxPooling2D -> max_pooling2d, ReLU -> re_lu, SGD -> sgd: a word begins at an uppercase letter beside a lowercase one."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", class_name).lower()
+
+
+def free_name(name: str, parts: Iterable[Any]) -> str:
+    """The name, or with the first number behind it, from 2, that none of the layers has: "scale_2"."""
+    taken = {part.name for part in parts}
+    names = (name, *(f"{name}_{number}" for number in range(2, len(taken) + 3)))
+    return next(each for each in names if each not in taken)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fastcnn import _text, activations
 from fastcnn._arguments import number, unknown
+from fastcnn._naming import free_name
 from fastcnn.callbacks import Callback
 from fastcnn.datasets import folders, images, named
 from fastcnn.errors import FormatError
@@ -26,7 +27,17 @@ from fastcnn.losses import BinaryCrossentropy, SparseCategoricalCrossentropy
 from fastcnn.models import Sequential, load_model
 from fastcnn.progress import verbosity
 
-__all__ = ["ClassScore", "Classification", "Evaluation", "Prediction", "classify_images", "evaluate_model", "scores"]
+__all__ = [
+    "ClassScore",
+    "Classification",
+    "Evaluation",
+    "Prediction",
+    "classify_images",
+    "evaluate_model",
+    "scores",
+    "softmax",
+    "tell",
+]
 
 Source = Sequential | str | os.PathLike[str]
 
@@ -122,17 +133,17 @@ def evaluate_model(
         _, (x, y), class_names = named.load(dataset, data_dir)
         judge.require(x.shape[1:], f"{dataset} has images of {_sizes(x.shape[1:])}")
         labels = judge.class_numbers(class_names, dataset)[y[:, 0]]
-        _tell(level, [*judge.notes(), judge.loss_note(), f"{dataset}: {len(x):,} test images"])
+        tell(level, [*judge.notes(), judge.loss_note(), f"{dataset}: {len(x):,} test images"])
     else:
         assert data is not None
         shape, place = judge.image_shape(), os.fspath(data)
         found = folders.find(data)
         numbers = judge.class_numbers(found.class_names, place)
         files = f"{place}: {len(found.files):,} files in {len(found.class_names):,} class folders, {images.how(shape)}"
-        _tell(level, [*judge.notes(), judge.loss_note(), files])
+        tell(level, [*judge.notes(), judge.loss_note(), files])
         loaded = folders.load(data, shape, verbose=level)
         x, labels, left_out = loaded.x, numbers[loaded.y], loaded.left_out
-        _tell(level, [], left_out)
+        tell(level, [], left_out)
     loss, outputs = judge.evaluate(x, labels, batch_size, level)
     return scores(labels, outputs, judge.class_names)._replace(loss=loss, left_out=tuple(left_out))
 
@@ -151,6 +162,12 @@ def scores(labels: NDArray[Any], outputs: NDArray[Any], class_names: Sequence[st
     rows = zip(class_names, precision.tolist(), recall.tolist(), confusion.sum(axis=1).tolist(), strict=True)
     accuracy = right.sum() / len(labels)
     return Evaluation(float(accuracy), float("nan"), len(labels), tuple(ClassScore(*row) for row in rows), confusion)
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """The probabilities that (N, classes) logits mean, in float64."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def classify_images(
@@ -184,7 +201,7 @@ def classify_images(
     shape = judge.image_shape()
     notes = [*judge.notes(), judge.probability_note(), f"images: {images.how(shape)}"]
     found = folders.find(data) if data is not None else None
-    _tell(level, notes, found.left_out if found else [])
+    tell(level, notes, found.left_out if found else [])
     paths = [Path(file) for file in files] + (found.files if found else [])
     pictures, faults = folders.read_all(paths, shape, verbose=min(level, 1), line=False)
     reasons = {fault.path: fault.reason for fault in faults}
@@ -352,8 +369,7 @@ class _Judge:
         shares = outputs.astype(np.float64)
         if not self._gives_probabilities():
             shares = np.hstack([np.zeros_like(shares), shares]) if self._binary else shares
-            powers = np.exp(shares - shares.max(axis=1, keepdims=True))
-            return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+            return softmax(shares)
         return np.hstack([1 - shares, shares]) if self._binary else shares
 
     def _ready(self) -> Sequential:
@@ -362,9 +378,7 @@ class _Judge:
             return self._model
         layers: list[Any] = copy.deepcopy(self._model).layers
         if self._scale != (1, 0):
-            taken = {layer.name for layer in layers}
-            name = next(name for name in (f"scale_{i}" for i in range(len(taken) + 1)) if name not in taken)
-            layers = [Rescaling(*self._scale, name=name), *layers]
+            layers = [Rescaling(*self._scale, name=free_name("scale", layers)), *layers]
         return Sequential([Input(self._input_shape), *layers])
 
 
@@ -372,7 +386,7 @@ def _sizes(shape: Sequence[int | None]) -> str:
     return "x".join(map(str, shape))
 
 
-def _tell(level: int, notes: Sequence[str], left_out: Sequence[folders.Fault] = ()) -> None:
+def tell(level: int, notes: Sequence[str], left_out: Sequence[folders.Fault] = ()) -> None:
     """Prints them in lines of 80 columns, unless the level is 0."""
     if not level or not (notes or left_out):
         return

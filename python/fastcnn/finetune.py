@@ -68,18 +68,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (resumed is None) == (options["data"] is None):
         parser.error("exactly one of --data and --resume must be given")
     asked = {name: value for name, value in options.items() if value is not None}
-    if resumed is not None and (extra := [name for name in asked if asked[name] != parser.get_default(name)]):
-        parser.error(f"--{extra[0].replace('_', '-')} is the run's own, so it cannot be given with --resume")
+    if resumed is not None and asked:
+        parser.error(f"--{next(iter(asked)).replace('_', '-')} is the run's own, so it cannot be given with --resume")
 
     def work() -> None:
         from fastcnn import config, finetuning
         from fastcnn.finetuning import report
 
-        if resumed is None or device != parser.get_default("device"):
-            config.set_device(device)
         if threads is not None:
             config.set_threads(threads)
         if resumed is None:
+            config.set_device(device)
             done = finetuning.fine_tune(asked.pop("data"), asked.pop("start", "vgg8"), keep=True, **asked)
         else:
             done = finetuning.resume(resumed, device=None if device == parser.get_default("device") else device)

@@ -36,6 +36,7 @@ __all__ = [
     "MODEL",
     "REPORT",
     "Keeper",
+    "made_with",
     "new_folder",
     "read_arguments",
     "rows_of",
@@ -125,18 +126,21 @@ def new_folder(name: str, out: str | os.PathLike[str] | None) -> Path:
 
 def write_arguments(folder: Path, asked: dict[str, Any], classes: Sequence[str]) -> None:
     """args.json: what was asked, the classes, and the versions and machine that were used."""
+    started = datetime.now().astimezone().isoformat(timespec="seconds")
+    written = {**asked, "classes": list(classes), "started": started, **made_with()}
+    atomic.write(folder / ARGUMENTS, (json.dumps(written, indent=2) + "\n").encode())
+
+
+def made_with() -> dict[str, Any]:
+    """The versions and the machine, for a file that says how something was made."""
     facts = info()
-    written = {
-        **asked,
-        "classes": list(classes),
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+    return {
         "versions": {"fastcnn": fastcnn.__version__, "python": platform.python_version(), "numpy": np.__version__},
         "machine": {
             name: facts[name]
             for name in ("platform", "processor", "cores_usable", "instruction_set", "threads", "device")
         },
     }
-    atomic.write(folder / ARGUMENTS, (json.dumps(written, indent=2) + "\n").encode())
 
 
 def read_arguments(folder: Path, names: Sequence[str]) -> dict[str, Any]:

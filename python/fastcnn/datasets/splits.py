@@ -34,7 +34,6 @@ __all__ = [
     "image_folder",
     "problems",
     "read",
-    "without_duplicates",
 ]
 
 PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -92,7 +91,7 @@ def image_folder(
     seed = natural(owner, "seed", seed) % 2**128
     boolean(owner, "drop_duplicates", drop_duplicates)
     found = read(owner, directory, image_size, channels, cache, verbose)
-    pictures = without_duplicates(found.pictures, found.left_out) if drop_duplicates else found.pictures
+    pictures = _without_duplicates(found.pictures, found.left_out) if drop_duplicates else found.pictures
     for problem in problems(found._replace(pictures=pictures), share):
         raise FormatError(problem)
     if share > 0 and VALIDATION not in found.folders:
@@ -220,7 +219,7 @@ def _part_folders(root: Path) -> tuple[dict[str, Path], list[Fault]]:
     return parts, left_out
 
 
-def without_duplicates(pictures: Sequence[Picture], left_out: list[Fault]) -> list[Picture]:
+def _without_duplicates(pictures: Sequence[Picture], left_out: list[Fault]) -> list[Picture]:
     """Those that stay, see `image_folder`; the others are added to what is left out."""
     first: dict[bytes, Picture] = {}
     order = {part: place for place, part in enumerate((TEST, VALIDATION, TRAIN))}

@@ -18,7 +18,7 @@ class BestKeeper(runs.Keeper):
     """Besides what `Keeper` does: model.h5 is that of the best epoch, by the validation loss, or of the last where nothing validates.
 
     folder : None keeps nothing on disk. patience : epochs without a better one after which the training ends. notes : those of the checkpoint that it goes on
-    from, or empty. `best` is the epoch, from 1, `waited` the epochs since.
+    from, or empty. `best` is the epoch, from 1.
     """
 
     def __init__(self, folder: Path | None, patience: int, notes: dict[str, Any]) -> None:
@@ -32,14 +32,9 @@ class BestKeeper(runs.Keeper):
             self._weights = load_model(self._folder / runs.MODEL, compile=False).get_weights()
 
     @property
-    def waited(self) -> int:
-        """Epochs since the best one."""
-        return len(self.rows) - self.best
-
-    @property
     def is_over(self) -> bool:
         """Whether there was no better epoch for too long."""
-        return self.waited > self._patience
+        return len(self.rows) - self.best > self._patience
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.add_row(epoch, logs or {})

@@ -23,7 +23,7 @@ from fastcnn import runs
 from fastcnn._text import printable
 from fastcnn.datasets import images
 from fastcnn.datasets.splits import Part
-from fastcnn.evaluation import Evaluation
+from fastcnn.evaluation import Evaluation, softmax
 from fastcnn.formats import atomic
 from fastcnn.info import info
 from fastcnn.utils import augmentation_sheet
@@ -35,7 +35,6 @@ __all__ = ["write"]
 
 _WRONG = 24  # pictures that are shown
 _LEFT_OUT = 50  # files that are named
-_EVALUATED = 250  # pictures at a time
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -128,9 +127,8 @@ def _confusion(found: Evaluation, names: Sequence[str]) -> str:
 
 
 def _wrong(done: FineTuned, part: Part, names: Sequence[str]) -> str:
-    outputs = done.model.predict(part.x, _EVALUATED, verbose=0).astype(np.float64)
-    shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
+    assert done.outputs is not None  # there is an evaluation of them
+    shares = softmax(done.outputs)
     taken = shares.argmax(axis=1)
     wrong = np.flatnonzero(taken != part.y)
     wrong = wrong[np.argsort(-shares[wrong, taken[wrong]], kind="stable")][:_WRONG]

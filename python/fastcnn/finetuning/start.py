@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from fastcnn import applications
+from fastcnn._naming import free_name
 from fastcnn.errors import FormatError
 from fastcnn.layers import Dense, Input, Layer, Rescaling
 from fastcnn.models import Sequential, clone_model, load_model
@@ -53,7 +54,9 @@ def load(start: Start, image_size: tuple[int, int] | None, scale: float, offset:
             f"{owner}: {name} takes pictures of {shape_of[0]}x{shape_of[1]}, so image_size cannot be {image_size[0]}x{image_size[1]}"
         )
     body = _without_head(whole, name, owner)
-    before: list[Part] = [] if (scale, offset) == (1.0, 0.0) else [Rescaling(scale, offset, name=_free("pixels", body))]
+    before: list[Part] = (
+        [] if (scale, offset) == (1.0, 0.0) else [Rescaling(scale, offset, name=free_name("pixels", body))]
+    )
     return Sequential([Input(picture_shape(whole)), *before, *body], name="features")
 
 
@@ -65,15 +68,8 @@ def picture_shape(model: Sequential) -> tuple[int, int, int]:
 
 def with_head(features: Sequential, classes: int) -> Sequential:
     """The features' layers, which it shares, and a new dense layer of logits behind them."""
-    head = Dense(classes, name=_free(HEAD, features.layers))
+    head = Dense(classes, name=free_name(HEAD, features.layers))
     return Sequential([Input(picture_shape(features)), *features.layers, head], name="fine_tuned")
-
-
-def _free(name: str, parts: Sequence[Part]) -> str:
-    """The name, or with a number behind it where one of the parts has it."""
-    taken = {part.name for part in parts}
-    names = (name, *(f"{name}_{number}" for number in range(2, len(taken) + 3)))
-    return next(each for each in names if each not in taken)
 
 
 def learning_layers(model: Sequential) -> list[Layer]:

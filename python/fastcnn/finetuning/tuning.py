@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import _text, config, evaluation, runs
+from fastcnn import config, evaluation, runs
 from fastcnn._arguments import natural, number, pair, positive
 from fastcnn.callbacks import History
 from fastcnn.datasets import ImageFolder, image_folder
-from fastcnn.datasets.splits import Part
 from fastcnn.errors import FormatError
 from fastcnn.evaluation import Evaluation
 from fastcnn.finetuning import start as starts
@@ -36,7 +35,6 @@ __all__ = ["FineTuned", "fine_tune", "resume"]
 
 _OWNER = "fine_tune"
 _EVALUATED = 250  # pictures at a time
-_NAMED = 5  # files that are left out
 _FORWARDS = 5  # that a step of training takes, about, in small batches and with its share of the validation
 
 
@@ -44,7 +42,8 @@ class FineTuned(NamedTuple):
     """What `fine_tune` gives back.
 
     model : takes raw pixels and gives logits; its `class_names` are the folder's. choice : the settings and why. history : of the whole network's epochs.
-    validation, test : how good it is on those parts; None where there are none. data : the pictures. folder : of the run, or None. seconds : of all.
+    validation, test : how good it is on those parts; None where there are none. outputs : the logits of the test
+    pictures, or of the validation's where there are none. data : the pictures. folder : of the run, or None. seconds : of all.
     """
 
     model: Sequential
@@ -52,6 +51,7 @@ class FineTuned(NamedTuple):
     history: History
     validation: Evaluation | None
     test: Evaluation | None
+    outputs: NDArray[np.float32] | None
     data: ImageFolder
     folder: Path | None
     seconds: float
@@ -112,19 +112,6 @@ def fine_tune(
             drop_duplicates=drop_duplicates,
             verbose=level,
         )
-    asked = {
-        "data": None if isinstance(data, ImageFolder) else os.path.abspath(data),
-        "pictures": _digest(read),
-        "start": _place_of(start),
-        "device": config.get_device(),
-        "image_size": shape[:2],
-        "channels": shape[2],
-        "scale": scale,
-        "offset": offset,
-        "validation_split": held_out,
-        "drop_duplicates": bool(drop_duplicates),
-        "seed": seed,
-    }
     choice = choose(np.bincount(read.train.y, minlength=len(read.class_names)).tolist(), min(shape[:2]), settings)
     folder = runs.new_folder("fine-tuned", out) if keep or out is not None else None
     job = _Job(read, choice, folder, level, begun)
@@ -133,9 +120,22 @@ def fine_tune(
         job.shorten(limit, features)
     job.say(start)
     if folder is not None:
-        runs.write_arguments(
-            folder, {**asked, "settings": asdict(job.settings), "reasons": job.choice.reasons}, read.class_names
-        )
+        asked = {
+            "data": None if isinstance(data, ImageFolder) else os.path.abspath(data),
+            "pictures": _digest(read),
+            "start": _place_of(start),
+            "device": config.get_device(),
+            "image_size": shape[:2],
+            "channels": shape[2],
+            "scale": scale,
+            "offset": offset,
+            "validation_split": held_out,
+            "drop_duplicates": bool(drop_duplicates),
+            "seed": seed,
+            "settings": asdict(job.settings),
+            "reasons": job.choice.reasons,
+        }
+        runs.write_arguments(folder, asked, read.class_names)
     return job.train(starts.with_head(features, len(read.class_names)), {})
 
 
@@ -208,7 +208,7 @@ def _digest(data: ImageFolder) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for part in (data.train, data.validation, data.test):
         for array in (part.x, part.y):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
@@ -225,7 +225,6 @@ class _Job:
     def __init__(self, data: ImageFolder, choice: Choice, folder: Path | None, level: int, begun: float) -> None:
         self.data, self.choice, self.folder = data, choice, folder
         self._level, self._begun = level, begun
-        self.settings = choice.settings
         counts = np.bincount(data.train.y, minlength=len(data.class_names))
         self._class_weight = (
             {label: float(len(data.train.y) / (len(counts) * count)) for label, count in enumerate(counts)}
@@ -233,6 +232,11 @@ class _Job:
             else None
         )
         self._head: list[NDArray[np.float32]] = []
+
+    @property
+    def settings(self) -> Settings:
+        """Those that were chosen."""
+        return self.choice.settings
 
     def say(self, start: starts.Start) -> None:
         """Prints what is begun, with what, and why so."""
@@ -251,10 +255,7 @@ class _Job:
         print(f"pictures of {len(data.class_names):,} classes: {pictures}; start: {name}")
         for setting, reason in self.choice.reasons.items():
             print(f"  {setting} {getattr(self.settings, setting)}: chosen for {reason}")
-        for fault in data.left_out[:_NAMED]:
-            print(f"left out: {_text.printable(str(fault.path))}: {_text.printable(fault.reason)}")
-        if len(data.left_out) > _NAMED:
-            print(f"and {len(data.left_out) - _NAMED:,} more; python -m fastcnn.check_data names them")
+        evaluation.tell(self._level, [], data.left_out)
         sys.stdout.flush()
 
     def train_head(self, features: Sequential) -> None:
@@ -283,8 +284,8 @@ class _Job:
         left = limit - (time.perf_counter() - self._begun)
         epochs = max(int(left / max(seconds_an_epoch, 1e-3)), 1)
         if epochs < self.settings.epochs:
-            self.settings = replace(self.settings, epochs=epochs)
-            self.choice = Choice(self.settings, {**self.choice.reasons, "epochs": f"{limit / 60:g} minutes in all"})
+            reasons = {**self.choice.reasons, "epochs": f"{limit / 60:g} minutes in all"}
+            self.choice = Choice(replace(self.settings, epochs=epochs), reasons)
 
     def train(self, model: Sequential, notes: dict[str, Any]) -> FineTuned:
         """The whole network, from the beginning or from a checkpoint, to the end. notes : the checkpoint's."""
@@ -320,9 +321,18 @@ class _Job:
         keeper.restore(model)
         if self.folder is not None:
             model.save(self.folder / runs.MODEL)
-        validated, tested = (self._judged(model, part) for part in (data.validation, data.test))
+        outputs = None
+        judged: list[Evaluation | None] = []
+        for part in (data.validation, data.test):
+            if len(part.y):
+                outputs = model.predict(part.x, _EVALUATED, verbose=0)
+                loss = float(self._loss()(part.y, outputs))
+                judged.append(evaluation.scores(part.y, outputs, data.class_names)._replace(loss=loss))
+            else:
+                judged.append(None)
         seconds = time.perf_counter() - self._begun
-        return FineTuned(model, self.choice, history, validated, tested, data, self.folder, seconds)
+        validated, tested = judged
+        return FineTuned(model, self.choice, history, validated, tested, outputs, data, self.folder, seconds)
 
     def _loss(self) -> SparseCategoricalCrossentropy:
         return SparseCategoricalCrossentropy(from_logits=True, label_smoothing=self.settings.label_smoothing)
@@ -349,13 +359,6 @@ class _Job:
             }
         )
         model.compile(optimizer, self._loss(), metrics=["accuracy"])
-
-    def _judged(self, model: Sequential, part: Part) -> Evaluation | None:
-        if not len(part.y):
-            return None
-        outputs = model.predict(part.x, _EVALUATED, verbose=0)
-        loss = float(np.mean(model.loss(part.y, outputs))) if model.loss is not None else float("nan")
-        return evaluation.scores(part.y, outputs, self.data.class_names)._replace(loss=loss)
 
     def _stopped(self, keeper: BestKeeper) -> str:
         assert self.folder is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +12,11 @@ from typing import Any
 
 import numpy as np
 
-import fastcnn
-from fastcnn import config, layers, losses, optimizers
+from fastcnn import config, layers, losses, optimizers, runs
 from fastcnn._command import Parser, add_where, integer, run
 from fastcnn.callbacks import Callback
 from fastcnn.datasets import named
 from fastcnn.formats import atomic, half_weights
-from fastcnn.info import info
 from fastcnn.layers import Layer
 from fastcnn.models import Sequential
 from fastcnn.recipes.lookahead import Lookahead
@@ -187,16 +184,12 @@ def main(
 
 def _write(path: Path, recipe: Recipe, name: str, reached: Sequence[dict[str, Any]]) -> None:
     accuracies = [each["accuracy"] for each in reached]
-    facts = info()
     written = {
         "network": name,
         "recipe": asdict(recipe),
         "mean": statistics.fmean(accuracies),
         "spread": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
         "runs": list(reached),
-        "versions": {"fastcnn": fastcnn.__version__, "python": platform.python_version(), "numpy": np.__version__},
-        "machine": {
-            key: facts[key] for key in ("platform", "processor", "cores_usable", "instruction_set", "threads", "device")
-        },
+        **runs.made_with(),
     }
     atomic.write(path, (json.dumps(written, indent=2) + "\n").encode())
