@@ -150,7 +150,7 @@ def test_a_folder_in_place_of_pictures(tmp_path: Path) -> None:
     model.save(tmp_path / "m.h5")
     came = run("predict", "m.h5", ".", cwd=tmp_path)
     assert came.returncode == 1
-    assert ".: Is a directory (--data takes a folder with one folder of images a class)" in came.stderr
+    assert "there is no picture to look at: m.h5: is no picture by its name; .: holds no pictures" in came.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="cpu: this system has no /dev/full")

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from commands import run, run_in_terminal
 from fastcnn import evaluation, layers, models, predict
+from fastcnn.errors import FormatError
 from numpy.typing import NDArray
 from peer_keras import QUIET, keras_or_skip
 from PIL import Image
@@ -95,6 +96,44 @@ def test_a_folder_with_class_folders_is_classified_file_by_file(folder: Path) ->
     assert [fault.path.name for fault in found.left_out] == ["stray.png"]
     with pytest.raises(ValueError, match="there must be files, or a folder as data"):
         evaluation.classify_images(folder / "m.h5")
+
+
+def test_folders_and_patterns_stand_for_their_pictures(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("2/b.PNG", "1/deep/a.jpg", "1/z.png", "odd [1].png"):
+        path = folder / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels(3)).save(path)
+    (folder / "photos" / "1" / "notes.txt").write_text("no picture")
+    (folder / "photos" / "1" / ".hidden.png").write_text("")
+    (folder / "photos" / "1" / "round").symlink_to(folder / "photos")
+    (folder / "photos" / "1" / "beside").symlink_to(folder / "photos" / "2")
+    (folder / "empty").mkdir()
+    monkeypatch.chdir(folder)
+
+    def found(*names: str) -> list[str]:
+        seen = evaluation.classify_images("m.h5", names, verbose=0)
+        assert not any(each.error for each in seen.predictions)
+        left_out.extend(f"{fault.path}: {fault.reason}" for fault in seen.left_out)
+        return [each.path for each in seen.predictions]
+
+    left_out: list[str] = []
+    everything = [
+        "photos/1/beside/b.PNG",
+        "photos/1/deep/a.jpg",
+        "photos/1/z.png",
+        "photos/2/b.PNG",
+        "photos/odd [1].png",
+    ]
+    assert found("photos") == everything
+    assert left_out == ["photos/1/notes.txt: is no picture by its name"]
+    assert found("photos/2", "photos/1/z.png") == ["photos/2/b.PNG", "photos/1/z.png"]
+    assert found("photos/*/*.png", "photos/**/deep/*") == ["photos/1/z.png", "photos/1/deep/a.jpg"]
+    assert found("photos/odd [1].png") == ["photos/odd [1].png"]  # a name that exists is no pattern
+    left_out.clear()
+    assert found("photos/[2]", "empty") == ["photos/2/b.PNG"]
+    assert left_out == ["empty: holds no pictures"]
+    with pytest.raises(FormatError, match="there is no picture to look at: empty: holds no pictures"):
+        found("empty")
 
 
 def test_scale_and_offset_are_what_the_model_sees(folder: Path) -> None:
@@ -248,7 +287,8 @@ def test_names_of_files_do_no_harm(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["m.h5"], 2, "which images? name files, or a folder with --data"),
+        (["m.h5"], 2, "which images? name files or folders"),
+        (["m.h5", "*.gif"], 1, "1 of 1 images cannot be read: *.gif: No such file or directory"),
         (["m.h5", "a.png", "--tpo", "3"], 2, "there is no option --tpo; did you mean --top?"),
         (["m.h5", "a.png", "--jsn"], 2, "there is no option --jsn; did you mean --json?"),
         (["m.h5", "a.png", "--top", "0"], 2, "argument --top: must be an integer of at least 1, but is '0'"),

@@ -1,11 +1,15 @@
-"""report.html: everything in one file, nothing from elsewhere, names from anybody, with matplotlib and without."""
+"""report.html: everything in one file, nothing from elsewhere, names from anybody, with matplotlib and without; and as a real browser shows it."""
 
 from __future__ import annotations
 
 import base64
+import html
 import importlib.util
 import io
+import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,22 @@ from fastcnn.finetuning import FineTuned, report
 from PIL import Image
 
 VOID = {"meta", "img", "br"}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# Opens a page in a frame of a given width, and says what of it can be seen.
+LOOK = """<!doctype html><meta charset="utf-8"><iframe width="{width}" height="2000" src="{page}"></iframe><pre id="seen">nothing</pre>
+<script>
+document.querySelector("iframe").onload = ({{target}}) => {{
+  const page = target.contentDocument;
+  document.getElementById("seen").textContent = JSON.stringify({{
+    text: page.body.innerText,
+    images: [...page.images].map(({{naturalWidth, width, alt}}) => ({{naturalWidth, width, alt}})),
+    needed: page.documentElement.scrollWidth,
+    fetched: target.contentWindow.performance.getEntriesByType("resource").map(({{name}}) => name).filter(name => !name.startsWith("data:")),
+    mode: page.compatMode,
+  }});
+}};
+</script>"""
 
 
 class Page(HTMLParser):
@@ -143,3 +163,40 @@ def test_a_report_needs_a_folder(root: Path) -> None:
     done = fastcnn.fine_tune(root, "tutorial_cnn", epochs=0, head_epochs=1, seed=0, verbose=0)
     with rejected(ValueError, "write", "out="):
         report.write(done)
+
+
+def seen(browser: str, page: Path, width: int, folder: Path) -> Any:
+    """What the browser shows of a page, `width` pixels wide."""
+    look = folder / "look.html"
+    look.write_text(LOOK.format(width=width, page=page.absolute().as_uri()), encoding="utf-8")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--allow-file-access-from-files", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=20000", "--dump-dom", look.as_uri()]  # fmt: skip
+    shown = subprocess.run(command, capture_output=True, timeout=120, check=True).stdout.decode()
+    found = re.search(r'<pre id="seen">(.*?)</pre>', shown, re.DOTALL)
+    assert found is not None, shown
+    return json.loads(html.unescape(found[1]))
+
+
+@pytest.mark.parametrize("width", [375, 1200])  # of a telephone, and of a screen
+def test_a_browser_shows_all_of_it(root: Path, tmp_path: Path, width: int) -> None:
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip(f"browser: none of {', '.join(BROWSERS)} is installed")
+    (root / "train" / "disc").rename(root / "train" / "<b>disc & \u00e9\u4e16\u754c")
+    (root / "test" / "disc").rename(root / "test" / "<b>disc & \u00e9\u4e16\u754c")
+    done = tuned(root, tmp_path / "run")
+    page = report.write(done)
+    shown = seen(browser, page, width, tmp_path)
+    assert shown["mode"] == "CSS1Compat"  # no quirks
+    assert shown["fetched"] == []
+    assert shown["needed"] <= width, "the page is wider than its window"
+    assert len(shown["images"]) == len(Page(page.read_text(encoding="utf-8")).images) > 1
+    for image in shown["images"]:
+        assert min(image["naturalWidth"], image["width"]) > 0, image
+    assert done.test is not None
+    for words in (
+        f"{done.test.accuracy:.1%}",
+        "<b>disc & \u00e9\u4e16\u754c",
+        "learning_rate",
+        "most confidently wrong",
+    ):
+        assert words in shown["text"]

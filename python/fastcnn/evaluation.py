@@ -10,7 +10,6 @@ import copy
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,7 +87,7 @@ class Prediction(NamedTuple):
 
 
 class Classification(NamedTuple):
-    """What `classify_images` gives back: the predictions in the order of the files, what was done to get them, and what a folder held besides."""
+    """What `classify_images` gives back: the predictions in the order of the files, what was done to get them, and what folders held besides."""
 
     predictions: tuple[Prediction, ...]
     notes: tuple[str, ...]
@@ -183,8 +182,9 @@ def classify_images(
 ) -> Classification:
     """The classes that a model sees in image files, with their probabilities.
 
-    files : image files of any size and mode; each is brought to the model's size as `datasets.images.read` does. One that cannot be read is a
-        Prediction whose `error` says why. data : a folder with one folder of images a class, whose files come after these.
+    files : image files of any size and mode, folders, of which all pictures are taken, and patterns such as "photos/**/*.jpg" (`folders.pictures_at`). Each is
+        brought to the model's size as `datasets.images.read` does; one that cannot be read is a Prediction whose `error` says why.
+    data : a folder with one folder of images a class, whose files come after these.
     top : how many classes each; None means all.
     model, scale, offset, batch_size, verbose : as for `evaluate_model`.
 
@@ -192,7 +192,7 @@ def classify_images(
     has two classes; the output, or its sigmoid, is the probability of the second.) Without `class_names` classes are
     called by their numbers, from 0.
 
-    Raises as `evaluate_model` does; ValueError where there are neither files nor data.
+    Raises as `evaluate_model` does; ValueError where there are neither files nor data; FormatError where those hold no picture.
     """
     if not files and data is None:
         raise ValueError("classify_images: there must be files, or a folder as data")
@@ -200,9 +200,13 @@ def classify_images(
     judge = _Judge(model, scale, offset, "classify_images")
     shape = judge.image_shape()
     notes = [*judge.notes(), judge.probability_note(), f"images: {images.how(shape)}"]
-    found = folders.find(data) if data is not None else None
-    tell(level, notes, found.left_out if found else [])
-    paths = [Path(file) for file in files] + (found.files if found else [])
+    paths, left_out = folders.pictures_at(files)
+    if data is not None:
+        found = folders.find(data)
+        paths, left_out = paths + found.files, left_out + found.left_out
+    tell(level, notes, left_out)
+    if not paths:
+        raise FormatError(f"there is no picture to look at: {folders.listed(left_out)}")
     pictures, faults = folders.read_all(paths, shape, verbose=min(level, 1), line=False)
     reasons = {fault.path: fault.reason for fault in faults}
     readable = [picture.pixels for picture in pictures if picture is not None]
@@ -213,7 +217,7 @@ def classify_images(
             predictions.append(Prediction(os.fspath(path), error=reasons[path]))
         else:
             predictions.append(Prediction(os.fspath(path), _best(next(rows), judge.class_names, top), picture.changes))
-    return Classification(tuple(predictions), tuple(notes), tuple(found.left_out if found else ()))
+    return Classification(tuple(predictions), tuple(notes), tuple(left_out))
 
 
 def _best(row: NDArray[np.float64], class_names: Sequence[str], top: int | None) -> tuple[tuple[str, float], ...]:

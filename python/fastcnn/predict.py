@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,8 +16,9 @@ __all__ = ["main"]
 
 _DESCRIPTION = """\
 Says what a model sees in pictures: the most probable classes of each file, with
-their probabilities. Pictures may have any size and kind that Pillow reads; they
-are brought to the size that the model takes, and what was done is said.
+their probabilities. Name files, folders, of which all pictures are taken, or
+patterns. Pictures may have any size and kind that Pillow reads; they are brought
+to the size that the model takes, and what was done is said.
 """
 
 _EPILOG = """\
@@ -27,8 +27,9 @@ examples:
       a table of the three most probable classes of each
   python -m fastcnn.predict runs/a/model.h5 --top 1 --csv *.jpg > classes.csv
       one line a picture, for a spreadsheet: image,class,probability
-  python -m fastcnn.predict runs/a/model.h5 --json --data photos
-      every picture of a folder with one folder a class, for a program
+  python -m fastcnn.predict runs/a/model.h5 --json photos 'more/**/*.png'
+      every picture in a folder and those in it, and what a pattern matches, for
+      a program; (a shell that knows ** needs no quotes)
   python -m fastcnn.predict keras.h5 cat.jpg --scale 1/255
       a model of the Keras tutorial, which wants pixels from 0 to 1
 
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = vars(parser.parse(arguments))
     if not options["files"] and options["data"] is None:
-        parser.error("which images? name files, or a folder with --data")
+        parser.error("which images? name files or folders")
 
     def work() -> None:
         from fastcnn import config, evaluation
@@ -78,13 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         if found.left_out and write:
             print(f"fastcnn.predict: left out: {_text.printable(folders.listed(found.left_out))}", file=sys.stderr)
-        paths = [each.path for each in found.predictions if each.error]
         if wrong := [f"{each.path}: {each.error}" for each in found.predictions if each.error]:
             count = f"{len(wrong):,} of {len(found.predictions):,} images cannot be read: "
-            hint = (
-                " (--data takes a folder with one folder of images a class)" if any(map(os.path.isdir, paths)) else ""
-            )
-            raise FormatError(_text.printable(count + "; ".join(wrong)) + hint)
+            raise FormatError(_text.printable(count + "; ".join(wrong)))
 
     return run("predict", work)
 
@@ -127,8 +124,8 @@ def _parser() -> Parser:
     parser = Parser("predict", _DESCRIPTION, _EPILOG)
     add = parser.add_argument
     add("model", metavar="MODEL", help="the model's file, of fastcnn or Keras")
-    add("files", metavar="IMAGE", nargs="*", help="image files")
-    add("--data", metavar="DIR", help="a folder with one folder of images a class, all of which are taken")
+    add("files", metavar="IMAGE", nargs="*", help="image files, folders of them, patterns")
+    add("--data", metavar="DIR", help="a folder with one folder of images a class, where nothing else is wanted")
     add("--top", type=integer(1), default=3, metavar="N", help="classes of each image (default: 3)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")

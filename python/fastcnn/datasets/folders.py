@@ -1,4 +1,4 @@
-"""Folders of images: one folder a class, as people keep their own pictures. `find` says what is there, `load` reads it.
+"""Folders of images: one folder a class, as people keep their own pictures. `find` says what is there, `load` reads it. `pictures_at` is for pictures without classes.
 
     photos/cat/1.jpg  photos/cat/2.png  photos/dog/a.webp
 
@@ -8,6 +8,7 @@ image that can be read is told, never dropped in silence. How a file becomes pix
 
 from __future__ import annotations
 
+import glob
 import os
 import time
 from collections import deque
@@ -23,7 +24,7 @@ from ..errors import FormatError
 from ..progress import Progress
 from . import images
 
-__all__ = ["Fault", "Folder", "Loaded", "entries", "find", "listed", "load", "read_all", "read_each"]
+__all__ = ["Fault", "Folder", "Loaded", "entries", "find", "listed", "load", "pictures_at", "read_all", "read_each"]
 
 T = TypeVar("T")
 
@@ -103,6 +104,50 @@ def load(folder: str | os.PathLike[str], shape: tuple[int, int, int], *, verbose
         [found.files[index] for index in kept],
         found.left_out + faults,
     )
+
+
+def pictures_at(places: Iterable[str | os.PathLike[str]]) -> tuple[list[Path], list[Fault]]:
+    """The files that are meant: a file by its name, a folder by all pictures in it, at any depth, a pattern by what it matches ("photos/**/*.jpg").
+
+    In a folder pictures are the files with an ending that Pillow knows; the others are the faults, in which a folder without any picture is too.
+    A name that exists is no pattern. What does not exist, or matches nothing, stays in the list, for whoever reads it to say so.
+    """
+    files: list[Path] = []
+    faults: list[Fault] = []
+    for place in places:
+        for name in _matched(os.fspath(place)) or [os.fspath(place)]:
+            if not os.path.isdir(name):
+                files.append(Path(name))
+                continue
+            inside = list(_below(Path(name)))
+            pictures = [path for path in inside if images.is_named_as_one(path)]
+            faults.extend(Fault(path, "is no picture by its name") for path in inside if path not in set(pictures))
+            if not pictures:
+                faults.append(Fault(Path(name), "holds no pictures"))
+            files.extend(pictures)
+    return files, faults
+
+
+def _matched(pattern: str) -> list[str]:
+    """What it matches, each once, however many links lead there; nothing where it is the name of something."""
+    if not glob.has_magic(pattern) or os.path.lexists(pattern):
+        return []
+    first: dict[str, str] = {}
+    for name in sorted(glob.glob(pattern, recursive=True), key=lambda name: (name.count(os.sep), name)):
+        first.setdefault(os.path.realpath(name), name)
+    return list(first.values())
+
+
+def _below(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
+    """All files in a folder and those in it, without what is hidden; a link to a folder that it lies in is not followed."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    for entry in entries(folder):
+        if entry.is_dir():
+            yield from _below(entry, above | {real})
+        else:
+            yield entry
 
 
 def read_all(

@@ -11,6 +11,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..errors import FormatError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["Picture", "as_png", "content_of", "decode", "decoder", "how", "quiet", "read"]
+__all__ = ["Picture", "as_png", "content_of", "decode", "decoder", "how", "is_named_as_one", "quiet", "read"]
 
 _VERSION = 1  # of what is done to a file here
 _MODES = {1: "L", 3: "RGB"}  # of the channels that a model can take
@@ -54,6 +55,16 @@ def decoder() -> str:
     import PIL
 
     return f"{_VERSION}, Pillow {PIL.__version__}"
+
+
+def is_named_as_one(path: Path) -> bool:
+    """Whether a file's ending is that of a format that Pillow reads."""
+    from PIL import Image
+
+    kind = Image.registered_extensions().get(path.suffix.casefold(), "")
+    return kind in Image.OPEN and Image.MIME.get(kind, "").startswith(
+        "image/"
+    )  # not films, and what a plugin would have to read
 
 
 def how(shape: tuple[int, int, int]) -> str:
