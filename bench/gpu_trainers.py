@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch_networks import tutorial_cnn
 
 __all__ = ["IMAGES", "Fastcnn", "Jax", "Torch"]
 
@@ -103,11 +104,7 @@ class Torch:
 
     def _prepared(self, *, compiled: bool) -> Callable[[Any], None]:
         torch, nn = self._torch, self._torch.nn
-        model = nn.Sequential(
-            *(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
-            *(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 10)),
-        )
-        model = model.to(self._device).to(memory_format=torch.channels_last)
+        model = tutorial_cnn(torch, 10).to(self._device).to(memory_format=torch.channels_last)
         optimizer = torch.optim.Adam(model.parameters(), eps=1e-7, fused=True, capturable=self._device == "cuda")
         forward = torch.compile(model, mode="reduce-overhead") if compiled else model
 

@@ -32,6 +32,7 @@ __all__ = [
     "compare",
     "interleave",
     "keep_memory",
+    "process_output",
     "process_seconds",
     "repeats_for",
     "save",
@@ -198,16 +199,21 @@ def _serve(connection: Connection, module: str, make: str, arguments: tuple[Any,
 
 
 def process_seconds(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
-    """Wall time of a process from its start to its end. Raises CalledProcessError, with what it wrote, where it fails."""
+    """Wall time of a process from its start to its end; otherwise as `process_output`."""
     begin = time.perf_counter()
+    process_output(arguments, environment)
+    return time.perf_counter() - begin
+
+
+def process_output(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    """What a process prints. Raises CalledProcessError, with what it wrote, where it fails."""
     done = subprocess.run(
         arguments, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
     )
-    taken = time.perf_counter() - begin
     if done.returncode:
         sys.stderr.write(done.stderr)
         raise subprocess.CalledProcessError(done.returncode, arguments)
-    return taken
+    return done.stdout
 
 
 def save(name: str, results: Mapping[str, Any]) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from harness import seconds_a_call
 from numpy.typing import NDArray
+from torch_networks import dense_of_nchw, load, tutorial_cnn
 
 __all__ = ["Fastcnn", "Onnxruntime", "Openvino", "Torch", "write_weights"]
 
@@ -156,23 +157,8 @@ class Openvino(_Framework):
 def torch_network(weights: list[Array]) -> Any:
     """The network in PyTorch, with weights that came in Keras's layouts."""
     import torch
-    from torch import nn
 
-    network = nn.Sequential(
-        *(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 10)),
-    )
-    kernels = [*(kernel.transpose(3, 2, 0, 1) for kernel in weights[0:6:2]), _dense_of_nchw(weights[6]), weights[8].T]
-    layers = [layer for layer in network if hasattr(layer, "weight")]
-    for layer, kernel, bias in zip(layers, kernels, weights[1::2], strict=True):
-        layer.weight.data = torch.from_numpy(np.ascontiguousarray(kernel))
-        layer.bias.data = torch.from_numpy(bias)
-    return network.eval()
-
-
-def _dense_of_nchw(kernel: Array) -> Array:
-    """The first dense kernel, (out, in), for inputs that were flattened from (C, H, W)."""
-    return kernel.reshape(4, 4, 64, 64).transpose(3, 2, 0, 1).reshape(64, 1024)
+    return load(torch, tutorial_cnn(torch, 10), weights).eval()
 
 
 def onnx_file(weights: list[Array]) -> bytes:
@@ -180,7 +166,11 @@ def onnx_file(weights: list[Array]) -> bytes:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    kernels = [*(kernel.transpose(3, 2, 0, 1) for kernel in weights[0:6:2]), _dense_of_nchw(weights[6]), weights[8].T]
+    kernels = [
+        *(kernel.transpose(3, 2, 0, 1) for kernel in weights[0:6:2]),
+        dense_of_nchw(weights[6], 64),
+        weights[8].T,
+    ]
     arrays = {f"w{i}": np.ascontiguousarray(kernel) for i, kernel in enumerate(kernels)}
     arrays |= {f"b{i}": bias for i, bias in enumerate(weights[1::2])}
     nodes: list[Any] = []

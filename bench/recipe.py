@@ -20,10 +20,10 @@ from harness import Summary, Worker, compare, interleave, save, seconds_spun
 from machine import images
 from numpy.typing import NDArray
 from peak import measured_peak
+from torch_networks import vgg8
 
 __all__ = ["Fastcnn", "Torch", "main"]
 
-WIDTHS = (64, 256, 256)
 FROZEN = 2 * 32 * 32 * 4 * 3 * 24  # floating point operations of an image, forward
 FIRST = 2 * 32 * 32 * 9 * 24 * 64
 REST = 2 * 9 * (16 * 16 * (64 * 64 + 64 * 256) + 8 * 8 * 2 * 256 * 256 + 4 * 4 * 256 * 256)
@@ -88,22 +88,10 @@ class Torch:
             step(batch)
         return (time.perf_counter() - begin) / len(rows)
 
-    def _network(self) -> Any:
-        nn = self._torch.nn
-        first = nn.Conv2d(3, 24, 2, padding="same").requires_grad_(False)
-        body, channels = [first, nn.GELU()], 24
-        for filters in WIDTHS:
-            for pooling in ([nn.MaxPool2d(2)], []):
-                normalization = nn.BatchNorm2d(filters, eps=1e-5, momentum=0.1)
-                normalization.weight.requires_grad_(False)
-                body += [nn.Conv2d(channels, filters, 3, padding=1, bias=False), *pooling, normalization, nn.GELU()]
-                channels = filters
-        head = nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(channels, 10)
-        return nn.Sequential(*body, *head).to(memory_format=self._torch.channels_last)
-
     def _prepared(self, variant: str) -> Callable[[Any], None]:
         torch = self._torch
-        model = self._network()
+        model = vgg8(torch, 10).to(memory_format=torch.channels_last)
+        model[0].requires_grad_(False)
         learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
         kernels = [parameter for parameter in learning if parameter.dim() > 1]
         biases = [parameter for parameter in learning if parameter.dim() == 1]
@@ -122,7 +110,7 @@ class Torch:
         done = 0
 
         def forward(pictures: Any, labels: Any) -> Any:
-            return loss_of(model(pictures) / 9, labels)
+            return loss_of(model(pictures), labels)
 
         if variant.startswith("compiled"):
             forward = torch.compile(forward)

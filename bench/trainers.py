@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from machine import images
 from numpy.typing import NDArray
+from torch_networks import tutorial_cnn
 
 __all__ = ["Fastcnn", "Keras", "Torch"]
 
@@ -103,10 +104,7 @@ class Torch:
     def _prepared(self, variant: str) -> Callable[[Any], None]:
         torch, nn = self._torch, self._torch.nn
         how, _, layout = variant.rpartition(" ")
-        model = nn.Sequential(
-            *(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
-            *(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 10)),
-        )
+        model = tutorial_cnn(torch, 10)
         if layout == "channels_last":
             model = model.to(memory_format=torch.channels_last)
         x, y = self._layouts[layout], self._y

@@ -50,10 +50,9 @@ def assert_same_weights(one: models.Sequential, other: models.Sequential) -> Non
 def test_a_few_pictures_are_learnt_and_told(drawings: Path) -> None:
     done = tuned(drawings, epochs=40)
     assert done.test is not None
-    assert done.validation is not None
     assert done.test.accuracy > 0.7
     assert done.test.images == 60
-    assert done.validation.images == 6
+    assert done.validation is None  # so few are all learnt
     assert done.model.class_names == KINDS
     assert done.history.epoch == list(range(40))
     x = np.stack([drawing(kind, 5000) for kind in KINDS])
@@ -166,7 +165,7 @@ def test_rare_classes_count_more(tmp_path: Path) -> None:
 
 
 def test_without_validation_the_last_epoch_stays(drawings: Path, tmp_path: Path) -> None:
-    done = tuned(drawings, validation_split=0, out=tmp_path / "run")
+    done = tuned(drawings, out=tmp_path / "run")
     assert done.validation is None
     lines = (tmp_path / "run" / "history.csv").read_text().splitlines()
     assert [line.split(",")[3:5] for line in lines[1:]] == [["", ""]] * 3
@@ -175,13 +174,39 @@ def test_without_validation_the_last_epoch_stays(drawings: Path, tmp_path: Path)
 
 
 def test_the_best_epoch_stays_and_patience_ends(drawings: Path, tmp_path: Path) -> None:
-    done = tuned(drawings, out=tmp_path / "run", epochs=30, learning_rate=0.1, warmup=0.0, patience=2)
+    settings = {"epochs": 30, "learning_rate": 0.1, "warmup": 0.0, "patience": 2, "validation_split": 0.1}
+    done = tuned(drawings, out=tmp_path / "run", best_epoch=True, **settings)
     losses = done.history.history["val_loss"]
     best = int(np.argmin(losses))
     assert len(losses) == best + 4 < 30
     assert done.validation is not None
     assert done.validation.loss == pytest.approx(losses[best], rel=1e-4)
     assert_same_weights(models.load_model(tmp_path / "run" / "model.h5"), done.model)
+
+
+def test_too_few_to_choose_by_choose_nothing(drawings: Path, tmp_path: Path) -> None:
+    done = tuned(drawings, out=tmp_path / "run", validation_split=0.2, learning_rate=0.1)
+    assert done.validation is not None
+    assert done.validation.images == 12
+    assert not done.choice.settings.best_epoch
+    assert_same_weights(done.model, models.load_model(tmp_path / "run" / "checkpoint.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("counts", "given", "split", "best"),
+    [
+        ([20] * 10, {"tested": True}, 0.0, False),  # all are learnt
+        ([20] * 10, {}, 0.1, False),  # nobody would know how good it is; but 20 pictures choose no epoch
+        ([100] * 10, {"tested": True}, 0.1, True),
+        ([100] * 10, {"validation": 50}, 0.0, False),
+        ([20] * 10, {"validation": 200, "tested": True}, 0.0, True),
+    ],
+)
+def test_validation_is_drawn_where_it_pays(counts: list[int], given: Any, split: float, best: bool) -> None:
+    settings, reasons = finetuning.choose(counts, 32, {}, **given)
+    assert (settings.validation_split, settings.best_epoch) == (split, best)
+    assert {"validation_split", "best_epoch"} <= reasons.keys()
+    assert finetuning.choose(counts, 32, {"best_epoch": not best}, **given).settings.best_epoch != best
 
 
 def test_a_limit_of_time_makes_fewer_epochs(drawings: Path) -> None:
@@ -237,6 +262,8 @@ def test_what_is_of_another_kind_is_said(drawings: Path) -> None:
         tuned(drawings, 3)
     with rejected(TypeError, "fine_tune", "unknown argument 'epoch'"):
         tuned(drawings, epoch=3)
+    with rejected(ValueError, "fine_tune", "validation_split is of a folder"):
+        tuned(image_folder(drawings), validation_split=0.2)
     with rejected(ValueError, "fine_tune", "data has pictures of (8, 8, 3), but the start takes (32, 32, 3)"):
         tuned(image_folder(drawings, 8))
 

@@ -44,6 +44,7 @@ From Python: fastcnn.fine_tune("photos") does the same.
 """
 
 _SETTINGS = {  # of finetuning.Settings, as options: their types and what they are
+    "validation_split": (share, "X", "the share of pictures that is held out where there is no folder val"),
     "epochs": (integer(0), "N", "passes over the pictures, of the whole network; 0: a new head alone"),
     "head_epochs": (integer(0), "N", "passes over their features, of the new head"),
     "batch_size": (integer(1), "N", "pictures a step"),
@@ -55,6 +56,7 @@ _SETTINGS = {  # of finetuning.Settings, as options: their types and what they a
     "patience": (integer(0), "N", "epochs without a better validation loss that are borne"),
 }
 _SWITCHES = {
+    "best_epoch": "keep the epoch with the best validation loss, not the last",
     "flip": "mirror half of the pictures (not for letters)",
     "class_weight": "let rare classes count more",
 }
@@ -108,7 +110,6 @@ def _parser() -> Parser:
     add("--resume", metavar="DIR", help="go on with the run in this folder")
     add("--out", metavar="DIR", help="the run folder (default: runs/fine-tuned-<time>)")
     add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the same seed gives the same model, bit for bit (default: a new one)")  # fmt: skip
-    add("--validation-split", type=share, metavar="X", help="the share of pictures that is held out where there is no folder val (default: 0.1)")  # fmt: skip
     add("--drop-duplicates", action="store_true", default=None, help="leave out files that are there already")
     add("--scale", type=factor, metavar="X", help="what pixels 0..255 are multiplied with before the start sees them (default: 1)")  # fmt: skip
     add("--offset", type=number, metavar="X", help="what is added after that (default: 0)")

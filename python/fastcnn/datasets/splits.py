@@ -30,10 +30,12 @@ __all__ = [
     "ImageFolder",
     "Part",
     "Picture",
+    "arranged",
     "counts_of",
     "image_folder",
     "problems",
     "read",
+    "without_duplicates",
 ]
 
 PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -91,15 +93,7 @@ def image_folder(
     seed = natural(owner, "seed", seed) % 2**128
     boolean(owner, "drop_duplicates", drop_duplicates)
     found = read(owner, directory, image_size, channels, cache, verbose)
-    pictures = _without_duplicates(found.pictures, found.left_out) if drop_duplicates else found.pictures
-    for problem in problems(found._replace(pictures=pictures), share):
-        raise FormatError(problem)
-    if share > 0 and VALIDATION not in found.folders:
-        pictures = _divided(pictures, share, seed)
-    train, validation, test = (
-        _part([picture for picture in pictures if picture.part == part], found.shape) for part in PARTS
-    )
-    return ImageFolder(found.class_names, train, validation, test, found.left_out)
+    return arranged(without_duplicates(found) if drop_duplicates else found, share, seed)
 
 
 class Picture(NamedTuple):
@@ -171,6 +165,34 @@ def read(
     return Found(parts, class_names, foreign, pictures, left_out + faults, shape)
 
 
+def without_duplicates(found: Found) -> Found:
+    """With one of each file alone, see `image_folder`; the others are among what is left out."""
+    first: dict[bytes, Picture] = {}
+    order = {part: place for place, part in enumerate((TEST, VALIDATION, TRAIN))}
+    left_out = list(found.left_out)
+    for picture in sorted(
+        found.pictures, key=lambda picture: order[picture.part]
+    ):  # stable: by class and name within a part
+        kept = first.setdefault(picture.digest, picture)
+        if kept is not picture:
+            left_out.append(Fault(picture.path, f"is the same file as {kept.path}"))
+    stays = {id(picture) for picture in first.values()}
+    return found._replace(pictures=[each for each in found.pictures if id(each) in stays], left_out=left_out)
+
+
+def arranged(found: Found, validation_split: float, seed: int) -> ImageFolder:
+    """The parts as arrays, with validation drawn where it is to be, see `image_folder`. FormatError with the first of the `problems`."""
+    for problem in problems(found, validation_split):
+        raise FormatError(problem)
+    pictures = found.pictures
+    if validation_split > 0 and VALIDATION not in found.folders:
+        pictures = _divided(pictures, validation_split, seed)
+    train, validation, test = (
+        _part([picture for picture in pictures if picture.part == part], found.shape) for part in PARTS
+    )
+    return ImageFolder(found.class_names, train, validation, test, found.left_out)
+
+
 def problems(found: Found, validation_split: float) -> Iterator[str]:
     """What stands in the way of a training, each in a sentence that says what to do."""
     folder, names = found.folders[TRAIN], found.class_names
@@ -217,18 +239,6 @@ def _part_folders(root: Path) -> tuple[dict[str, Path], list[Fault]]:
         else:
             parts[part] = entry
     return parts, left_out
-
-
-def _without_duplicates(pictures: Sequence[Picture], left_out: list[Fault]) -> list[Picture]:
-    """Those that stay, see `image_folder`; the others are added to what is left out."""
-    first: dict[bytes, Picture] = {}
-    order = {part: place for place, part in enumerate((TEST, VALIDATION, TRAIN))}
-    for picture in sorted(pictures, key=lambda picture: order[picture.part]):  # stable: by class and name within a part
-        kept = first.setdefault(picture.digest, picture)
-        if kept is not picture:
-            left_out.append(Fault(picture.path, f"is the same file as {kept.path}"))
-    stays = {id(picture) for picture in first.values()}
-    return [picture for picture in pictures if id(picture) in stays]
 
 
 def _divided(pictures: Sequence[Picture], share: float, seed: int) -> list[Picture]:

@@ -15,13 +15,13 @@ __all__ = ["BestKeeper"]
 
 
 class BestKeeper(runs.Keeper):
-    """Besides what `Keeper` does: model.h5 is that of the best epoch, by the validation loss, or of the last where nothing validates.
+    """Besides what `Keeper` does: model.h5 is that of the best epoch, by the validation loss, or of the last.
 
-    folder : None keeps nothing on disk. patience : epochs without a better one after which the training ends. notes : those of the checkpoint that it goes on
-    from, or empty. `best` is the epoch, from 1.
+    folder : None keeps nothing on disk. patience : epochs without a better one after which the training ends; None where the last epoch is to stay.
+    notes : those of the checkpoint that it goes on from, or empty. `best` is the epoch, from 1.
     """
 
-    def __init__(self, folder: Path | None, patience: int, notes: dict[str, Any]) -> None:
+    def __init__(self, folder: Path | None, patience: int | None, notes: dict[str, Any]) -> None:
         super().__init__(folder or Path(), notes.get("history", []))
         self._kept = folder is not None
         self._patience = patience
@@ -34,11 +34,11 @@ class BestKeeper(runs.Keeper):
     @property
     def is_over(self) -> bool:
         """Whether there was no better epoch for too long."""
-        return len(self.rows) - self.best > self._patience
+        return self._patience is not None and len(self.rows) - self.best > self._patience
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.add_row(epoch, logs or {})
-        loss = (logs or {}).get("val_loss", -float(epoch))  # where nothing validates, the last is the best
+        loss = -float(epoch) if self._patience is None else (logs or {})["val_loss"]  # the last is the best
         if not self.best or loss < self._least:
             self.best, self._weights = epoch + 1, self.model.get_weights()
             self._least = float(loss) if math.isfinite(loss) else math.inf

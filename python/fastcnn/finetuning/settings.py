@@ -13,20 +13,26 @@ from fastcnn.layers import Layer
 __all__ = ["Choice", "Settings", "choose"]
 
 _UNEVEN = 1.5  # times as many pictures as the rarest class has
+_WORTH_VALIDATING = 1_000  # pictures to train on, where others test
+_WORTH_CHOOSING_BY = 100  # pictures to validate with
 
 
 @dataclass(frozen=True)
 class Settings:
     """How a network is fine-tuned: all of it, by SGD with Nesterov's momentum; before that, if it is to be, its new head alone, on features that are computed once.
 
+    validation_split : the share of the training pictures that is held out, where the pictures have no part for validation; 0 for none.
+    best_epoch : whether the epoch with the lowest validation loss stays, instead of the last. patience : epochs without a lower one after which the training ends.
     head_epochs : passes over the features; 0 for none. epochs : passes over the pictures, of the whole network; 0 leaves it with its new head.
     batch_size : pictures a step. learning_rate : the highest of a cycle that rises for `warmup` of the steps and falls to nothing.
     lower_rate : the share of it that the first layer has; those between it and the head in equal ratios. momentum, weight_decay : the
     decay is a multiple of the rate, of kernels alone. label_smoothing : what a picture's own class loses to all.
     shift : pictures are moved by up to so many pixels. flip : and mirrored, left to right, half of them. class_weight : whether rare classes count more,
-    so that all count alike. global_clipnorm : how large all gradients together may be. patience : epochs without a lower validation loss after which the training ends.
+    so that all count alike. global_clipnorm : how large all gradients together may be.
     """
 
+    validation_split: float
+    best_epoch: bool
     head_epochs: int
     epochs: int
     batch_size: int
@@ -55,10 +61,18 @@ class Choice(NamedTuple):
     reasons: dict[str, str]
 
 
-def choose(counts: Sequence[int], side: int, asked: Mapping[str, Any] | None = None) -> Choice:
-    """The settings for so many training pictures of each class.
+def choose(
+    counts: Sequence[int],
+    side: int,
+    asked: Mapping[str, Any] | None = None,
+    *,
+    validation: int = 0,
+    tested: bool = False,
+) -> Choice:
+    """The settings for so many training pictures of each class, of which those for validation are still to be drawn.
 
     side : of the pictures, in pixels. asked : settings by name that are to be as they are; TypeError and ValueError for what they cannot be.
+    validation : pictures of a part for validation, where there is one; then none are drawn. tested : whether there is a part to test with.
     """
     given = _checked(dict(asked or {}))
     total, classes = sum(counts), len(counts)
@@ -67,7 +81,21 @@ def choose(counts: Sequence[int], side: int, asked: Mapping[str, Any] | None = N
     few = f"{each:,.0f} pictures a class"
     seen = min(max(4_000, 12 * total), 60_000)  # pictures in all, or as many as there are
     alone = given.get("epochs") == 0
+    split = given.get("validation_split", 0.0 if validation or (tested and total < _WORTH_VALIDATING) else 0.1)
+    judging = validation or round(split * total)
     chosen: dict[str, tuple[Any, str]] = {
+        "validation_split": (
+            split,
+            "there is a part for validation"
+            if validation
+            else "all are wanted, and others test"
+            if not split
+            else f"{total:,} pictures",
+        ),
+        "best_epoch": (
+            judging >= _WORTH_CHOOSING_BY,
+            f"{judging:,} pictures for validation" if judging else "no pictures for validation",
+        ),
         "head_epochs": (
             min(max(3_000 // total, 20), 100) if alone else 0,
             f"{total:,} pictures, whose features are computed once"
@@ -102,7 +130,7 @@ def _checked(asked: dict[str, Any]) -> dict[str, Any]:
             asked[name] = positive_integer(owner, name, value)
         elif name in ("learning_rate", "global_clipnorm"):
             asked[name] = positive(owner, name, value)
-        elif name in ("flip", "class_weight"):
+        elif name in ("flip", "class_weight", "best_epoch"):
             asked[name] = bool(value)
         elif name == "weight_decay":
             asked[name] = number(owner, name, value, least=0)

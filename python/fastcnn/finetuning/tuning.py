@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import config, evaluation, runs
-from fastcnn._arguments import natural, number, pair, positive
+from fastcnn._arguments import boolean, natural, number, pair, positive
 from fastcnn.callbacks import History
-from fastcnn.datasets import ImageFolder, image_folder
+from fastcnn.datasets import ImageFolder, image_folder, splits
 from fastcnn.errors import FormatError
 from fastcnn.evaluation import Evaluation
 from fastcnn.finetuning import start as starts
@@ -64,7 +64,6 @@ def fine_tune(
     image_size: int | tuple[int, int] | None = None,
     scale: float = 1.0,
     offset: float = 0.0,
-    validation_split: float = 0.1,
     drop_duplicates: bool = False,
     minutes: float | None = None,
     seed: int | None = None,
@@ -80,7 +79,7 @@ def fine_tune(
         last dense layer is replaced by a new one for the folder's classes; all others learn, frozen ones too.
     image_size : what pictures are brought to; default what the start takes, 32x32 for those with a name. "vgg8" takes any from 32x32 on.
     scale, offset : the start sees pixels * scale + offset; for models that want other than raw pixels, 1/255 say. The new model takes raw ones in any case.
-    validation_split, drop_duplicates : as in `image_folder`; 0 for no validation: the last epoch stays.
+    drop_duplicates : as in `image_folder`.
     minutes : fewer epochs are trained, one at least, where all would take longer than about this.
     seed : for repeatable runs; None draws one. out : a run folder to keep (`runs.py`), from which `resume` goes on. keep : whether there is one, runs/fine-tuned-TIME,
         where `out` is None; else nothing is kept.
@@ -96,23 +95,29 @@ def fine_tune(
     scale, offset = number(_OWNER, "scale", scale), number(_OWNER, "offset", offset)
     choose([1], 32, settings)  # says what they cannot be before anything is read
     seed = int.from_bytes(os.urandom(4), "little") if seed is None else natural(_OWNER, "seed", seed)
-    held_out = number(_OWNER, "validation_split", validation_split, least=0, below=1)
     config.set_seed(seed)
     features = starts.load(start, size, scale, offset, _OWNER)
     shape = starts.picture_shape(features)
+    side = min(shape[:2])
     if isinstance(data, ImageFolder):
+        if "validation_split" in settings:
+            raise ValueError(f"{_OWNER}: validation_split is of a folder, but data is divided already")
         read = _checked(data, shape)
-    else:
-        read = image_folder(
-            data,
-            shape[:2],
-            channels=shape[2],
-            validation_split=held_out,
-            seed=seed,
-            drop_duplicates=drop_duplicates,
-            verbose=level,
+        counts = np.bincount(read.train.y, minlength=len(read.class_names)).tolist()
+        choice = choose(
+            counts,
+            side,
+            {**settings, "validation_split": 0.0},
+            validation=len(read.validation.y),
+            tested=len(read.test.y) > 0,
         )
-    choice = choose(np.bincount(read.train.y, minlength=len(read.class_names)).tolist(), min(shape[:2]), settings)
+    else:
+        found = splits.read(_OWNER, data, shape[:2], shape[2], True, level)
+        if boolean(_OWNER, "drop_duplicates", drop_duplicates):
+            found = splits.without_duplicates(found)
+        counts, validation, tested = (splits.counts_of(found, part) for part in splits.PARTS)
+        choice = choose(counts, side, settings, validation=sum(validation), tested=sum(tested) > 0)
+        read = splits.arranged(found, choice.settings.validation_split, seed)
     folder = runs.new_folder("fine-tuned", out) if keep or out is not None else None
     job = _Job(read, choice, folder, level, begun)
     job.train_head(features)
@@ -129,7 +134,6 @@ def fine_tune(
             "channels": shape[2],
             "scale": scale,
             "offset": offset,
-            "validation_split": held_out,
             "drop_duplicates": bool(drop_duplicates),
             "seed": seed,
             "settings": asdict(job.settings),
@@ -140,7 +144,7 @@ def fine_tune(
 
 
 _ASKED = (
-    "data", "pictures", "start", "device", "image_size", "channels", "scale", "offset", "validation_split", "drop_duplicates", "seed", "settings", "reasons", "classes",
+    "data", "pictures", "start", "device", "image_size", "channels", "scale", "offset", "drop_duplicates", "seed", "settings", "reasons", "classes",
 )  # fmt: skip
 
 
@@ -165,7 +169,7 @@ def resume(folder: str | os.PathLike[str], *, device: str | None = None, verbose
         asked["data"],
         asked["image_size"],
         channels=asked["channels"],
-        validation_split=asked["validation_split"],
+        validation_split=choice.settings.validation_split,
         seed=asked["seed"],
         drop_duplicates=asked["drop_duplicates"],
         verbose=level,
@@ -295,9 +299,9 @@ class _Job:
             if self._head:
                 model.layers[-1].set_weights(self._head)
             self._compile(model)
-        keeper = BestKeeper(self.folder, settings.patience, notes)
         done = model.epochs_done if notes else 0
         validation = (data.validation.x, data.validation.y) if len(data.validation.y) else None
+        keeper = BestKeeper(self.folder, settings.patience if settings.best_epoch and validation else None, notes)
         history = History()
         if done < settings.epochs and not keeper.is_over:
             try:
