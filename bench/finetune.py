@@ -16,12 +16,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from fastcnn import applications
 from harness import Summary, compare, process_output, save
 from machine import cifar10_root
 
 SCRIPT = Path(__file__).with_name("finetune_torch.py")
+FONTS = matplotlib.get_cachedir()  # what matplotlib knows of them, once for all of a user's scripts
 STARTS = {"vgg8": applications.VGG8, "tutorial_cnn": applications.TutorialCNN}
 
 
@@ -61,7 +63,7 @@ class Round:
         ]
         more = ["--seed", str(self._seed), "--out", str(self._run), "--threads", str(self._threads), *self._epochs]
         begin = time.perf_counter()
-        said = process_output([*command, *more], {"XDG_CACHE_HOME": str(self._folder / "cache")})
+        said = process_output([*command, *more], {"XDG_CACHE_HOME": str(self._folder / "cache"), "MPLCONFIGDIR": FONTS})
         seconds = time.perf_counter() - begin
         (line,) = (line for line in said.splitlines() if line.startswith("test accuracy"))
         return seconds, float(line.split()[2].rstrip(","))

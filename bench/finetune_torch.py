@@ -68,7 +68,7 @@ class Training:
             rate = settings["learning_rate"] * ratio ** (len(learning) - 1 - depth)
             for name, parameter in module.named_parameters(recurse=False):
                 if parameter.requires_grad:
-                    decay = settings["weight_decay"] if name == "weight" else 0.0
+                    decay = (1 - settings["momentum"]) * settings["weight_decay"] if name == "weight" else 0.0
                     groups.append({"params": [parameter], "lr": rate, "weight_decay": decay})
         self._optimizer = torch.optim.SGD(groups, 0.1, settings["momentum"], nesterov=True, fused=True)
         self._rates = torch.optim.lr_scheduler.OneCycleLR(

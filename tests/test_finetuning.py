@@ -209,6 +209,15 @@ def test_validation_is_drawn_where_it_pays(counts: list[int], given: Any, split:
     assert finetuning.choose(counts, 32, {"best_epoch": not best}, **given).settings.best_epoch != best
 
 
+def test_a_light_start_takes_more_epochs() -> None:
+    vgg8, light = applications.VGG8(weights=None), applications.TutorialCNN(weights=None)
+    work = [finetuning.start.multiply_adds(start) for start in (vgg8, light)]
+    assert work[0] == pytest.approx(147e6, rel=0.02)  # as their docstrings say
+    assert work[1] == pytest.approx(4.5e6, rel=0.02)
+    epochs = [finetuning.choose([20] * 10, 32, {}, multiply_adds=each).settings.epochs for each in work]
+    assert epochs == [16, 32]
+
+
 def test_a_limit_of_time_makes_fewer_epochs(drawings: Path) -> None:
     done = tuned(drawings, epochs=10_000, minutes=0.02)
     assert 1 <= done.choice.settings.epochs < 1000

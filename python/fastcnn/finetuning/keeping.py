@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,25 @@ from fastcnn.models import Sequential, load_model
 
 __all__ = ["BestKeeper"]
 
+_SHARE = 20  # times as long as a writing took there is none
+
 
 class BestKeeper(runs.Keeper):
     """Besides what `Keeper` does: model.h5 is that of the best epoch, by the validation loss, or of the last.
 
+    Where the last is to stay and epochs are short, not every one is written down, so that writing takes a twentieth of the time at most.
+
     folder : None keeps nothing on disk. patience : epochs without a better one after which the training ends; None where the last epoch is to stay.
-    notes : those of the checkpoint that it goes on from, or empty. `best` is the epoch, from 1.
+    notes : those of the checkpoint that it goes on from, or empty. `best` is the epoch, from 1; `written` how many epochs the checkpoint knows.
     """
 
     def __init__(self, folder: Path | None, patience: int | None, notes: dict[str, Any]) -> None:
         super().__init__(folder or Path(), notes.get("history", []))
         self._kept = folder is not None
         self._patience = patience
+        self._next_writing = 0.0
         self.best: int = notes.get("best", 0)
+        self.written = len(self.rows)
         self._least: float = notes.get("least", math.inf)
         self._weights: list[Any] | None = None
         if self.best and self._kept:
@@ -39,17 +46,32 @@ class BestKeeper(runs.Keeper):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.add_row(epoch, logs or {})
         loss = -float(epoch) if self._patience is None else (logs or {})["val_loss"]  # the last is the best
-        if not self.best or loss < self._least:
+        is_better = not self.best or loss < self._least
+        if is_better:
             self.best, self._weights = epoch + 1, self.model.get_weights()
             self._least = float(loss) if math.isfinite(loss) else math.inf
-            if self._kept:
-                self.model.save(self._folder / runs.MODEL)  # before the checkpoint that knows of it
-        if self._kept:
-            notes = {"history": self.rows, "best": self.best, "least": self._least}
-            checkpoint.save(self.model, self._folder / runs.CHECKPOINT, notes)
-            self.write_history()
+        if self._patience is not None or time.perf_counter() >= self._next_writing:
+            self._write(is_better)
         if self.is_over:
             self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self.written < len(self.rows):
+            self._write(with_model=True)
+
+    def _write(self, with_model: bool) -> None:
+        """The files, as things stand. with_model : whether the model is that of the best epoch now."""
+        if not self._kept:
+            return
+        begin = time.perf_counter()
+        if with_model:
+            self.model.save(self._folder / runs.MODEL)  # before the checkpoint that knows of it
+        notes = {"history": self.rows, "best": self.best, "least": self._least}
+        checkpoint.save(self.model, self._folder / runs.CHECKPOINT, notes)
+        self.write_history()
+        self.written = len(self.rows)
+        end = time.perf_counter()
+        self._next_writing = end + _SHARE * (end - begin)
 
     def restore(self, model: Sequential) -> None:
         """Gives the model the best epoch's weights."""

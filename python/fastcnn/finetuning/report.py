@@ -160,7 +160,8 @@ def _curves(folder: Path) -> str:
 def _plot(columns: dict[str, list[float | None]]) -> str:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    figure = Figure(figsize=(9, 3.2))
+    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.15, top=0.91, wspace=0.12)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for prefix, label in (("", "training, as augmented"), ("val_", "validation")):
             points = [(epoch, value) for epoch, value in enumerate(columns[prefix + name], 1) if value is not None]
@@ -170,7 +171,7 @@ def _plot(columns: dict[str, list[float | None]]) -> str:
         axes.grid(alpha=0.3)
     figure.axes[0].legend()
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=150)
+    figure.savefig(drawn, format="png", dpi=120)
     return f'<img style="max-width:100%" alt="loss and accuracy of each epoch" src="{_data(drawn.getvalue())}">'
 
 

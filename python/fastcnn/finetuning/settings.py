@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from fastcnn.layers import Layer
 __all__ = ["Choice", "Settings", "choose"]
 
 _UNEVEN = 1.5  # times as many pictures as the rarest class has
+_LIGHT = 20_000_000  # multiply-adds
 _WORTH_VALIDATING = 1_000  # pictures to train on, where others test
 _WORTH_CHOOSING_BY = 100  # pictures to validate with
 
@@ -68,18 +70,21 @@ def choose(
     *,
     validation: int = 0,
     tested: bool = False,
+    multiply_adds: float = math.inf,
 ) -> Choice:
     """The settings for so many training pictures of each class, of which those for validation are still to be drawn.
 
     side : of the pictures, in pixels. asked : settings by name that are to be as they are; TypeError and ValueError for what they cannot be.
     validation : pictures of a part for validation, where there is one; then none are drawn. tested : whether there is a part to test with.
+    multiply_adds : of the start, for one picture.
     """
     given = _checked(dict(asked or {}))
     total, classes = sum(counts), len(counts)
     each = total / classes
     uneven = max(counts) > _UNEVEN * max(min(counts), 1)
     few = f"{each:,.0f} pictures a class"
-    seen = min(max(4_000, 12 * total), 60_000)  # pictures in all, or as many as there are
+    seen = min(max(3_200, 12 * total), 60_000)  # pictures in all, or as many as there are
+    light = multiply_adds < _LIGHT
     alone = given.get("epochs") == 0
     split = given.get("validation_split", 0.0 if validation or (tested and total < _WORTH_VALIDATING) else 0.1)
     judging = validation or round(split * total)
@@ -102,9 +107,12 @@ def choose(
             if alone
             else "learning with everything else: alone and first, a head knows few pictures by heart",
         ),
-        "epochs": (min(max(round(seen / total), 6), 60), few),
-        "batch_size": (min(max(total // 10, min(32, total)), 128), f"a tenth of {total:,} pictures, from 32 to 128"),
-        "learning_rate": (0.04, "all amounts"),
+        "epochs": (min(max(round((1 + light) * seen / total), 6), 60), few + (", a light network" if light else "")),
+        "batch_size": (
+            min(max(total // 16, min(40, total)), 128),
+            f"a sixteenth of {total:,} pictures, from 40 to 128",
+        ),
+        "learning_rate": (0.1 if each < 200 else 0.05, few),
         "lower_rate": (0.5 if each < 200 else 1.0, few),
         "label_smoothing": (0.1, "all amounts"),
         "shift": (max(side // 8, 1), f"an eighth of {side} pixels"),

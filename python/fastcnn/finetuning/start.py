@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from fastcnn.layers import Dense, Input, Layer, Rescaling
 from fastcnn.models import Sequential, clone_model, load_model
 from fastcnn.stack import Part, Stack
 
-__all__ = ["HEAD", "STARTS", "Start", "learning_layers", "load", "picture_shape", "with_head"]
+__all__ = ["HEAD", "STARTS", "Start", "learning_layers", "load", "multiply_adds", "picture_shape", "with_head"]
 
 STARTS: dict[str, Callable[..., Sequential]] = {"vgg8": applications.VGG8, "tutorial_cnn": applications.TutorialCNN}
 HEAD = "predictions"  # the new layer's name, where the start has none of it
@@ -64,6 +65,15 @@ def picture_shape(model: Sequential) -> tuple[int, int, int]:
     """(height, width, channels) of what a model takes that `load` has made."""
     height, width, channels = (size or 0 for size in model.input_shape[1:])
     return height, width, channels
+
+
+def multiply_adds(model: Sequential) -> int:
+    """For one picture: of each kernel, its size as often as it is applied."""
+    done = 0
+    for leaf in model.leaves:
+        applied = math.prod((leaf.output_shape or ())[:-1])
+        done += sum(applied * variable.value.size for variable in leaf.weights if variable.value.ndim > 1)
+    return done
 
 
 def with_head(features: Sequential, classes: int) -> Sequential:

@@ -98,25 +98,23 @@ def fine_tune(
     config.set_seed(seed)
     features = starts.load(start, size, scale, offset, _OWNER)
     shape = starts.picture_shape(features)
-    side = min(shape[:2])
     if isinstance(data, ImageFolder):
         if "validation_split" in settings:
             raise ValueError(f"{_OWNER}: validation_split is of a folder, but data is divided already")
         read = _checked(data, shape)
-        counts = np.bincount(read.train.y, minlength=len(read.class_names)).tolist()
-        choice = choose(
-            counts,
-            side,
-            {**settings, "validation_split": 0.0},
-            validation=len(read.validation.y),
-            tested=len(read.test.y) > 0,
-        )
+        parts = [np.bincount(part.y, minlength=1).tolist() for part in (read.train, read.validation, read.test)]
+        settings["validation_split"] = 0.0
     else:
         found = splits.read(_OWNER, data, shape[:2], shape[2], True, level)
         if boolean(_OWNER, "drop_duplicates", drop_duplicates):
             found = splits.without_duplicates(found)
-        counts, validation, tested = (splits.counts_of(found, part) for part in splits.PARTS)
-        choice = choose(counts, side, settings, validation=sum(validation), tested=sum(tested) > 0)
+        parts = [splits.counts_of(found, part) for part in splits.PARTS]
+    counts, validation, test = parts
+    work = starts.multiply_adds(features)
+    choice = choose(
+        counts, min(shape[:2]), settings, validation=sum(validation), tested=sum(test) > 0, multiply_adds=work
+    )
+    if not isinstance(data, ImageFolder):
         read = splits.arranged(found, choice.settings.validation_split, seed)
     folder = runs.new_folder("fine-tuned", out) if keep or out is not None else None
     job = _Job(read, choice, folder, level, begun)
@@ -366,9 +364,9 @@ class _Job:
 
     def _stopped(self, keeper: BestKeeper) -> str:
         assert self.folder is not None
-        done = len(keeper.rows)
-        kept = f"{runs.MODEL} (epoch {keeper.best}, the best), {runs.HISTORY}, {runs.CHECKPOINT} (epoch {done})"
-        said = f"stopped in epoch {done + 1} of {self.settings.epochs}; kept in {self.folder}: {kept if done else runs.ARGUMENTS}"
+        done, best = keeper.written, min(keeper.best, keeper.written)
+        kept = f"{runs.MODEL} (epoch {best}), {runs.HISTORY}, {runs.CHECKPOINT} (epoch {done})"
+        said = f"stopped in epoch {len(keeper.rows) + 1} of {self.settings.epochs}; kept in {self.folder}: {kept if done else runs.ARGUMENTS}"
         if not self.data.train.files:  # arrays, which cannot be read again
             return said
         return f"{said}\nto go on: python -m fastcnn.finetune --resume {shlex.quote(os.fspath(self.folder))}"
