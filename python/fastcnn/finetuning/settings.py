@@ -83,7 +83,7 @@ def choose(
     each = total / classes
     uneven = max(counts) > _UNEVEN * max(min(counts), 1)
     few = f"{each:,.0f} pictures a class"
-    seen = min(max(3_200, 12 * total), 60_000)  # pictures in all, or as many as there are
+    seen = min(max(2_800, 12 * total), 60_000)  # pictures in all, or as many as there are
     light = multiply_adds < _LIGHT
     alone = given.get("epochs") == 0
     split = given.get("validation_split", 0.0 if validation or (tested and total < _WORTH_VALIDATING) else 0.1)
