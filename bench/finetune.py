@@ -1,8 +1,8 @@
 """Fine-tuning from the start of the process to the finished report, `python bench/finetune.py`: how good it gets and how long it takes, beside PyTorch.
 
 On the plants of CIFAR-100 (cifar100-plants, beside CIFAR-10 in FASTCNN_DATA): so many pictures of each class are drawn by seed, and judged on the whole test folder. Each round is a seed:
-`python -m fastcnn.finetune` with no flag but --data, --start, --seed and --out, then the same in PyTorch (finetune_torch.py) with the settings that fastcnn chose. Decoded pictures are kept nowhere
-beforehand, matplotlib is there, and both are given two threads.
+`python -m fastcnn.finetune` with no flag that changes what it does (--data, --start, --seed, --out, --device cpu, --threads 2), then the same in PyTorch (finetune_torch.py) with the settings that fastcnn
+chose. Decoded pictures are kept nowhere beforehand, and matplotlib is there.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fastcnn import applications
 from harness import Summary, compare, process_output, save
 from machine import cifar10_root
 
+THREADS = 2
 SCRIPT = Path(__file__).with_name("finetune_torch.py")
 FONTS = matplotlib.get_cachedir()  # what matplotlib knows of them, once for all of a user's scripts
 STARTS = {"vgg8": applications.VGG8, "tutorial_cnn": applications.TutorialCNN}
@@ -43,25 +44,14 @@ def drawn(root: Path, to: Path, pictures: int, seed: int) -> Path:
 class Round:
     """One seed: both frameworks on the same pictures, with the same settings."""
 
-    def __init__(self, data: Path, start: str, folder: Path, seed: int, threads: int, epochs: int | None) -> None:
-        self._data, self._start, self._folder, self._seed, self._threads = data, start, folder, seed, threads
-        self._epochs = [] if epochs is None else ["--epochs", str(epochs)]
+    def __init__(self, data: Path, start: str, folder: Path, seed: int) -> None:
+        self._data, self._start, self._folder, self._seed = data, start, folder, seed
         self._run = folder / "run"
 
     def fastcnn(self) -> tuple[float, float]:
         """Seconds and accuracy."""
-        command = [
-            sys.executable,
-            "-m",
-            "fastcnn.finetune",
-            "--data",
-            str(self._data),
-            "--start",
-            self._start,
-            "--device",
-            "cpu",
-        ]
-        more = ["--seed", str(self._seed), "--out", str(self._run), "--threads", str(self._threads), *self._epochs]
+        command = [sys.executable, "-m", "fastcnn.finetune", "--data", str(self._data), "--start", self._start]
+        more = ["--seed", str(self._seed), "--out", str(self._run), "--device", "cpu", "--threads", str(THREADS)]
         begin = time.perf_counter()
         said = process_output([*command, *more], {"XDG_CACHE_HOME": str(self._folder / "cache"), "MPLCONFIGDIR": FONTS})
         seconds = time.perf_counter() - begin
@@ -72,7 +62,7 @@ class Round:
         """The same of PyTorch, after `fastcnn`, whose settings it takes."""
         arguments = json.loads((self._run / "args.json").read_text())
         settings, weights = self._folder / "settings.json", self._folder / "start.npz"
-        settings.write_text(json.dumps({**arguments["settings"], "threads": self._threads, "seed": self._seed}))
+        settings.write_text(json.dumps({**arguments["settings"], "seed": self._seed}))
         np.savez(weights, *STARTS[self._start](classifier_activation=None).get_weights())
         command = [sys.executable, str(SCRIPT), str(self._data), str(weights), self._start, str(settings)]
         begin = time.perf_counter()
@@ -86,8 +76,6 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, nargs="+", default=[20, 100, 500], help="of each class")
     parser.add_argument("--start", nargs="+", choices=list(STARTS), default=list(STARTS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, help="of both; default: as many as fastcnn chooses")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-torch", action="store_true")
     options = parser.parse_args()
     root = cifar10_root()
@@ -101,7 +89,7 @@ def main() -> None:
             for seed in range(options.seeds):
                 with tempfile.TemporaryDirectory() as folder:
                     data = drawn(root / "cifar100-plants", Path(folder, "data"), pictures, seed)
-                    both = Round(data, start, Path(folder), seed, options.threads, options.epochs)
+                    both = Round(data, start, Path(folder), seed)
                     for name in ["fastcnn"] if options.no_torch else ["fastcnn", "torch"]:
                         taken, right = getattr(both, name)()
                         seconds.setdefault(name, []).append(taken)
@@ -117,7 +105,7 @@ def main() -> None:
             table.append(
                 {"start": start, "pictures": pictures, "settings": chosen, "seconds": seconds, "accuracies": accuracies}
             )
-    save("finetune", {"seeds": options.seeds, "threads": options.threads, "table": table})
+    save("finetune", {"seeds": options.seeds, "threads": THREADS, "table": table})
 
 
 if __name__ == "__main__":

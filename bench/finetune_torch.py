@@ -3,16 +3,18 @@
     python bench/finetune_torch.py FOLDER START.npz NETWORK SETTINGS.json REPORT.html
 
 FOLDER has train/ and test/ with one folder of pictures a class, 32x32 each; START.npz the weights that it begins with; SETTINGS.json the settings that fastcnn chose. The same
-pictures a step, augmentation, loss, rates, decay, clipping and epochs; channels_last and the fused SGD, the fastest of PyTorch's ways for so short a training (compiling takes longer than all of it).
-Its report has the curves, the confusion matrix and the most confidently wrong pictures, less than ours. Prints the accuracy on test/.
+pictures a step, augmentation, loss, rates, decay, clipping and epochs, and as many pictures for validation, by which an epoch is chosen where fastcnn chooses one. channels_last and the fused SGD, not
+compiled, which is slower for either network (train.py, recipe.py). Its report has the curves, the confusion matrix and the most confidently wrong pictures, less than ours, and it keeps neither model nor checkpoints. Prints the accuracy on test/.
 """
 
 from __future__ import annotations
 
 import base64
+import copy
 import io
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +28,29 @@ from torch import nn
 
 EVALUATED = 250  # pictures at a time
 WRONG = 24
+THREADS = 2
 
 
 def pictures(folder: Path) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
     """x (N, 32, 32, 3) uint8, y (N,), and the classes' names."""
     names = sorted(entry.name for entry in folder.iterdir())
     files = [(path, label) for label, name in enumerate(names) for path in sorted((folder / name).iterdir())]
-    x = np.stack([np.asarray(Image.open(path).convert("RGB")) for path, _ in files])
+
+    def read(entry: tuple[Path, int]) -> NDArray[np.uint8]:
+        return np.asarray(Image.open(entry[0]).convert("RGB"))
+
+    with ThreadPoolExecutor(THREADS) as readers:
+        x = np.stack(list(readers.map(read, files)))
     return torch.from_numpy(x), torch.tensor([label for _, label in files]), names
+
+
+def held_out(y: torch.Tensor, share: float) -> torch.Tensor:
+    """Which pictures are for validation: a share of each class."""
+    drawn = torch.zeros(len(y), dtype=torch.bool)
+    for label in y.unique():
+        rows = (y == label).nonzero()[:, 0]
+        drawn[rows[torch.randperm(len(rows))[: round(share * len(rows))]]] = True
+    return drawn
 
 
 def network(weights: Path, name: str, classes: int) -> nn.Module:
@@ -58,7 +75,7 @@ class Training:
         self._model, self._y, self._settings = model, y, settings
         self._scale, self._offset = scaled
         shift = settings["shift"]
-        self._padded = nn.functional.pad(x, (0, 0, shift, shift, shift, shift))
+        self._padded = torch.from_numpy(np.pad(x, ((0, 0), (shift, shift), (shift, shift), (0, 0)), "symmetric"))
         self._steps = -(-len(y) // settings["batch_size"])
         self._loss = nn.CrossEntropyLoss(label_smoothing=settings["label_smoothing"])
         learning = [module for module in model.modules() if isinstance(module, (nn.Conv2d, nn.BatchNorm2d, nn.Linear))]
@@ -96,11 +113,24 @@ class Training:
             right += int((logits.argmax(1) == labels).sum())
         return losses / len(self._y), right / len(self._y)
 
-    def probabilities(self, x: torch.Tensor) -> NDArray[np.float32]:
+    def train(self, x: torch.Tensor, y: torch.Tensor) -> list[tuple[float, float]]:
+        """All epochs, of which the last or, by the loss on x and y, the best stays. Loss and accuracy of each."""
+        history, least, best = [], float("inf"), None
+        for _ in range(self._settings["epochs"]):
+            history.append(self.epoch())
+            if len(y):
+                loss = float(self._loss(self.logits(x), y))
+                if self._settings["best_epoch"] and loss < least:
+                    least, best = loss, copy.deepcopy(self._model.state_dict())
+        if best is not None:
+            self._model.load_state_dict(best)
+        return history
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
         """(N, classes)."""
         self._model.eval()
         with torch.inference_mode():
-            return torch.cat([self._model(self._scaled(part)).softmax(1) for part in x.split(EVALUATED)]).numpy()
+            return torch.cat([self._model(self._scaled(part)) for part in x.split(EVALUATED)])
 
     def _augmented(self, batch: torch.Tensor) -> torch.Tensor:
         count, shift = len(batch), self._settings["shift"]
@@ -147,22 +177,20 @@ def _image(png: io.BytesIO) -> str:
 
 def main() -> None:
     """The command."""
-    folder, weights, name, chosen, to = (
-        Path(sys.argv[1]),
-        Path(sys.argv[2]),
-        sys.argv[3],
-        Path(sys.argv[4]),
-        Path(sys.argv[5]),
-    )
-    settings = json.loads(chosen.read_text())
-    torch.set_num_threads(settings["threads"])
+    folder, weights, name, chosen, to = sys.argv[1:]
+    settings = json.loads(Path(chosen).read_text())
+    torch.set_num_threads(THREADS)
     torch.manual_seed(settings["seed"])
-    x, y, names = pictures(folder / "train")
-    test_x, test_y, _ = pictures(folder / "test")
-    training = Training(network(weights, name, len(names)), x, y, settings, torch_networks.SCALED[name])
-    history = [training.epoch() for _ in range(settings["epochs"])]
-    shares = training.probabilities(test_x)
-    report(to, history, shares, test_x, test_y.numpy(), names)
+    x, y, names = pictures(Path(folder, "train"))
+    test_x, test_y, _ = pictures(Path(folder, "test"))
+    if settings["class_weight"] or not settings["epochs"]:
+        raise SystemExit("finetune_torch.py: does neither weigh classes nor train a head alone")
+    judging = held_out(y, settings["validation_split"])
+    model = network(Path(weights), name, len(names))
+    training = Training(model, x[~judging], y[~judging], settings, torch_networks.SCALED[name])
+    history = training.train(x[judging], y[judging])
+    shares = training.logits(test_x).softmax(1).numpy()
+    report(Path(to), history, shares, test_x, test_y.numpy(), names)
     print(float((shares.argmax(1) == test_y.numpy()).mean()))
 
 

@@ -141,11 +141,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, nargs="+", choices=list(EPOCHS), default=list(EPOCHS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     root = cifar10_root()
     if root is None:
         raise SystemExit("means.py: CIFAR-10 was not found: name its folder in FASTCNN_DATA")
     fastcnn.set_device("cpu")
+    fastcnn.set_threads(options.threads)
     training, testing = cifar10(root)[:2]
     table = []
     for size in options.pictures:
@@ -156,7 +158,7 @@ def main() -> None:
             for means in MEANS:
                 outcomes[means.name].append(train(means, seed, train_set, test_set, EPOCHS[size]))
         table += table_of(size, outcomes)
-    save("means", {"seeds": options.seeds, "epochs": EPOCHS, "table": table})
+    save("means", {"seeds": options.seeds, "threads": options.threads, "epochs": EPOCHS, "table": table})
 
 
 if __name__ == "__main__":

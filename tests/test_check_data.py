@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from fastcnn import check_data
-from fastcnn.datasets import check_folder
+from fastcnn.datasets import check_folder, image_folder
 from fastcnn.datasets.checking import Checked
+from fastcnn.errors import FormatError
 from test_splits import classes, picture
 
 
@@ -57,6 +58,21 @@ def test_everything_is_said_at_once(tmp_path: Path) -> None:
     assert all(finding.remedy for finding in checked.findings if not finding.serious)
     left_out = next(finding for finding in checked.findings if "cannot be used" in finding.text)
     assert {fault.path.name for fault in left_out.files} == {"text.png", "notes.txt"}
+
+
+def test_an_empty_part_is_said_with_everything_else(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    classes(root / "train", {"cat": 20, "dog": 1})
+    (root / "test" / "cat").mkdir(parents=True)
+    (root / "val").mkdir()
+    checked = check_folder(root, (7, 9))
+    assert checked.counts["train"] == [20, 1]
+    wrong = said(checked, True)
+    for part in ("test", "val"):
+        assert f"{part}: holds no picture of the classes in {root / 'train'}; add some, or take {part} away" in wrong
+    assert "few pictures to train on: dog (1)" in said(checked)
+    with pytest.raises(FormatError, match=r"take (test|val) away"):
+        image_folder(root)
 
 
 def test_repeated_files_of_one_class_are_found_where_they_are(tmp_path: Path) -> None:

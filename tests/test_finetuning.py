@@ -174,8 +174,7 @@ def test_without_validation_the_last_epoch_stays(drawings: Path, tmp_path: Path)
 
 
 def test_the_best_epoch_stays_and_patience_ends(drawings: Path, tmp_path: Path) -> None:
-    settings = {"epochs": 30, "learning_rate": 0.1, "warmup": 0.0, "patience": 2, "validation_split": 0.1}
-    done = tuned(drawings, out=tmp_path / "run", best_epoch=True, **settings)
+    done = tuned(drawings, out=tmp_path / "run", epochs=30, learning_rate=0.1, warmup=0.0, patience=2)
     losses = done.history.history["val_loss"]
     best = int(np.argmin(losses))
     assert len(losses) == best + 4 < 30
@@ -199,6 +198,7 @@ def test_too_few_to_choose_by_choose_nothing(drawings: Path, tmp_path: Path) -> 
         ([20] * 10, {}, 0.1, False),  # nobody would know how good it is; but 20 pictures choose no epoch
         ([100] * 10, {"tested": True}, 0.1, True),
         ([100] * 10, {"validation": 50}, 0.0, False),
+        ([2] * 300, {}, 0.1, True),  # one of each class
         ([20] * 10, {"validation": 200, "tested": True}, 0.0, True),
     ],
 )
@@ -206,7 +206,28 @@ def test_validation_is_drawn_where_it_pays(counts: list[int], given: Any, split:
     settings, reasons = finetuning.choose(counts, 32, {}, **given)
     assert (settings.validation_split, settings.best_epoch) == (split, best)
     assert {"validation_split", "best_epoch"} <= reasons.keys()
-    assert finetuning.choose(counts, 32, {"best_epoch": not best}, **given).settings.best_epoch != best
+    if best:
+        assert not finetuning.choose(counts, 32, {"best_epoch": False}, **given).settings.best_epoch
+
+
+@pytest.mark.parametrize("asked", [{"best_epoch": True}, {"patience": 3}])
+def test_who_wants_to_choose_an_epoch_gets_pictures_to_choose_by(asked: dict[str, Any]) -> None:
+    settings = finetuning.choose([20] * 10, 32, asked, tested=True).settings
+    assert (settings.validation_split, settings.best_epoch) == (0.1, True)
+    with rejected(ValueError, "fine_tune", f"{next(iter(asked))} wants pictures for validation, but there are none"):
+        finetuning.choose([20] * 10, 32, {**asked, "validation_split": 0.0})
+    assert not finetuning.choose([20] * 10, 32, {"patience": 3, "best_epoch": False}, tested=True).settings.best_epoch
+
+
+def test_pictures_that_none_can_be_learnt_from_are_said(tmp_path: Path) -> None:
+    root = folder_of_drawings(tmp_path / "a" / "train", dict.fromkeys(KINDS, 1)).parent
+    shutil.copytree(root / "train", root / "test")
+    with pytest.raises(FormatError, match="the class 'cross' has no picture to train on"):
+        tuned(root, drop_duplicates=True)  # what is tested with is learnt from by nobody
+    for kind in KINDS:
+        (root / "train" / kind / "000.png").write_text("no picture")
+    with pytest.raises(FormatError, match=r"'cross' has no picture to train on .*is no image of a known format"):
+        tuned(root)
 
 
 def test_a_light_start_takes_more_epochs() -> None:
@@ -271,8 +292,11 @@ def test_what_is_of_another_kind_is_said(drawings: Path) -> None:
         tuned(drawings, 3)
     with rejected(TypeError, "fine_tune", "unknown argument 'epoch'"):
         tuned(drawings, epoch=3)
-    with rejected(ValueError, "fine_tune", "validation_split is of a folder"):
-        tuned(image_folder(drawings), validation_split=0.2)
+    for name, value in (("validation_split", 0.2), ("drop_duplicates", True)):
+        with rejected(ValueError, "fine_tune", f"{name} is of a folder"):
+            tuned(image_folder(drawings), **{name: value})
+    with rejected(TypeError, "fine_tune", "flip must be True or False, but is 'no'"):
+        tuned(drawings, flip="no")
     with rejected(ValueError, "fine_tune", "data has pictures of (8, 8, 3), but the start takes (32, 32, 3)"):
         tuned(image_folder(drawings, 8))
 
@@ -285,8 +309,11 @@ def history(folder: Path) -> list[list[str]]:
     return [line.split(",")[:5] for line in (folder / "history.csv").read_text().splitlines()]
 
 
-def test_a_run_that_is_killed_five_times_ends_as_one_that_never_was(drawings: Path, tmp_path: Path) -> None:
-    arguments = ["--data", str(drawings), "--start", "tutorial_cnn", "--seed", "3", "--device", "cpu", "--epochs", "60", "--batch-size", "8"]  # fmt: skip
+@pytest.mark.parametrize("more", [[], ["--validation-split", "0.2", "--best-epoch"]], ids=["last", "best"])
+def test_a_run_that_is_killed_five_times_ends_as_one_that_never_was(
+    drawings: Path, tmp_path: Path, more: list[str]
+) -> None:
+    arguments = ["--data", str(drawings), "--start", "tutorial_cnn", "--seed", "3", "--device", "cpu", "--epochs", "60", "--batch-size", "8", *more]  # fmt: skip
     done = run("finetune", *arguments, "--out", "whole", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     whole, folder, moments, killed = tmp_path / "whole", tmp_path / "run", random.Random(2), 0

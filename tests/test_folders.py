@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,30 @@ def test_every_damaged_byte_ends_in_a_picture_or_a_format_error(tmp_path: Path) 
                 warnings.simplefilter("error")
                 with contextlib.suppress(FormatError):
                     assert images.read(path, (4, 6, 3)).pixels.shape == (4, 6, 3)
+
+
+def test_huge_pictures_are_unpacked_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [kept(Image.fromarray(noise(seed=seed)), tmp_path / f"{seed}.png") for seed in range(8)]
+    wanted, _ = folders.read_all(files, (4, 6, 3))
+    running, most = 0, 0
+    convert = images._converted
+
+    def slow(*arguments: Any) -> images.Picture:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.01)
+        running -= 1
+        return convert(*arguments)
+
+    monkeypatch.setattr(images, "_HUGE", 23)
+    monkeypatch.setattr(images, "_converted", slow)
+    pictures, faults = folders.read_all(files, (4, 6, 3))
+    assert (faults, most) == ([], 1)
+    for picture, same in zip(pictures, wanted, strict=True):
+        assert picture is not None
+        assert same is not None
+        np.testing.assert_array_equal(picture.pixels, same.pixels)
 
 
 def test_only_one_or_three_channels_can_be_had(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import fastcnn
 import numpy as np
 import pytest
+from checks import rejected
 from commands import run, run_in_terminal
 from fastcnn import evaluation, layers, models, predict
 from fastcnn.errors import FormatError
@@ -117,18 +118,17 @@ def test_folders_and_patterns_stand_for_their_pictures(folder: Path, monkeypatch
         return [each.path for each in seen.predictions]
 
     left_out: list[str] = []
-    everything = [
-        "photos/1/beside/b.PNG",
-        "photos/1/deep/a.jpg",
-        "photos/1/z.png",
-        "photos/2/b.PNG",
-        "photos/odd [1].png",
-    ]
+    everything = ["photos/1/beside/b.PNG", "photos/1/deep/a.jpg", "photos/1/z.png", "photos/odd [1].png"]
     assert found("photos") == everything
     assert left_out == ["photos/1/notes.txt: is no picture by its name"]
     assert found("photos/2", "photos/1/z.png") == ["photos/2/b.PNG", "photos/1/z.png"]
     assert found("photos/*/*.png", "photos/**/deep/*") == ["photos/1/z.png", "photos/1/deep/a.jpg"]
     assert found("photos/odd [1].png") == ["photos/odd [1].png"]  # a name that exists is no pattern
+    once = {"photos/2/b.PNG", *everything[1:]}  # the shortest of the ways that lead to each
+    assert sorted(found("photos/**/*.*")) == sorted(once)
+    assert len(found("photos/**")) == len(once)
+    with rejected(TypeError, "classify_images", "files must be a list", "'photos'"):
+        evaluation.classify_images("m.h5", "photos")
     left_out.clear()
     assert found("photos/[2]", "empty") == ["photos/2/b.PNG"]
     assert left_out == ["empty: holds no pictures"]

@@ -194,6 +194,8 @@ def classify_images(
 
     Raises as `evaluate_model` does; ValueError where there are neither files nor data; FormatError where those hold no picture.
     """
+    if isinstance(files, (str, os.PathLike)):
+        raise TypeError(f"classify_images: files must be a list of names, but is {os.fspath(files)!r}")
     if not files and data is None:
         raise ValueError("classify_images: there must be files, or a folder as data")
     level = verbosity(verbose, "classify_images")

@@ -53,7 +53,7 @@ _SETTINGS = {  # of finetuning.Settings, as options: their types and what they a
     "label_smoothing": (share, "X", "what a picture's own class loses to all"),
     "weight_decay": (share, "X", "what kernels lose of themselves, times the rate"),
     "shift": (integer(0), "N", "by how many pixels pictures are moved at most"),
-    "patience": (integer(0), "N", "epochs without a better validation loss that are borne"),
+    "patience": (integer(0), "N", "epochs without a better validation loss that are borne; with --best-epoch"),
 }
 _SWITCHES = {
     "best_epoch": "keep the epoch with the best validation loss, not the last",

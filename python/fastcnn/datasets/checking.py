@@ -141,7 +141,7 @@ def _lacking(found: Found) -> Iterator[Finding]:
             none = [
                 name for name, count in zip(found.class_names, splits.counts_of(found, part), strict=True) if not count
             ]
-            if none:
+            if none and len(none) < len(found.class_names):  # else it is one of the problems
                 yield Finding(
                     False,
                     f"no pictures in {found.folders[part].name} of: {', '.join(none)}",
@@ -157,7 +157,7 @@ def _uneven(found: Found) -> Iterator[Finding]:
         yield Finding(
             False,
             f"{most} has {there[most]:,} pictures, {least} {there[least]:,}",
-            "class_weight in fit makes up for it: the number of pictures over the number of classes times the class's",
+            "fastcnn.finetune lets rare classes count more; in fit class_weight does: the number of pictures over the number of classes times the class's",
         )
 
 

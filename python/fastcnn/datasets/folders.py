@@ -109,33 +109,36 @@ def load(folder: str | os.PathLike[str], shape: tuple[int, int, int], *, verbose
 def pictures_at(places: Iterable[str | os.PathLike[str]]) -> tuple[list[Path], list[Fault]]:
     """The files that are meant: a file by its name, a folder by all pictures in it, at any depth, a pattern by what it matches ("photos/**/*.jpg").
 
-    In a folder pictures are the files with an ending that Pillow knows; the others are the faults, in which a folder without any picture is too.
+    There pictures are the files with an ending that Pillow knows, each once; the others are the faults, in which a folder without any picture is too.
     A name that exists is no pattern. What does not exist, or matches nothing, stays in the list, for whoever reads it to say so.
     """
     files: list[Path] = []
     faults: list[Fault] = []
-    for place in places:
-        for name in _matched(os.fspath(place)) or [os.fspath(place)]:
-            if not os.path.isdir(name):
-                files.append(Path(name))
-                continue
-            inside = list(_below(Path(name)))
-            pictures = [path for path in inside if images.is_named_as_one(path)]
-            faults.extend(Fault(path, "is no picture by its name") for path in inside if path not in set(pictures))
-            if not pictures:
-                faults.append(Fault(Path(name), "holds no pictures"))
-            files.extend(pictures)
+    for given in places:
+        place = os.fspath(given)
+        is_pattern = glob.has_magic(place) and not os.path.lexists(place)
+        matched = sorted(glob.glob(place, recursive=True), key=_by_depth) if is_pattern else []
+        if not matched and not os.path.isdir(place):
+            files.append(Path(place))
+            continue
+        inside: dict[
+            str, Path
+        ] = {}  # by what it is: a pattern may match a folder and what is in it, and links lead to a file in more ways than one
+        for path in map(Path, matched or [place]):
+            for file in _below(path) if path.is_dir() else [path]:
+                inside.setdefault(os.path.realpath(file), file)
+        pictures = [path for path in inside.values() if images.is_named_as_one(path)]
+        faults += [
+            Fault(path, "is no picture by its name") for path in inside.values() if not images.is_named_as_one(path)
+        ]
+        if not pictures:
+            faults.append(Fault(Path(place), "holds no pictures"))
+        files += pictures
     return files, faults
 
 
-def _matched(pattern: str) -> list[str]:
-    """What it matches, each once, however many links lead there; nothing where it is the name of something."""
-    if not glob.has_magic(pattern) or os.path.lexists(pattern):
-        return []
-    first: dict[str, str] = {}
-    for name in sorted(glob.glob(pattern, recursive=True), key=lambda name: (name.count(os.sep), name)):
-        first.setdefault(os.path.realpath(name), name)
-    return list(first.values())
+def _by_depth(name: str) -> tuple[int, str]:
+    return name.count(os.sep), name
 
 
 def _below(folder: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,7 @@ from ..errors import FormatError
 
 if TYPE_CHECKING:
     from PIL import Image
+    from PIL.ImageFile import ImageFile
 
 __all__ = ["Picture", "as_png", "content_of", "decode", "decoder", "how", "is_named_as_one", "quiet", "read"]
 
@@ -34,6 +36,8 @@ _KINDS = {
     "PA": "with a palette and alpha",
 }
 _SIXTEEN_BITS_AS_I = ("PNG", "PPM")  # Pillow's mode "I" has 32 bits, but from these formats its values end at 65,535
+_HUGE = 20_000_000  # pixels of a picture: several times as much memory, in bytes, for each step from the file to what is wanted
+_one_at_a_time = threading.Lock()
 _LARGEST = 200_000_000  # bytes of a file: beyond that it is a film or an archive
 _ORIENTATION = 0x0112  # EXIF's tag
 
@@ -106,7 +110,7 @@ def content_of(path: str | os.PathLike[str]) -> bytes:
 
 
 def decode(path: str | os.PathLike[str], content: bytes, shape: tuple[int, int, int]) -> Picture:
-    """What `read` does, of a file's bytes. path : for errors. Pillow's warnings go to whoever listens (`quiet`)."""
+    """What `read` does, of a file's bytes; of pictures of more than 20 million pixels one at a time. path : for errors. Pillow's warnings go to whoever listens (`quiet`)."""
     from PIL import Image, UnidentifiedImageError
 
     _check_channels(shape)
@@ -149,16 +153,22 @@ def _check_channels(shape: tuple[int, int, int]) -> None:
 
 
 def _picture(file: IO[bytes], size: tuple[int, int], mode: str) -> Picture:
+    from PIL import Image
+
+    with Image.open(file) as opened, _one_at_a_time if opened.width * opened.height > _HUGE else nullcontext():
+        return _converted(opened, size, mode)
+
+
+def _converted(opened: ImageFile, size: tuple[int, int], mode: str) -> Picture:
     from PIL import Image, ImageOps
 
-    with Image.open(file) as opened:
-        opened.load()
-        size_in_file = opened.height, opened.width
-        frames, turned = getattr(opened, "n_frames", 1), opened.getexif().get(_ORIENTATION, 1) in range(2, 9)
-        kind = _KINDS.get(opened.mode, opened.mode)
-        wide = opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format in _SIXTEEN_BITS_AS_I)
-        changes = [f"{opened.width}x{opened.height} {'16-bit grey' if wide else kind}"]
-        image: Image.Image = ImageOps.exif_transpose(opened)
+    opened.load()
+    size_in_file = opened.height, opened.width
+    frames, turned = getattr(opened, "n_frames", 1), opened.getexif().get(_ORIENTATION, 1) in range(2, 9)
+    kind = _KINDS.get(opened.mode, opened.mode)
+    wide = opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format in _SIXTEEN_BITS_AS_I)
+    changes = [f"{opened.width}x{opened.height} {'16-bit grey' if wide else kind}"]
+    image: Image.Image = ImageOps.exif_transpose(opened)
     if frames > 1:
         changes.append(f"first of {frames} frames")
     if turned:

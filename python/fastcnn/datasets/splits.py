@@ -32,6 +32,7 @@ __all__ = [
     "Picture",
     "arranged",
     "counts_of",
+    "drawn_of",
     "image_folder",
     "problems",
     "read",
@@ -133,17 +134,24 @@ def read(
     level = verbosity(verbose, owner)
     root = Path(directory)
     parts, left_out = _part_folders(root)
-    inner = {part: folders.find(folder) for part, folder in parts.items()}
+    inner: dict[str, folders.Folder] = {}
+    for part, folder in parts.items():
+        try:
+            inner[part] = folders.find(folder)
+        except FormatError:
+            if part == TRAIN:
+                raise
+            inner[part] = folders.Folder((), [], [], [])  # which is one of the `problems`
     class_names = inner[TRAIN].class_names
     files: list[tuple[str, int, Path]] = []
     foreign: list[Path] = []
-    for part, folder in inner.items():
-        left_out += folder.left_out
-        foreign += [parts[part] / name for name in folder.class_names if name not in class_names]
+    for part, held in inner.items():
+        left_out += held.left_out
+        foreign += [parts[part] / name for name in held.class_names if name not in class_names]
         files += [
-            (part, class_names.index(folder.class_names[label]), path)
-            for label, path in zip(folder.labels, folder.files, strict=True)
-            if folder.class_names[label] in class_names
+            (part, class_names.index(held.class_names[label]), path)
+            for label, path in zip(held.labels, held.files, strict=True)
+            if held.class_names[label] in class_names
         ]
     kept = PictureCache(root, shape) if boolean(owner, "cache", cache) else None
 
@@ -205,6 +213,9 @@ def problems(found: Found, validation_split: float) -> Iterator[str]:
             yield f"{folder}: {before!r} and {name!r} differ in case alone; put their pictures together"
     for path in found.foreign:
         yield f"{path.parent}: has the class {path.name!r}, which {folder} lacks; rename the folder, or take it away"
+    for part, path in found.folders.items():
+        if part != TRAIN and not any(counts_of(found, part)):
+            yield f"{path}: holds no picture of the classes in {folder}; add some, or take {path.name} away"
     divided = validation_split > 0 and VALIDATION not in found.folders
     counts = counts_of(found, TRAIN)
     for name, count in zip(names, counts, strict=True):
@@ -214,6 +225,11 @@ def problems(found: Found, validation_split: float) -> Iterator[str]:
             yield f"{folder}: the class {name!r} has no picture to train on{reason}; add some, or take its folder away"
         elif count == 1 and divided:
             yield f"{folder}: the class {name!r} has one picture, which cannot be trained on and validated with; add more, or take validation_split=0"
+
+
+def drawn_of(count: int, share: float) -> int:
+    """How many of a class's training pictures are drawn for validation: at least one, and not all."""
+    return min(max(round(share * count), 1), count - 1) if share and count else 0
 
 
 def counts_of(found: Found, part: str) -> list[int]:
@@ -247,7 +263,7 @@ def _divided(pictures: Sequence[Picture], share: float, seed: int) -> list[Pictu
     for label in sorted({picture.label for picture in pictures}):
         rows = [i for i, picture in enumerate(pictures) if (picture.part, picture.label) == (TRAIN, label)]
         rows.sort(key=lambda row: digest_of(seed.to_bytes(16, "little") + pictures[row].digest))
-        drawn.update(rows[: min(max(round(share * len(rows)), 1), len(rows) - 1)])
+        drawn.update(rows[: drawn_of(len(rows), share)])
     return [picture._replace(part=VALIDATION) if index in drawn else picture for index, picture in enumerate(pictures)]
 
 

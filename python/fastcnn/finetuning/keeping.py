@@ -23,7 +23,8 @@ class BestKeeper(runs.Keeper):
     Where the last is to stay and epochs are short, not every one is written down, so that writing takes a twentieth of the time at most.
 
     folder : None keeps nothing on disk. patience : epochs without a better one after which the training ends; None where the last epoch is to stay.
-    notes : those of the checkpoint that it goes on from, or empty. `best` is the epoch, from 1; `written` how many epochs the checkpoint knows.
+    notes : those of the checkpoint that it goes on from, or empty. `best` is the epoch, from 1; `written` how many epochs the checkpoint knows,
+    `best_written` the epoch of model.h5.
     """
 
     def __init__(self, folder: Path | None, patience: int | None, notes: dict[str, Any]) -> None:
@@ -32,10 +33,10 @@ class BestKeeper(runs.Keeper):
         self._patience = patience
         self._next_writing = 0.0
         self.best: int = notes.get("best", 0)
-        self.written = len(self.rows)
+        self.written, self.best_written = len(self.rows), self.best
         self._least: float = notes.get("least", math.inf)
         self._weights: list[Any] | None = None
-        if self.best and self._kept:
+        if self.best and self._kept and patience is not None:
             self._weights = load_model(self._folder / runs.MODEL, compile=False).get_weights()
 
     @property
@@ -45,15 +46,18 @@ class BestKeeper(runs.Keeper):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.add_row(epoch, logs or {})
-        loss = -float(epoch) if self._patience is None else (logs or {})["val_loss"]  # the last is the best
+        if self._patience is None:
+            self.best = epoch + 1
+            if time.perf_counter() >= self._next_writing:
+                self._write(with_model=True)
+            return
+        loss = (logs or {})["val_loss"]
         is_better = not self.best or loss < self._least
         if is_better:
             self.best, self._weights = epoch + 1, self.model.get_weights()
             self._least = float(loss) if math.isfinite(loss) else math.inf
-        if self._patience is not None or time.perf_counter() >= self._next_writing:
-            self._write(is_better)
-        if self.is_over:
-            self.model.stop_training = True
+        self._write(with_model=is_better)
+        self.model.stop_training |= self.is_over
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self.written < len(self.rows):
@@ -66,6 +70,7 @@ class BestKeeper(runs.Keeper):
         begin = time.perf_counter()
         if with_model:
             self.model.save(self._folder / runs.MODEL)  # before the checkpoint that knows of it
+            self.best_written = self.best
         notes = {"history": self.rows, "best": self.best, "least": self._least}
         checkpoint.save(self.model, self._folder / runs.CHECKPOINT, notes)
         self.write_history()

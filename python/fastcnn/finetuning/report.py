@@ -94,7 +94,7 @@ def _first(done: FineTuned, found: Evaluation | None, use: str) -> tuple[str, st
     said = f"<h1>A classifier of {len(data.class_names):,} classes</h1>\n"
     if found is not None:
         said += f'<p class="big">{found.accuracy:.1%}</p><p>of {found.images:,} {use} pictures are recognised.'
-        if use == "validation":
+        if use == "validation" and done.choice.settings.best_epoch and done.choice.settings.epochs:
             said += " These chose the best epoch, so on new pictures expect a little less; a folder test/ would tell."
         said += "</p>\n"
     return "", said + f"<p>Pictures: {counts}. It took {done.seconds:,.1f} seconds.</p>"

@@ -8,7 +8,9 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from fastcnn import layers
-from fastcnn._arguments import natural, number, positive, positive_integer
+from fastcnn._arguments import boolean, natural, number, positive, positive_integer
+from fastcnn.datasets import splits
+from fastcnn.errors import FormatError
 from fastcnn.layers import Layer
 
 __all__ = ["Choice", "Settings", "choose"]
@@ -68,15 +70,15 @@ def choose(
     side: int,
     asked: Mapping[str, Any] | None = None,
     *,
-    validation: int = 0,
+    validation: int | None = None,
     tested: bool = False,
     multiply_adds: float = math.inf,
 ) -> Choice:
     """The settings for so many training pictures of each class, of which those for validation are still to be drawn.
 
     side : of the pictures, in pixels. asked : settings by name that are to be as they are; TypeError and ValueError for what they cannot be.
-    validation : pictures of a part for validation, where there is one; then none are drawn. tested : whether there is a part to test with.
-    multiply_adds : of the start, for one picture.
+    validation : pictures of a part for validation, from which then none are drawn; None where there is none. tested : whether there is a part to test with.
+    multiply_adds : of the start, for one picture. Raises FormatError, a ValueError, where an epoch is to be chosen by pictures that there are none of.
     """
     given = _checked(dict(asked or {}))
     total, classes = sum(counts), len(counts)
@@ -86,19 +88,25 @@ def choose(
     seen = min(max(2_800, 12 * total), 60_000)  # pictures in all, or as many as there are
     light = multiply_adds < _LIGHT
     alone = given.get("epochs") == 0
-    split = given.get("validation_split", 0.0 if validation or (tested and total < _WORTH_VALIDATING) else 0.1)
-    judging = validation or round(split * total)
+    choosing = given.get("best_epoch", "patience" in given)
+    all_wanted = tested and total < _WORTH_VALIDATING and not choosing
+    split = given.get("validation_split", 0.0 if validation is not None or all_wanted else 0.1)
+    judging = sum(splits.drawn_of(count, split) for count in counts) if validation is None else validation
+    if choosing and not judging:
+        raise FormatError(
+            f"fine_tune: {'best_epoch' if 'best_epoch' in given else 'patience'} wants pictures for validation, but there are none"
+        )
     chosen: dict[str, tuple[Any, str]] = {
         "validation_split": (
             split,
             "there is a part for validation"
-            if validation
+            if validation is not None
             else "all are wanted, and others test"
             if not split
             else f"{total:,} pictures",
         ),
         "best_epoch": (
-            judging >= _WORTH_CHOOSING_BY,
+            choosing or judging >= _WORTH_CHOOSING_BY,
             f"{judging:,} pictures for validation" if judging else "no pictures for validation",
         ),
         "head_epochs": (
@@ -121,7 +129,8 @@ def choose(
         "patience": (60, "a rate that falls to nothing: the best epoch is often late"),
     }
     values = {name: given.get(name, value) for name, (value, _) in chosen.items()}
-    reasons = {name: reason for name, (_, reason) in chosen.items() if name not in given}
+    unused = set() if values["best_epoch"] else {"patience"}
+    reasons = {name: reason for name, (_, reason) in chosen.items() if name not in given and name not in unused}
     rest = {name: value for name, value in given.items() if name not in chosen}
     return Choice(Settings(**values, **rest), reasons)
 
@@ -139,7 +148,7 @@ def _checked(asked: dict[str, Any]) -> dict[str, Any]:
         elif name in ("learning_rate", "global_clipnorm"):
             asked[name] = positive(owner, name, value)
         elif name in ("flip", "class_weight", "best_epoch"):
-            asked[name] = bool(value)
+            asked[name] = boolean(owner, name, value)
         elif name == "weight_decay":
             asked[name] = number(owner, name, value, least=0)
         elif name == "lower_rate":

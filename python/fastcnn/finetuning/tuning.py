@@ -93,26 +93,34 @@ def fine_tune(
     limit = None if minutes is None else 60 * positive(_OWNER, "minutes", minutes)
     size = None if image_size is None else pair(_OWNER, "image_size", image_size)
     scale, offset = number(_OWNER, "scale", scale), number(_OWNER, "offset", offset)
-    choose([1], 32, settings)  # says what they cannot be before anything is read
+    boolean(_OWNER, "drop_duplicates", drop_duplicates)
+    if isinstance(data, ImageFolder):
+        for name in ("validation_split",) * ("validation_split" in settings) + ("drop_duplicates",) * drop_duplicates:
+            raise ValueError(f"{_OWNER}: {name} is of a folder, but data is divided already")
+    choose([1], 32, settings, validation=1)  # says what they cannot be before anything is read
     seed = int.from_bytes(os.urandom(4), "little") if seed is None else natural(_OWNER, "seed", seed)
     config.set_seed(seed)
     features = starts.load(start, size, scale, offset, _OWNER)
     shape = starts.picture_shape(features)
     if isinstance(data, ImageFolder):
-        if "validation_split" in settings:
-            raise ValueError(f"{_OWNER}: validation_split is of a folder, but data is divided already")
         read = _checked(data, shape)
         parts = [np.bincount(part.y, minlength=1).tolist() for part in (read.train, read.validation, read.test)]
-        settings["validation_split"] = 0.0
+        settings["validation_split"], is_validated = 0.0, len(read.validation.y) > 0
     else:
         found = splits.read(_OWNER, data, shape[:2], shape[2], True, level)
-        if boolean(_OWNER, "drop_duplicates", drop_duplicates):
-            found = splits.without_duplicates(found)
+        found = splits.without_duplicates(found) if drop_duplicates else found
+        for problem in splits.problems(found, settings.get("validation_split", 0.0)):
+            raise FormatError(problem)
         parts = [splits.counts_of(found, part) for part in splits.PARTS]
+        is_validated = splits.VALIDATION in found.folders
     counts, validation, test = parts
-    work = starts.multiply_adds(features)
     choice = choose(
-        counts, min(shape[:2]), settings, validation=sum(validation), tested=sum(test) > 0, multiply_adds=work
+        counts,
+        min(shape[:2]),
+        settings,
+        validation=sum(validation) if is_validated else None,
+        tested=sum(test) > 0,
+        multiply_adds=starts.multiply_adds(features),
     )
     if not isinstance(data, ImageFolder):
         read = splits.arranged(found, choice.settings.validation_split, seed)
@@ -138,6 +146,7 @@ def fine_tune(
             "reasons": job.choice.reasons,
         }
         runs.write_arguments(folder, asked, read.class_names)
+    job.can_go_on = not isinstance(data, ImageFolder) and _place_of(start) is not None
     return job.train(starts.with_head(features, len(read.class_names)), {})
 
 
@@ -227,6 +236,7 @@ class _Job:
     def __init__(self, data: ImageFolder, choice: Choice, folder: Path | None, level: int, begun: float) -> None:
         self.data, self.choice, self.folder = data, choice, folder
         self._level, self._begun = level, begun
+        self.can_go_on = True  # whether everything came from files
         counts = np.bincount(data.train.y, minlength=len(data.class_names))
         self._class_weight = (
             {label: float(len(data.train.y) / (len(counts) * count)) for label, count in enumerate(counts)}
@@ -290,7 +300,21 @@ class _Job:
             self.choice = Choice(replace(self.settings, epochs=epochs), reasons)
 
     def train(self, model: Sequential, notes: dict[str, Any]) -> FineTuned:
-        """The whole network, from the beginning or from a checkpoint, to the end. notes : the checkpoint's."""
+        """The whole network, from the beginning or from a checkpoint, to the end. notes : the checkpoint's.
+
+        KeyboardInterrupt says what is kept.
+        """
+        settings = self.settings
+        chooses = settings.best_epoch and len(self.data.validation.y) > 0
+        keeper = BestKeeper(self.folder, settings.patience if chooses else None, notes)
+        try:
+            return self._train(model, notes, keeper)
+        except KeyboardInterrupt:
+            if self.folder is None:
+                raise
+            raise KeyboardInterrupt(self._stopped(self.folder, keeper)) from None
+
+    def _train(self, model: Sequential, notes: dict[str, Any], keeper: BestKeeper) -> FineTuned:
         data, settings = self.data, self.settings
         model.class_names = data.class_names
         if not notes:
@@ -299,27 +323,21 @@ class _Job:
             self._compile(model)
         done = model.epochs_done if notes else 0
         validation = (data.validation.x, data.validation.y) if len(data.validation.y) else None
-        keeper = BestKeeper(self.folder, settings.patience if settings.best_epoch and validation else None, notes)
         history = History()
         if done < settings.epochs and not keeper.is_over:
-            try:
-                history = model.fit(
-                    data.train.x,
-                    data.train.y,
-                    settings.batch_size,
-                    settings.epochs,
-                    self._level,
-                    [keeper],
-                    validation_data=validation,
-                    class_weight=self._class_weight,
-                    initial_epoch=done,
-                    validation_batch_size=_EVALUATED,
-                    augment=settings.augmentations(),
-                )
-            except KeyboardInterrupt:
-                if self.folder is None:
-                    raise
-                raise KeyboardInterrupt(self._stopped(keeper)) from None
+            history = model.fit(
+                data.train.x,
+                data.train.y,
+                settings.batch_size,
+                settings.epochs,
+                self._level,
+                [keeper],
+                validation_data=validation,
+                class_weight=self._class_weight,
+                initial_epoch=done,
+                validation_batch_size=_EVALUATED,
+                augment=settings.augmentations(),
+            )
         keeper.restore(model)
         if self.folder is not None:
             model.save(self.folder / runs.MODEL)
@@ -362,11 +380,12 @@ class _Job:
         )
         model.compile(optimizer, self._loss(), metrics=["accuracy"])
 
-    def _stopped(self, keeper: BestKeeper) -> str:
-        assert self.folder is not None
-        done, best = keeper.written, min(keeper.best, keeper.written)
-        kept = f"{runs.MODEL} (epoch {best}), {runs.HISTORY}, {runs.CHECKPOINT} (epoch {done})"
-        said = f"stopped in epoch {len(keeper.rows) + 1} of {self.settings.epochs}; kept in {self.folder}: {kept if done else runs.ARGUMENTS}"
-        if not self.data.train.files:  # arrays, which cannot be read again
+    def _stopped(self, folder: Path, keeper: BestKeeper) -> str:
+        done, reached = keeper.written, len(keeper.rows)
+        epochs = self.settings.epochs
+        moment = f"in epoch {reached + 1} of {epochs}" if reached < epochs else "after the last epoch"
+        kept = f"{runs.MODEL} (epoch {keeper.best_written}), {runs.HISTORY}, {runs.CHECKPOINT} (epoch {done})"
+        said = f"stopped {moment}; kept in {folder}: {kept if done else runs.ARGUMENTS}"
+        if not self.can_go_on:
             return said
-        return f"{said}\nto go on: python -m fastcnn.finetune --resume {shlex.quote(os.fspath(self.folder))}"
+        return f"{said}\nto go on: python -m fastcnn.finetune --resume {shlex.quote(os.fspath(folder))}"
