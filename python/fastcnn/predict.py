@@ -17,8 +17,8 @@ __all__ = ["main"]
 _DESCRIPTION = """\
 Says what a model sees in pictures: the most probable classes of each file, with
 their probabilities. Name files, folders, of which all pictures are taken, or
-patterns. Pictures may have any size and kind that Pillow reads; they are brought
-to the size that the model takes, and what was done is said.
+patterns. Pictures may have any size and kind that Pillow reads; they are
+brought to the size that the model takes, and what was done is said.
 """
 
 _EPILOG = """\
@@ -28,8 +28,8 @@ examples:
   python -m fastcnn.predict runs/a/model.h5 --top 1 --csv *.jpg > classes.csv
       one line a picture, for a spreadsheet: image,class,probability
   python -m fastcnn.predict runs/a/model.h5 --json photos 'more/**/*.png'
-      every picture in a folder and those in it, and what a pattern matches, for
-      a program; (a shell that knows ** needs no quotes)
+      every picture in a folder, at any depth, and what a pattern matches, for
+      a program
   python -m fastcnn.predict keras.h5 cat.jpg --scale 1/255
       a model of the Keras tutorial, which wants pixels from 0 to 1
 
