@@ -75,6 +75,15 @@ def test_an_empty_part_is_said_with_everything_else(tmp_path: Path) -> None:
         image_folder(root)
 
 
+def test_one_picture_is_enough_where_a_fine_tuning_would_draw_none(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    classes(root / "train", {"cat": 3, "dog": 1})
+    assert "'dog' has one picture" in said(check_folder(root, (7, 9)), True)
+    classes(root / "test", {"cat": 2, "dog": 2}, 10)
+    assert said(check_folder(root, (7, 9)), True) == ""
+    assert "'dog' has one picture" in said(check_folder(root, (7, 9), validation_split=0.1), True)
+
+
 def test_repeated_files_of_one_class_are_found_where_they_are(tmp_path: Path) -> None:
     root = classes(tmp_path / "photos", {"cat": 20, "dog": 20})
     (root / "cat" / "again.png").write_bytes((root / "cat" / "00.png").read_bytes())

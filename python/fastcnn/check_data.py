@@ -51,9 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add(
         "--validation-split",
         type=share,
-        default=0.2,
         metavar="X",
-        help="the share that is to be held out where there is no folder val (default: 0.2)",
+        help="the share that is to be held out where there is no folder val (default: what finetune would)",
     )
     add("--all", action="store_true", help="name every file, not only the first few")
     add("--json", action="store_true", help="one line of JSON")

@@ -50,20 +50,26 @@ def check_folder(
     image_size: int | Sequence[int] = (32, 32),
     *,
     channels: int = 3,
-    validation_split: float = 0.2,
+    validation_split: float | None = None,
     cache: bool = True,
     verbose: int | str = 0,
 ) -> Checked:
     """Looks at every picture of a folder as `image_folder` would read it, with the same arguments, and says what it finds.
 
+    validation_split : None for what a fine-tuning would draw.
+
     Raises what `image_folder` raises where there is no such folder, and for arguments; all else becomes findings.
     """
-    share = number("check_folder", "validation_split", validation_split, least=0, below=1)
+    if validation_split is not None:
+        validation_split = number("check_folder", "validation_split", validation_split, least=0, below=1)
     try:
         found = splits.read("check_folder", directory, image_size, channels, cache, verbose)
     except FormatError as error:  # no classes at all
         return Checked((), {}, [], [Finding(True, str(error), "")])
-    findings = [Finding(True, problem, "") for problem in splits.problems(found, share)]
+    if validation_split is None:
+        of_parts = {part: sum(splits.counts_of(found, part)) for part in PARTS}
+        validation_split = splits.worth_drawing(of_parts[TRAIN], of_parts[TEST] > 0)
+    findings = [Finding(True, problem, "") for problem in splits.problems(found, validation_split)]
     findings += [
         *_left_out(found),
         *_same_files(found),

@@ -37,8 +37,10 @@ __all__ = [
     "problems",
     "read",
     "without_duplicates",
+    "worth_drawing",
 ]
 
+_WORTH_VALIDATING = 1_000  # pictures to train on, where others test
 PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _NAMES = {
     "train": TRAIN, "training": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST, "testing": TEST,
@@ -225,6 +227,11 @@ def problems(found: Found, validation_split: float) -> Iterator[str]:
             yield f"{folder}: the class {name!r} has no picture to train on{reason}; add some, or take its folder away"
         elif count == 1 and divided:
             yield f"{folder}: the class {name!r} has one picture, which cannot be trained on and validated with; add more, or take validation_split=0"
+
+
+def worth_drawing(total: int, tested: bool) -> float:
+    """The share of so many training pictures that a fine-tuning draws for validation: none of few, where others test (`tested`)."""
+    return 0.0 if tested and total < _WORTH_VALIDATING else 0.1
 
 
 def drawn_of(count: int, share: float) -> int:

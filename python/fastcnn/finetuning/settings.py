@@ -17,7 +17,6 @@ __all__ = ["Choice", "Settings", "choose"]
 
 _UNEVEN = 1.5  # times as many pictures as the rarest class has
 _LIGHT = 20_000_000  # multiply-adds
-_WORTH_VALIDATING = 1_000  # pictures to train on, where others test
 _WORTH_CHOOSING_BY = 100  # pictures to validate with
 
 
@@ -89,8 +88,8 @@ def choose(
     light = multiply_adds < _LIGHT
     alone = given.get("epochs") == 0
     choosing = given.get("best_epoch", "patience" in given)
-    all_wanted = tested and total < _WORTH_VALIDATING and not choosing
-    split = given.get("validation_split", 0.0 if validation is not None or all_wanted else 0.1)
+    usual = 0.0 if validation is not None else splits.worth_drawing(total, tested and not choosing)
+    split = given.get("validation_split", usual)
     judging = sum(splits.drawn_of(count, split) for count in counts) if validation is None else validation
     if choosing and not judging:
         raise FormatError(
