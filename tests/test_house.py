@@ -90,7 +90,7 @@ FLOORS = [
     {"formats", "models", "utils"},
     {"applications", "backend", "info"},
     {"keras", "runs"},
-    {"evaluation", "recipes", "tutorial"},
+    {"evaluation", "judge", "recipes", "tutorial"},
     {"finetuning"},
     {"__main__", "check_data", "evaluate", "finetune", "predict", "train"},
 ]

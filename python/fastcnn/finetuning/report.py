@@ -23,9 +23,10 @@ from fastcnn import runs
 from fastcnn._text import printable
 from fastcnn.datasets import images
 from fastcnn.datasets.splits import Part
-from fastcnn.evaluation import Evaluation, softmax
+from fastcnn.evaluation import Evaluation
 from fastcnn.formats import atomic
 from fastcnn.info import info
+from fastcnn.judge import softmax
 from fastcnn.utils import augmentation_sheet
 
 if TYPE_CHECKING:

@@ -93,37 +93,18 @@ def fine_tune(
     limit = None if minutes is None else 60 * positive(_OWNER, "minutes", minutes)
     size = None if image_size is None else pair(_OWNER, "image_size", image_size)
     scale, offset = number(_OWNER, "scale", scale), number(_OWNER, "offset", offset)
-    boolean(_OWNER, "drop_duplicates", drop_duplicates)
-    if isinstance(data, ImageFolder):
-        for name in ("validation_split",) * ("validation_split" in settings) + ("drop_duplicates",) * drop_duplicates:
-            raise ValueError(f"{_OWNER}: {name} is of a folder, but data is divided already")
+    drop_duplicates = boolean(_OWNER, "drop_duplicates", drop_duplicates)
+    dividing = (
+        ["validation_split"] if "validation_split" in settings else ["drop_duplicates"] if drop_duplicates else []
+    )
+    if isinstance(data, ImageFolder) and dividing:
+        raise ValueError(f"{_OWNER}: {dividing[0]} is of a folder, but data is divided already")
     choose([1], 32, settings, validation=1)  # says what they cannot be before anything is read
     seed = int.from_bytes(os.urandom(4), "little") if seed is None else natural(_OWNER, "seed", seed)
     config.set_seed(seed)
     features = starts.load(start, size, scale, offset, _OWNER)
     shape = starts.picture_shape(features)
-    if isinstance(data, ImageFolder):
-        read = _checked(data, shape)
-        parts = [np.bincount(part.y, minlength=1).tolist() for part in (read.train, read.validation, read.test)]
-        settings["validation_split"], is_validated = 0.0, len(read.validation.y) > 0
-    else:
-        found = splits.read(_OWNER, data, shape[:2], shape[2], True, level)
-        found = splits.without_duplicates(found) if drop_duplicates else found
-        for problem in splits.problems(found, settings.get("validation_split", 0.0)):
-            raise FormatError(problem)
-        parts = [splits.counts_of(found, part) for part in splits.PARTS]
-        is_validated = splits.VALIDATION in found.folders
-    counts, validation, test = parts
-    choice = choose(
-        counts,
-        min(shape[:2]),
-        settings,
-        validation=sum(validation) if is_validated else None,
-        tested=sum(test) > 0,
-        multiply_adds=starts.multiply_adds(features),
-    )
-    if not isinstance(data, ImageFolder):
-        read = splits.arranged(found, choice.settings.validation_split, seed)
+    read, choice = _read(data, shape, drop_duplicates, seed, level, settings, starts.multiply_adds(features))
     folder = runs.new_folder("fine-tuned", out) if keep or out is not None else None
     job = _Job(read, choice, folder, level, begun)
     job.train_head(features)
@@ -140,7 +121,7 @@ def fine_tune(
             "channels": shape[2],
             "scale": scale,
             "offset": offset,
-            "drop_duplicates": bool(drop_duplicates),
+            "drop_duplicates": drop_duplicates,
             "seed": seed,
             "settings": asdict(job.settings),
             "reasons": job.choice.reasons,
@@ -197,7 +178,36 @@ def resume(folder: str | os.PathLike[str], *, device: str | None = None, verbose
     return job.train(starts.with_head(features, len(read.class_names)), {})
 
 
-def _checked(data: ImageFolder, shape: tuple[int, int, int]) -> ImageFolder:
+def _read(
+    data: str | os.PathLike[str] | ImageFolder,
+    shape: tuple[int, int, int],
+    drop_duplicates: bool,
+    seed: int,
+    level: int,
+    asked: dict[str, Any],
+    multiply_adds: int,
+) -> tuple[ImageFolder, Choice]:
+    """The pictures, and the settings for so many; validation is drawn as these say."""
+    side = min(shape[:2])
+    if isinstance(data, ImageFolder):
+        _check(data, shape)
+        counts = np.bincount(data.train.y, minlength=len(data.class_names)).tolist()
+        validation = len(data.validation.y) or None
+        asked = {**asked, "validation_split": 0.0}
+        tested = len(data.test.y) > 0
+        return data, choose(counts, side, asked, validation=validation, tested=tested, multiply_adds=multiply_adds)
+    found = splits.read(_OWNER, data, shape[:2], shape[2], True, level)
+    found = splits.without_duplicates(found) if drop_duplicates else found
+    for problem in splits.problems(found, asked.get("validation_split", 0.0)):
+        raise FormatError(problem)
+    counts, validating, testing = (splits.counts_of(found, part) for part in splits.PARTS)
+    validation = sum(validating) if splits.VALIDATION in found.folders else None
+    tested = sum(testing) > 0
+    choice = choose(counts, side, asked, validation=validation, tested=tested, multiply_adds=multiply_adds)
+    return splits.arranged(found, choice.settings.validation_split, seed), choice
+
+
+def _check(data: ImageFolder, shape: tuple[int, int, int]) -> None:
     """An ImageFolder that somebody has made: that it can be trained on."""
     classes = len(data.class_names)
     for name, part in (("train", data.train), ("validation", data.validation), ("test", data.test)):
@@ -211,7 +221,6 @@ def _checked(data: ImageFolder, shape: tuple[int, int, int]) -> ImageFolder:
     for label, name in enumerate(data.class_names):
         if not (data.train.y == label).any():
             raise ValueError(f"{_OWNER}: the class {name!r} has no picture to train on")
-    return data
 
 
 def _digest(data: ImageFolder) -> str:
