@@ -121,19 +121,19 @@ def pictures_at(places: Iterable[str | os.PathLike[str]]) -> tuple[list[Path], l
         if not matched and not os.path.isdir(place):
             files.append(Path(place))
             continue
-        inside: dict[
-            str, Path
-        ] = {}  # by what it is: a pattern may match a folder and what is in it, and links lead to a file in more ways than one
+        # A pattern may match a folder and what is in it, and links lead to a file in more ways than one.
+        inside: dict[str, Path] = {}
         for path in map(Path, matched or [place]):
             for file in _below(path) if path.is_dir() else [path]:
                 inside.setdefault(os.path.realpath(file), file)
-        pictures = [path for path in inside.values() if images.is_named_as_one(path)]
-        faults += [
-            Fault(path, "is no picture by its name") for path in inside.values() if not images.is_named_as_one(path)
-        ]
-        if not pictures:
+        before = len(files)
+        for file in inside.values():
+            if images.is_named_as_one(file):
+                files.append(file)
+            else:
+                faults.append(Fault(file, "is no picture by its name"))
+        if len(files) == before:
             faults.append(Fault(Path(place), "holds no pictures"))
-        files += pictures
     return files, faults
 
 

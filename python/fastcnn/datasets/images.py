@@ -62,13 +62,11 @@ def decoder() -> str:
 
 
 def is_named_as_one(path: Path) -> bool:
-    """Whether a file's ending is that of a format that Pillow reads."""
+    """Whether a file's ending is that of a format that Pillow reads by itself; films are none."""
     from PIL import Image
 
     kind = Image.registered_extensions().get(path.suffix.casefold(), "")
-    return kind in Image.OPEN and Image.MIME.get(kind, "").startswith(
-        "image/"
-    )  # not films, and what a plugin would have to read
+    return kind in Image.OPEN and Image.MIME.get(kind, "").startswith("image/")
 
 
 def how(shape: tuple[int, int, int]) -> str:

@@ -106,7 +106,11 @@ def choose(
         ),
         "best_epoch": (
             choosing or judging >= _WORTH_CHOOSING_BY,
-            f"{judging:,} pictures for validation" if judging else "no pictures for validation",
+            "patience that was asked for"
+            if choosing
+            else f"{judging:,} pictures for validation"
+            if judging
+            else "no pictures for validation",
         ),
         "head_epochs": (
             min(max(3_000 // total, 20), 100) if alone else 0,
