@@ -1,21 +1,21 @@
-// conv2d's gradients by w and b (ops/conv2d.h has the mathematics): by Winograd's tiles where that pays (winograd_gradients.h), else for
-// each filter row r, the product of the inputs (S*C of them for each output pixel, side by side) with the output gradients, summed over the
-// pixels.
+// conv2d's gradients by w and b (ops/conv2d.h has the mathematics): by Winograd's tiles where that pays (winograd_gradients.h,
+// winograd_blocks.h), else for each filter row r, the product of the inputs (S*C of them for each output pixel, side by side) with the
+// output gradients, summed over the pixels.
 //
-// A tile is T inputs times two vectors of K, in registers, while up to 128 pixels pass: per pixel two vectors of dy and T broadcasts of x
-// for 2 T multiply-adds, the same balance as in tile.h. 128 pixels of dy (32 KB at K = 64) stay in the L1 cache for all tiles of a task.
-// Each block of pixels is summed up from 0 and then added, so that rounding grows with the square root of 128 and of the number of blocks,
-// not of their product.
+// A tile (outer_tile.h) is T inputs times two vectors of K, in registers, while up to 128 pixels pass. 128 pixels of dy (32 KB at K = 64)
+// stay in the L1 cache for all tiles of a task. Each block of pixels is summed up from 0 and then added, so that rounding grows with the
+// square root of 128 and of the number of blocks, not of their product.
 //
 // The batch is cut into slabs of whole images, by its size alone; a task is one slab times a few tiles. Where there are several slabs, each
 // has a partial dw of its own, and they are added in their order: the result does not depend on the number of threads.
 #include "ops/conv2d.h"
 
+#include "cpu/outer_tile.h"
 #include "cpu/simd.h"
 #include "cpu/slabs.h"
 #include "cpu/taps.h"
 #include "cpu/tile.h"
-#include "cpu/winograd_gradients.h"
+#include "cpu/winograd_blocks.h"
 #include "cpu/work.h"
 
 namespace fastcnn::cpu::FASTCNN_ISA {
@@ -25,46 +25,6 @@ constexpr int64_t block_pixels = 128;
 constexpr int64_t slab_pixels = 2048;
 constexpr int64_t max_slabs = 16;
 constexpr int64_t tiles_per_task = 4;
-
-// dw[i][0 : V*lanes] (+)= sum over pixels of x[pixel][offset + i] * dy[pixel * dy_step + 0 : V*lanes], i < T.
-template <int T, int V>
-__attribute__((noinline)) void outer_tile(int64_t pixels, const float* const* x, int64_t offset, const float* dy, int64_t dy_step,
-                                          float* dw, int64_t dw_step, bool add) {
-  Vec sums[T][V];
-#pragma GCC unroll 16
-  for (int i = 0; i < T; ++i)
-#pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) sums[i][v] = Vec{};
-  for (int64_t pixel = 0; pixel < pixels; ++pixel, dy += dy_step) {
-    const float* in = x[pixel] + offset;
-    Vec gradients[V];
-#pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) gradients[v] = load(dy + v * lanes);
-#pragma GCC unroll 16
-    for (int i = 0; i < T; ++i) {
-      const Vec value = broadcast(in[i]);
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) sums[i][v] += value * gradients[v];
-    }
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < T; ++i)
-#pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) {
-      float* const to = dw + i * dw_step + v * lanes;
-      store(to, add ? load(to) + sums[i][v] : sums[i][v]);
-    }
-}
-
-using OuterTile = void (*)(int64_t, const float* const*, int64_t, const float*, int64_t, float*, int64_t, bool);
-
-template <int T = tile_rows>
-OuterTile outer_tile_function(int64_t inputs, int64_t vectors) {
-  if constexpr (T > 1) {
-    if (inputs < T) return outer_tile_function<T - 1>(inputs, vectors);
-  }
-  return vectors == 1 ? outer_tile<T, 1> : outer_tile<T, 2>;
-}
 
 Slabs slabs_of(const Conv2d& conv) {
   return cut_into_slabs(conv, min(max_slabs, ceil_div(conv.N * conv.window.P * conv.window.Q, slab_pixels)));
@@ -145,14 +105,24 @@ void run_task(const Wgrad& wgrad, int64_t first_image, int64_t end_image, int64_
           const int64_t offset = (in.r - rows.first) * win.W * conv.C + first - cols.first * conv.C;
           for (int64_t k = 0; k < columns; k += tile_columns) {
             const int64_t vectors = min(columns - k, tile_columns) / lanes;
-            outer_tile_function(last - first, vectors)(count, inputs, offset, gradients + k, step,
-                                                       dw + (in.r * row_inputs + first) * columns + k, columns,
-                                                       !one_class || pixel > begin);
+            outer_tile_function<RowsAnywhere>(last - first, vectors)(count, {inputs, offset}, gradients + k, step,
+                                                                     dw + (in.r * row_inputs + first) * columns + k, columns,
+                                                                     !one_class || pixel > begin);
           }
         }
       }
     }
   }
+}
+
+int64_t winograd_scratch(const Conv2d& conv, const Grid& grid, int workers) {
+  if (grid.m == 0) return 0;
+  return (winograd::goes_by_blocks(conv, grid) ? winograd::blocks_scratch : winograd::wgrad_scratch)(conv, grid, workers);
+}
+
+auto winograd_wgrad(const Conv2d& conv, const Grid& grid) {
+  if (winograd::goes_by_blocks(conv, grid)) return grid.m == 4 ? winograd::wgrad_by_blocks<4> : winograd::wgrad_by_blocks<2>;
+  return grid.m == 4 ? winograd::wgrad<4> : winograd::wgrad<2>;
 }
 
 }  // namespace
@@ -162,14 +132,14 @@ int64_t conv2d_wgrad_scratch(const Conv2d& conv, int workers) {
   const Slabs slabs = slabs_of(conv);
   const Grid grid = winograd::wgrad_grid(conv);
   return max(axis_scratch(win.P) + axis_scratch(win.Q) + slabs.bytes() + workers * Carver::bytes_of<float>(block_pixels * slabs.columns),
-             grid.m > 0 ? winograd::wgrad_scratch(conv, grid, workers) : 0);
+             winograd_scratch(conv, grid, workers));
 }
 
 void conv2d_wgrad(const Conv2d& conv, const float* x, const float* dy, float* dw, float* db, void* scratch, const Parallel& parallel) {
   const Window& win = conv.window;
   if (const Grid grid = winograd::wgrad_grid(conv); grid.m > 0) {
     const OutputGradients gradients = winograd::gradients_of(conv, dy);
-    if ((grid.m == 4 ? winograd::wgrad<4> : winograd::wgrad<2>)(conv, grid, x, gradients, dw, db, scratch, parallel)) return;
+    if (winograd_wgrad(conv, grid)(conv, grid, x, gradients, dw, db, scratch, parallel)) return;
   }
   Carver carver(scratch);
   Wgrad wgrad{conv, {}, {}, x, dy, false, slabs_of(conv), ceil_div(win.S * conv.C, tile_rows)};

@@ -95,30 +95,6 @@ __attribute__((noinline)) void multiply_tile(const TileProduct& product, const f
   }
 }
 
-// The same without a bias and for whole vectors, added to what is there if `add`.
-template <int T, int V>
-__attribute__((noinline)) void add_tile(const TileProduct& product, const float* const* in, float* const* out, bool add) {
-  Vec sums[T][V];
-  sum_products(product, RowInputs<T>(in), sums);
-#pragma GCC unroll 16
-  for (int i = 0; i < T; ++i)
-#pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) {
-      float* const to = out[i] + v * lanes;
-      store(to, add ? load(to) + sums[i][v] : sums[i][v]);
-    }
-}
-
-using AddTileFunction = void (*)(const TileProduct&, const float* const*, float* const*, bool);
-
-template <int T = tile_rows>
-AddTileFunction add_tile_function(int64_t rows, int64_t vectors) {
-  if constexpr (T > 1) {
-    if (rows < T) return add_tile_function<T - 1>(rows, vectors);
-  }
-  return vectors == 1 ? add_tile<T, 1> : add_tile<T, 2>;
-}
-
 using TileFunction = void (*)(const TileProduct&, const float* const*, float* const*);
 
 // The tile for `rows` in [1, T] and `vectors` in [1, tile_vectors].

@@ -32,6 +32,12 @@ FASTCNN_INLINE int64_t points_of(const Grid& grid) { return (grid.m + 2) * (grid
 constexpr int64_t floats_near = 1 << 18;
 FASTCNN_INLINE bool is_far(const Grid& grid, int64_t weights) { return points_of(grid) * weights > floats_near; }
 
+// Whether wgrad's sums are so many that it goes block by block of the channels (winograd_blocks.h), not slab by slab of the images.
+constexpr int64_t floats_of_slabs = 1 << 20;
+FASTCNN_INLINE bool goes_by_blocks(const Conv2d& conv, const Grid& grid) {
+  return points_of(grid) * conv.C * round_up(conv.K, lanes) > floats_of_slabs;
+}
+
 // Into how many parts wgrad cuts the images, each with sums of its own.
 constexpr int64_t most_slabs = 8;
 FASTCNN_INLINE Slabs slabs_of(const Conv2d& conv, const Grid& grid) {
@@ -71,7 +77,8 @@ FASTCNN_INLINE int64_t taps_inside(int64_t P, int64_t H, int64_t top) {
   for (const int64_t m : {int64_t{2}, int64_t{4}}) {
     const Grid tiles{m, ceil_div(P, m), ceil_div(Q, m)};
     const double of_tiles = N * static_cast<double>(tiles.tiles()) * (weights + of_point * channels);
-    const double transformed = costs.transformed + costs.of_slab * static_cast<double>(slabs_of(conv, tiles).count);
+    const double slabs = goes_by_blocks(conv, tiles) ? 0 : static_cast<double>(slabs_of(conv, tiles).count);
+    const double transformed = costs.transformed + costs.of_slab * slabs;
     const double cost = static_cast<double>(points_of(tiles)) * (of_tiles + (is_far(tiles, products) ? 2 : 1) * transformed * weights);
     if (cost < least) {
       least = cost;
@@ -153,31 +160,33 @@ static __attribute__((noinline)) void direct_outputs(const Conv2d& conv, const f
   }
 }
 
-// A tile's patch, transformed, to v[point]. padded: room for it with the zeros around the image.
+// Channels [begin, end) of a tile's patch, transformed, to v[point]. padded: room for them with the zeros around the image.
 template <int M>
-FASTCNN_INLINE void transform_tile(const Conv2d& conv, const float* image, const Tile& tile, float* padded, float* v, int64_t step) {
+FASTCNN_INLINE void transform_tile(const Conv2d& conv, const float* image, const Tile& tile, int64_t begin, int64_t end, float* padded,
+                                   float* v, int64_t step) {
   constexpr int side = M + 2;
   const Window& win = conv.window;
-  const int64_t C = conv.C, top = M * tile.row - win.top, left = M * tile.column - win.left;
-  const float* patch = image + (top * win.W + left) * C;
-  int64_t row = win.W * C;
+  const int64_t C = conv.C, channels = end - begin, top = M * tile.row - win.top, left = M * tile.column - win.left;
+  const float* patch = image + (top * win.W + left) * C + begin;
+  int64_t pixel_step = C, row = win.W * C;
   if (top < 0 || left < 0 || top + side > win.H || left + side > win.W) {
     for (int64_t pixel = 0; pixel < side * side; ++pixel) {
       const int64_t h = top + pixel / side, at = left + pixel % side;
       const bool inside = h >= 0 && h < win.H && at >= 0 && at < win.W;
-      const float* from = image + (h * win.W + at) * C;
-      for (int64_t c = 0; c < C; ++c) padded[pixel * C + c] = inside ? from[c] : 0;
+      const float* from = image + (h * win.W + at) * C + begin;
+      for (int64_t c = 0; c < channels; ++c) padded[pixel * channels + c] = inside ? from[c] : 0;
     }
     patch = padded;
-    row = side * C;
+    pixel_step = channels;
+    row = side * channels;
   }
   const auto transform = [&](int64_t c, int64_t count) {
-    along_both_axes<OfPatch, side, side>([&](int i, int j) { return load_lanes(patch + i * row + j * C + c, count); },
+    along_both_axes<OfPatch, side, side>([&](int i, int j) { return load_lanes(patch + i * row + j * pixel_step + c, count); },
                                          [&](int i, int j, Vec u) { store_lanes(v + (i * side + j) * step + c, u, count); });
   };
   int64_t c = 0;
-  for (; c + lanes <= C; c += lanes) transform(c, lanes);
-  if (c < C) transform(c, C - c);
+  for (; c + lanes <= channels; c += lanes) transform(c, lanes);
+  if (c < channels) transform(c, channels - c);
 }
 
 // For each point, the product of `count` rows v[point][i][channel] with columns [first, first + group.columns) of its filters, laid out in
@@ -228,7 +237,7 @@ static void fprop(const Conv2d& conv, const Grid& grid, const float* x, const Fi
     float *const v = of_workers + worker * worker_floats, *const m = v + points * v_step, *const padded = m + points * m_step;
     Tile tile(grid, first);
     for (int64_t i = 0; i < count; ++i, tile.advance(grid))
-      transform_tile<M>(conv, x + tile.n * image_floats, tile, padded, v + i * C, v_step);
+      transform_tile<M>(conv, x + tile.n * image_floats, tile, 0, C, padded, v + i * C, v_step);
     for (int64_t first_k = 0; first_k < K; first_k += group.columns) {
       multiply_points<points>(group, v, count, panels, filter_step(conv), first_k, K, m);
       tile = Tile(grid, first);

@@ -7,9 +7,10 @@
 // So a tile takes as many products as forward, where the sums over the taps take 9 m m.
 //
 // dgrad: a task is some images. wgrad: a task is a slab of images (slabs.h): all patches and gradients of some tiles are transformed, then
-// multiplied point by point.
+// multiplied point by point. Of many channels wgrad goes by blocks (winograd_blocks.h).
 #pragma once
 
+#include "cpu/outer_tile.h"
 #include "cpu/output_gradients.h"
 #include "cpu/winograd.h"
 #include "cpu/work.h"
@@ -68,17 +69,17 @@ static void transform_transposed(const Conv2d& conv, const float* w, int64_t fir
   }
 }
 
-// A tile's gradients, transformed, to v[point]; beyond the image they are 0.
+// Channels [begin, end) of a tile's gradients, transformed, to v[point]; beyond the image they are 0.
 template <int M, class Gradients>
-FASTCNN_INLINE void transform_gradients(const Gradients& gradients, const Tile& tile, float* v, int64_t step) {
+FASTCNN_INLINE void transform_gradients(const Gradients& gradients, const Tile& tile, int64_t begin, int64_t end, float* v, int64_t step) {
   const auto transform = [&](int64_t k, int64_t count) {
     along_both_axes<OfOutputs, M, M + 2>(
         [&](int i, int j) { return gradients.at(tile.n, M * tile.row + i, M * tile.column + j, k, count); },
-        [&](int i, int j, Vec value) { store_lanes(v + (i * (M + 2) + j) * step + k, value, count); });
+        [&](int i, int j, Vec value) { store_lanes(v + (i * (M + 2) + j) * step + k - begin, value, count); });
   };
-  int64_t k = 0;
-  for (; k + lanes <= gradients.K; k += lanes) transform(k, lanes);
-  if (k < gradients.K) transform(k, gradients.K - k);
+  int64_t k = begin;
+  for (; k + lanes <= end; k += lanes) transform(k, lanes);
+  if (k < end) transform(k, end - k);
 }
 
 // Channels [c, c + count) of what pixel (i, j) of a tile's patch gets from the tile's gradients, summed up tap by tap.
@@ -114,7 +115,7 @@ static void add_tiles(const Conv2d& conv, const Grid& grid, const Group& group, 
   const int64_t C = conv.C, K = conv.K, v_step = group.step(), m_step = group.product_step(), dx_image = win.H * win.W * C;
   float* const m = v + points * v_step;
   Tile tile = first;
-  for (int64_t i = 0; i < count; ++i, tile.advance(grid)) transform_gradients<M>(gradients, tile, v + i * K, v_step);
+  for (int64_t i = 0; i < count; ++i, tile.advance(grid)) transform_gradients<M>(gradients, tile, 0, K, v + i * K, v_step);
   for (int64_t first_c = 0; first_c < C; first_c += group.columns) {
     multiply_points<points>(group, v, count, panels, transposed_step(conv), first_c, C, m);
     tile = first;
@@ -185,20 +186,12 @@ static void dgrad(const Conv2d& conv, const Grid& grid, const Gradients& gradien
 
 // sums[c][k] (+)= sum over `tiles` of v[tile][c] * g[tile][k], for all C and K.
 static void add_outer_products(const Conv2d& conv, int64_t tiles, const float* v, const float* g, bool add, float* sums) {
-  const int64_t C = conv.C, columns = round_up(conv.K, lanes), v_row = round_up(C, lanes);
-  const int64_t parts = ceil_div(C, tile_rows);
+  const int64_t C = conv.C, columns = round_up(conv.K, lanes), v_row = round_up(C, lanes), parts = ceil_div(C, tile_rows);
   for (int64_t k = 0; k < columns; k += tile_columns) {
-    const int64_t width = min(tile_columns, columns - k);
-    const TileProduct product{tiles, 1, v_row, g + k, columns, 0, nullptr, width};
     for (int64_t part = 0; part < parts; ++part) {
       const int64_t first = part * C / parts, count = (part + 1) * C / parts - first;
-      const float* in[tile_rows];
-      float* out[tile_rows];
-      for (int64_t i = 0; i < count; ++i) {
-        in[i] = v + first + i;
-        out[i] = sums + (first + i) * columns + k;
-      }
-      add_tile_function(count, width / lanes)(product, in, out, add);
+      outer_tile_function<RowsInSteps>(count, min(tile_columns, columns - k) / lanes)(tiles, {v + first, v_row}, g + k, columns,
+                                                                                      sums + first * columns + k, columns, add);
     }
   }
 }
@@ -218,8 +211,8 @@ static void wgrad_slab(const Conv2d& conv, const Grid& grid, const float* x, con
   for (int64_t first = begin * grid.tiles(); first < last; first += at_once, add = true) {
     const int64_t count = min(at_once, last - first);
     for (int64_t i = 0; i < count; ++i, tile.advance(grid)) {
-      transform_tile<M>(conv, x + tile.n * win.H * win.W * C, tile, padded, v + i * round_up(C, lanes), v_step);
-      transform_gradients<M>(gradients, tile, g + i * columns, g_step);
+      transform_tile<M>(conv, x + tile.n * win.H * win.W * C, tile, 0, C, padded, v + i * round_up(C, lanes), v_step);
+      transform_gradients<M>(gradients, tile, 0, K, g + i * columns, g_step);
     }
     for (int64_t point = 0; point < points; ++point)
       add_outer_products(conv, count, v + point * v_step, g + point * g_step, add, sums + point * sum_step);

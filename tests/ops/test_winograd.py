@@ -93,9 +93,12 @@ def test_gradients_agree_with_float64(backend: str, h: int, w: int, c: int, k: i
 
 
 @of_both_ways
-def test_gradients_over_more_tiles_than_a_slab() -> None:
-    x, filters, _ = arrays(7, 30, 18, 18, 24, 24)
-    dy = np.random.default_rng(8).normal(size=(30, 16, 16, 24)).astype(np.float32)
+@pytest.mark.parametrize(
+    ("n", "c", "k"), [(30, 24, 24), (19, 150, 230)]
+)  # slab by slab; block by block of the channels
+def test_gradients_over_more_tiles_than_are_taken_at_once(n: int, c: int, k: int) -> None:
+    x, filters, _ = arrays(7, n, 18, 18, c, k)
+    dy = np.random.default_rng(8).normal(size=(n, 16, 16, k)).astype(np.float32)
     assert_all_close(ops.conv2d_backward(dy, x, filters), reference.conv2d_backward(dy, x, filters), cases.SUM)
 
 
@@ -226,6 +229,19 @@ def test_gradients_keep_what_is_not_finite_where_it_is(value: float, place: Any,
     {"x": x, "dy": dy, "w": filters}[of][place if of != "w" else (2, 0, *place[2:])] = value
     for winograd, direct in zip(*both_ways(ops.conv2d_backward, dy, x, filters, padding="same"), strict=True):
         assert_close(winograd, direct.astype(np.float64), cases.SUM)  # NaN and inf where they are
+
+
+@of_both_ways
+@pytest.mark.parametrize(("value", "of"), [(np.nan, "x"), (np.inf, "dy"), (-np.inf, "x")])
+@np.errstate(invalid="ignore")
+def test_many_channels_keep_what_is_not_finite_where_it_is(value: float, of: str) -> None:
+    x, filters, _ = arrays(3, 2, 8, 8, 180, 190)
+    dy = arrays(4, 2, 8, 8, 190, 1)[0]
+    _, dw, _ = zip(*both_ways(ops.conv2d_backward, dy, x, filters, padding="same"), strict=True)
+    assert not np.array_equal(*dw)
+    {"x": x, "dy": dy}[of][1, 5, 6, 177] = value
+    for winograd, direct in zip(*both_ways(ops.conv2d_backward, dy, x, filters, padding="same"), strict=True):
+        assert_close(winograd, direct.astype(np.float64), cases.SUM)
 
 
 def test_a_weight_that_is_not_finite_is_not_lost() -> None:
