@@ -97,9 +97,9 @@ EDGES: tuple[Case, ...] = (
     *conv2d("no images", (0, 8, 8, 3), (3, 3, 3, 16), 1, "same"),
     *conv2d("wide", (2, 16, 16, 96), (3, 3, 96, 128), padding="same"),  # by tiles whose filters no L2 cache holds
     *conv2d_relu_max_pool2d("wide", (2, 16, 16, 96), (3, 3, 96, 128), padding="same"),
-    *conv2d(
-        "wider", (2, 8, 8, 150), (3, 3, 150, 230), padding="same"
-    ),  # whose gradient by w goes by blocks of channels
+    # Whose gradients by w go by blocks of channels, of large tiles and of small ones.
+    *conv2d("wider", (2, 8, 8, 150), (3, 3, 150, 230), padding="same"),
+    *conv2d("wider, small tiles", (2, 8, 8, 250), (3, 3, 250, 270)),
     *pool2d("one pixel", (1, 1, 1, 1), 1),
     *pool2d("window as large as the image", (2, 5, 4, 17), (5, 4)),
     *pool2d("ragged", (2, 7, 8, 33), (2, 3)),

@@ -1,8 +1,8 @@
 """fastcnn._core with the CUDA kernels on the emulation of a GPU (tests/simt/), built when it is first asked for and kept in build/cuda-simt.
 
 The build has everything that an ordinary one has but the CPU's faster kernels, so a test switches to it by putting it in the place of fastcnn.ops's own. With
-FASTCNN_SANITIZE=1 it has these too, or those that FASTCNN_SANITIZED_SETS names, is built under the sanitizers of addresses, also those of the emulated device's buffers,
-and of undefined behaviour, and all backends are taken from it: `bash .ci/sanitize`.
+FASTCNN_SANITIZE=1 it has these too, or those that FASTCNN_SANITIZED_SETS names (the baseline's are always there, but then not sanitized), is built under the sanitizers of
+addresses, also those of the emulated device's buffers, and of undefined behaviour, and all backends are taken from it: `bash .ci/sanitize`.
 """
 
 from __future__ import annotations

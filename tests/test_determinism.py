@@ -55,6 +55,12 @@ def test_the_number_of_threads_changes_no_bit_of_a_gradient_for_any_batch(backen
         assert_no_bit_changes(case, THREADS[1:])
 
 
+def test_more_threads_than_blocks_of_channels_change_no_bit(backend: str) -> None:
+    """Then the gradient by w is cut into smaller blocks."""
+    for case in cases.conv2d("wider", (2, 8, 8, 150), (3, 3, 150, 230), padding="same"):
+        assert_no_bit_changes(case, (20, 100))
+
+
 def test_random_numbers_do_not_depend_on_threads() -> None:
     want = _core.random_uniform(100_001, 1, 2, 3), _core.random_permutation(10_001, 1, 2, 3)
     _core.set_threads(3)

@@ -225,6 +225,7 @@ def test_a_limit_of_time_makes_fewer_epochs(drawings: Path) -> None:
     done = tuned(drawings, epochs=10_000, minutes=0.02)
     assert 1 <= done.choice.settings.epochs < 1000
     assert done.choice.reasons["epochs"] == "0.02 minutes in all"
+    assert done.seconds < 10 * 0.02 * 60  # ten thousand epochs would take a minute
 
 
 @pytest.mark.parametrize(

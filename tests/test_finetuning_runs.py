@@ -75,6 +75,25 @@ def test_a_run_that_is_killed_five_times_ends_as_one_that_never_was(
         assert_same_bits(models.load_model(folder / name).get_weights(), models.load_model(whole / name).get_weights())
 
 
+def test_after_ctrl_c_it_says_what_is_kept_and_how_to_go_on(drawings: Path, tmp_path: Path) -> None:
+    arguments = ["--data", drawings, "--start", "tutorial_cnn", "--device", "cpu", "--epochs", "2000", "--out", "run"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastcnn.finetune", *map(str, arguments)], cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # which nohup has taken away
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Epoch 3/"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130, said
+    assert "stopped in epoch" in said
+    assert "kept in run: model.h5 (epoch" in said
+    assert said.endswith("\nto go on: python -m fastcnn.finetune --resume run\n")
+    assert models.load_model(tmp_path / "run" / "checkpoint.safetensors").epochs_done >= 1
+
+
 def test_a_run_without_a_checkpoint_begins_again(drawings: Path, tmp_path: Path) -> None:
     done = tuned(drawings, out=tmp_path / "run", epochs=2)
     for name in ("model.h5", "history.csv", "checkpoint.safetensors"):
@@ -129,9 +148,11 @@ def test_the_command_says_what_it_reaches_and_what_it_left_out(drawings: Path, t
         (["--data", "nowhere"], 1, "nowhere"),
         (["--data", "one", "--lower-rate", "2"], 2, "--lower-rate: must be a number from 0 to 1"),
         (["--data", "one", "--validation-split", "1"], 2, "--validation-split: must be a number from 0 to below 1"),
-        (["--data", "one", "--image-size", "16"], 1, "at least (32, 32, 1)"),
+        (["--data", "one", "--image-size", "16"], 1, "(16, 16, 3); leave out image_size"),
         (["--data", "one"], 1, "one class alone, 'cat'"),
-        (["--data", "one", "--start", "resnet"], 1, "'vgg8' or 'tutorial_cnn'"),
+        (["--data", "one", "--start", "resnet"], 1, "finetune: start must be 'vgg8' or 'tutorial_cnn'"),
+        (["--data", "one", "--start", "one/cat/0.png"], 1, "must end in .keras"),
+        (["--data", "one", "--start", "mine.pt"], 1, "must end in .keras"),
     ],
 )
 def test_what_will_not_do_is_one_sentence(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:

@@ -257,17 +257,19 @@ def test_what_is_no_picture_is_left_out_and_told(photos: Path) -> None:
     (photos / "README.txt").write_text("mine")
     (photos / "cat" / "Thumbs.db").write_text("")
     (photos / "dog" / "puppies").mkdir()
-    os.symlink(photos / "nowhere.png", photos / "dog" / "c.png")
+    os.symlink("nowhere.png", photos / "dog" / "c.png")
+    os.symlink("/mnt/lizards", photos / "lizard")
     loaded = folders.load(photos, (4, 6, 3))
     assert len(loaded.x) == 3
     assert [(str(fault.path.relative_to(photos)), fault.reason) for fault in loaded.left_out] == [
         ("README.txt", "lies beside the class folders, in none"),
+        ("lizard", "is a link to /mnt/lizards, which cannot be reached (mend it, or take it away)"),
         ("dog/puppies", "is a folder within a class, and is not looked into"),
         ("cat/Thumbs.db", "is no image of a known format"),
-        ("dog/c.png", "No such file or directory"),
+        ("dog/c.png", "is a link to nowhere.png, which cannot be reached (mend it, or take it away)"),
     ]
     assert folders.listed(loaded.left_out[:2]).count(";") == 1
-    assert folders.listed(loaded.left_out * 2).endswith("; and 3 more")
+    assert folders.listed(loaded.left_out * 2).endswith("; and 5 more")
 
 
 def test_a_folder_without_classes_or_pictures_is_refused(tmp_path: Path, photos: Path) -> None:

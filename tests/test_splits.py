@@ -122,7 +122,8 @@ def test_bad_files_are_left_out_and_told(tmp_path: Path, monkeypatch: pytest.Mon
     assert "damaged" in reasons["cut.jpg"]
     assert "no image of a known format" in reasons["text.png"]
     assert "million pixels, and is not unpacked" in reasons["bomb.png"]
-    assert "No such file" in reasons["gone.png"]
+    assert f"is a link to {root / 'nowhere.png'}, which cannot be reached" in reasons["gone.png"]
+    assert "which cannot be reached" in reasons["round.png"]
     assert "not looked into" in reasons["loop"]
     names = {path.name for path in found.train.files + found.validation.files}
     assert {"one pixel ピクセル.png", "link.png"} <= names
@@ -198,7 +199,11 @@ def test_a_cache_that_cannot_be_written_is_no_fault(tmp_path: Path, cache_of_its
         (lambda root: classes(root, {"cat": 3, "Cat": 3}), "'Cat' and 'cat' differ in case alone"),
         (lambda root: classes(root, {"caf\u00e9": 3, "cafe\u0301": 3}), "differ in case alone"),
         (lambda root: (classes(root / "train", {"a": 2, "b": 2}), classes(root / "test", {"c": 2})), "class 'c', which"),
+        (lambda root: (classes(root / "train", {"a": 2, "b": 2}), classes(root / "test", {"A": 2})), "lacks (there it is 'a'); rename"),
         (lambda root: (classes(root / "train", {"a": 2}), classes(root / "training", {"a": 2})), "keep one"),
+        (lambda root: (classes(root / "val", {"a": 2}), classes(root / "test", {"a": 2})), "but no folder train with"),
+        (lambda root: (classes(root / "train", {"a": 2, "b": 2}), (root / "test").symlink_to("gone")), "test: is a link to gone, which"),
+        (lambda root: (classes(root, {"a": 2, "b": 2}), (root / "train").symlink_to("train")), "train: is a link to train, which"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_on_is_said(tmp_path: Path, make: Any, said: str) -> None:
@@ -208,6 +213,10 @@ def test_what_cannot_be_trained_on_is_said(tmp_path: Path, make: Any, said: str)
     with pytest.raises(FormatError, match="photos") as caught:
         image_folder(root, 8)
     assert said in str(caught.value)
+
+
+def test_classes_may_have_the_names_of_parts(tmp_path: Path) -> None:
+    assert image_folder(classes(tmp_path, {"test": 3, "val": 3, "road": 3}), 8).class_names == ("road", "test", "val")
 
 
 def test_a_class_whose_files_are_all_bad_says_why(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 //
 //   to[i][0 : V*lanes] (+)= sum over rows of  rows(row)[i] * gradients[row * step + 0 : V*lanes],  i < T
 //
-// Registers and multiply-adds between two loads as in tile.h.
+// There are as many registers, and multiply-adds between two loads, as in tile.h.
 #pragma once
 
 #include "cpu/simd.h"

@@ -19,11 +19,15 @@ struct OutputGradients {
   Vec at(int64_t n, int64_t p, int64_t q, int64_t k, int64_t count) const {
     return has(p, q) ? load_lanes(dy + ((n * P + p) * Q + q) * K + k, count) : Vec{};
   }
-  // The sum over an image.
-  Vec sum_of(int64_t n, int64_t k, int64_t count) const {
-    Vec sum{};
-    for (int64_t pixel = 0; pixel < P * Q; ++pixel) sum += load_lanes(dy + (n * P * Q + pixel) * K + k, count);
-    return sum;
+  // The sum over images [begin, end): image by image, so that rounding grows with neither the number of pixels nor that of images alone.
+  Vec sum_of(int64_t begin, int64_t end, int64_t k, int64_t count) const {
+    Vec total{};
+    for (int64_t n = begin; n < end; ++n) {
+      Vec sum{};
+      for (int64_t pixel = 0; pixel < P * Q; ++pixel) sum += load_lanes(dy + (n * P * Q + pixel) * K + k, count);
+      total += sum;
+    }
+    return total;
   }
 };
 

@@ -224,9 +224,7 @@ static void wgrad_slab(const Conv2d& conv, const Grid& grid, const float* x, con
       along_both_axes<BackToFilter, side, 3>([&](int i, int j) { return load_lanes(from + (i * side + j) * sum_step, left); },
                                              [&](int r, int s, Vec value) { store(partial + ((r * 3 + s) * C + c) * columns + k, value); });
     }
-    Vec total{};
-    for (int64_t n = begin; n < end; ++n) total += gradients.sum_of(n, k, left);  // so rounding grows with neither number alone
-    store(partial + 9 * C * columns + k, total);
+    store(partial + 9 * C * columns + k, gradients.sum_of(begin, end, k, left));
   }
 }
 

@@ -39,7 +39,7 @@ exit codes: 0 it can be trained on; 1 it cannot, or there is no such folder;
 From Python: fastcnn.datasets.check_folder("photos").
 """
 
-_NAMED = 5  # files under a finding, without --all
+_NAMED = 5  # files under a finding, without --all; those that cannot be used are all named
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="X",
         help="the share that is to be held out where there is no folder val (default: what finetune would)",
     )
-    add("--all", action="store_true", help="name every file, not only the first few")
+    add("--all", action="store_true", help="name every file, not only those that cannot be used and the first few of others")  # fmt: skip
     add("--json", action="store_true", help="one line of JSON")
     options = parser.parse(arguments)
     code = 0
@@ -91,7 +91,7 @@ def _report(checked: Checked, everything: bool) -> str:
     for finding in checked.findings:
         text = _text.printable(finding.text) + (f": {finding.remedy}" if finding.remedy else "")
         lines = [_text.wrapped(f"{'STOP ' if finding.serious else 'note '}{text}", "     ")]
-        named = finding.files if everything else finding.files[:_NAMED]
+        named = finding.files if everything or finding.each else finding.files[:_NAMED]
         lines += [f"     {_text.printable(str(file.path))}: {_text.printable(file.reason)}" for file in named]
         if len(named) < len(finding.files):
             lines.append(f"     and {len(finding.files) - len(named):,} more (--all names them)")

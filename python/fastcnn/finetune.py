@@ -52,6 +52,9 @@ _SETTINGS = {  # of finetuning.Settings, as options: their types and what they a
     "lower_rate": (part, "X", "the share of it that the first layer has"),
     "label_smoothing": (share, "X", "what a picture's own class loses to all"),
     "weight_decay": (share, "X", "what kernels lose of themselves, times the rate"),
+    "warmup": (share, "X", "the share of the steps in which the rate rises"),
+    "momentum": (share, "X", "the share of the last step that is gone on with"),
+    "global_clipnorm": (positive, "X", "how large all gradients together may be"),
     "shift": (integer(0), "N", "by how many pixels pictures are moved at most"),
     "patience": (integer(0), "N", "epochs without a better validation loss that are borne; with --best-epoch"),
 }
@@ -75,13 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> None:
         from fastcnn import config, finetuning
+        from fastcnn.errors import FormatError
         from fastcnn.finetuning import report
 
         if threads is not None:
             config.set_threads(threads)
         if resumed is None:
             config.set_device(device)
-            done = finetuning.fine_tune(asked.pop("data"), asked.pop("start", "vgg8"), keep=True, **asked)
+            try:
+                done = finetuning.fine_tune(asked.pop("data"), asked.pop("start", "vgg8"), keep=True, **asked)
+            except FormatError as error:  # under the command's own name
+                raise FormatError(str(error).removeprefix("fine_tune: ")) from error
         else:
             done = finetuning.resume(resumed, device=None if device == parser.get_default("device") else device)
         report.write(done)

@@ -79,9 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         if found.left_out and write:
             print(f"fastcnn.predict: left out: {_text.printable(folders.listed(found.left_out))}", file=sys.stderr)
-        if wrong := [f"{each.path}: {each.error}" for each in found.predictions if each.error]:
-            count = f"{len(wrong):,} of {len(found.predictions):,} images cannot be read: "
-            raise FormatError(_text.printable(count + "; ".join(wrong)))
+        if wrong := [_text.printable(f"{each.path}: {each.error}") for each in found.predictions if each.error]:
+            count = f"{len(wrong):,} of {len(found.predictions):,} images cannot be read:"
+            raise FormatError(" ".join([count, *wrong]) if len(wrong) == 1 else "\n  ".join([count, *wrong]))
 
     return run("predict", work)
 

@@ -25,13 +25,14 @@ _STRETCHED = 1.5  # how many times as wide, for its height, as what it becomes
 class Finding(NamedTuple):
     """Something to know. serious : whether nothing can be trained as it is. text : what it is. remedy : what to do, or what is done.
 
-    files : those that it is about, each with what there is to say about it.
+    files : those that it is about, each with what there is to say about it. each : whether every one of them needs looking at, however many.
     """
 
     serious: bool
     text: str
     remedy: str
     files: Sequence[Fault] = ()
+    each: bool = False
 
 
 class Checked(NamedTuple):
@@ -93,8 +94,9 @@ def _left_out(found: Found) -> Iterator[Finding]:
         yield Finding(
             False,
             f"{_files(len(found.left_out), 'cannot', 'cannot')} be used",
-            "left out of everything; mend them or take them away",
+            "left out of everything; mend or take away",
             found.left_out,
+            each=True,
         )
 
 

@@ -24,7 +24,19 @@ from ..errors import FormatError
 from ..progress import Progress
 from . import images
 
-__all__ = ["Fault", "Folder", "Loaded", "entries", "find", "listed", "load", "pictures_at", "read_all", "read_each"]
+__all__ = [
+    "Fault",
+    "Folder",
+    "Loaded",
+    "broken_link",
+    "entries",
+    "find",
+    "listed",
+    "load",
+    "pictures_at",
+    "read_all",
+    "read_each",
+]
 
 T = TypeVar("T")
 
@@ -64,12 +76,15 @@ def find(folder: str | os.PathLike[str]) -> Folder:
     folders alone (a data set of train/ and test/, say, of which one must be named).
     """
     root = Path(folder)
-    classes = [entry for entry in entries(root) if entry.is_dir()]
+    inside = entries(root)
+    classes = [entry for entry in inside if entry.is_dir()]
     if not classes:
         raise FormatError(f"{root}: holds no folders, but wanted is one folder a class: {root / 'cat' / '1.jpg'}")
     found = Folder(tuple(entry.name for entry in classes), [], [], [])
     found.left_out.extend(
-        Fault(entry, "lies beside the class folders, in none") for entry in entries(root) if not entry.is_dir()
+        Fault(entry, broken_link(entry) or "lies beside the class folders, in none")
+        for entry in inside
+        if not entry.is_dir()
     )
     for label, entry in enumerate(classes):
         for path in entries(entry):
@@ -80,7 +95,7 @@ def find(folder: str | os.PathLike[str]) -> Folder:
                 found.labels.append(label)
     if not found.files:
         inner = next((fault.path.parent for fault in found.left_out if fault.path.parent != root), None)
-        hint = f"; name one of those in it, such as {inner}" if inner else ""
+        hint = f"; name one of those in it, such as {inner}" if inner else "; put some in, or name another folder"
         raise FormatError(f"{root}: its folders hold no images{hint}")
     return found
 
@@ -181,7 +196,7 @@ def read_each(
                     faults.append(Fault(path, str(error).removeprefix(f"{path}: ")))
                 except OSError as error:
                     results.append(None)
-                    faults.append(Fault(path, error.strerror or str(error)))
+                    faults.append(Fault(path, broken_link(path) or error.strerror or str(error)))
                 if time.perf_counter() >= progress.next_drawing:
                     progress.draw(len(results), len(results), {})
         if line:
@@ -207,6 +222,13 @@ def listed(faults: Sequence[Fault]) -> str:
     named = [f"{fault.path}: {fault.reason}" for fault in faults[:_MOST_NAMED]]
     more = [f"and {len(faults) - _MOST_NAMED:,} more"] if len(faults) > _MOST_NAMED else []
     return "; ".join(named + more)
+
+
+def broken_link(path: Path) -> str:
+    """What to say of a link that leads nowhere, or in a circle; empty for what is none."""
+    if not path.is_symlink() or path.exists():
+        return ""
+    return f"is a link to {os.readlink(path)}, which cannot be reached (mend it, or take it away)"
 
 
 def entries(folder: Path) -> list[Path]:

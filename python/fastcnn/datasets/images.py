@@ -172,7 +172,7 @@ def _converted(opened: ImageFile, size: tuple[int, int], mode: str) -> Picture:
     if turned:
         changes.append("turned as EXIF says")
     if wide:
-        image = Image.fromarray(np.rint(np.asarray(image, np.float64) / 257).astype(np.uint8))
+        image = Image.fromarray(((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8))
     elif image.mode in ("I", "F"):
         raise ValueError("32-bit pixels, whose range is not known")
     elif _is_transparent(image):

@@ -207,14 +207,16 @@ def problems(found: Found, validation_split: float) -> Iterator[str]:
     """What stands in the way of a training, each in a sentence that says what to do."""
     folder, names = found.folders[TRAIN], found.class_names
     if len(names) == 1:
-        yield f"{folder}: has one class alone, {names[0]!r}; there is nothing to tell it from"
+        yield f"{folder}: has one class alone, {names[0]!r}; there is nothing to tell it from; add a folder with pictures of something else"
     alike: dict[str, str] = {}
     for name in names:
-        before = alike.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        before = alike.setdefault(_folded(name), name)
         if before != name:
             yield f"{folder}: {before!r} and {name!r} differ in case alone; put their pictures together"
     for path in found.foreign:
-        yield f"{path.parent}: has the class {path.name!r}, which {folder} lacks; rename the folder, or take it away"
+        near = [name for name in names if _folded(name) == _folded(path.name)]
+        there = f" (there it is {near[0]!r})" if near else ""
+        yield f"{path.parent}: has the class {path.name!r}, which {folder} lacks{there}; rename the folder, or take it away"
     for part, path in found.folders.items():
         if part != TRAIN and not any(counts_of(found, part)):
             yield f"{path}: holds no picture of the classes in {folder}; add some, or take {path.name} away"
@@ -226,7 +228,7 @@ def problems(found: Found, validation_split: float) -> Iterator[str]:
             reason = f" ({folders.listed(why)})" if why else ""
             yield f"{folder}: the class {name!r} has no picture to train on{reason}; add some, or take its folder away"
         elif count == 1 and divided:
-            yield f"{folder}: the class {name!r} has one picture, which cannot be trained on and validated with; add more, or take validation_split=0"
+            yield f"{folder}: the class {name!r} has one picture, which cannot be trained on and validated with; add more, or hold none out: validation_split=0 (--validation-split 0)"
 
 
 def worth_drawing(total: int, tested: bool) -> float:
@@ -250,18 +252,33 @@ def _part_folders(root: Path) -> tuple[dict[str, Path], list[Fault]]:
     left_out: list[Fault] = []
     parts: dict[str, Path] = {}
     inner = folders.entries(root)
-    train = [entry for entry in inner if _NAMES.get(entry.name.casefold()) == TRAIN and entry.is_dir()]
-    if not train or not any(entry.is_dir() for entry in folders.entries(train[0])):
+    for entry in inner:
+        if entry.name.casefold() in _NAMES and (broken := folders.broken_link(entry)):
+            raise FormatError(f"{entry}: {broken}")
+    named = [entry for entry in inner if entry.is_dir() and entry.name.casefold() in _NAMES]
+    of_classes = [entry for entry in named if any(each.is_dir() for each in folders.entries(entry))]
+    train = [entry for entry in of_classes if _NAMES[entry.name.casefold()] == TRAIN]
+    if not train:
+        if of_classes and len(named) == sum(entry.is_dir() for entry in inner):
+            raise FormatError(
+                f"{root}: has {of_classes[0].name}, but no folder train with one folder a class to learn from"
+            )
         return {TRAIN: root}, []
     for entry in inner:
         part = _NAMES.get(entry.name.casefold()) if entry.is_dir() else None
         if part is None:
-            left_out.append(Fault(entry, f"lies beside {train[0].name}, and is neither val nor test"))
+            reason = folders.broken_link(entry) or f"lies beside {train[0].name}, and is neither val nor test"
+            left_out.append(Fault(entry, reason))
         elif part in parts:
             raise FormatError(f"{root}: both {parts[part].name} and {entry.name} are folders for {part}; keep one")
         else:
             parts[part] = entry
     return parts, left_out
+
+
+def _folded(name: str) -> str:
+    """The same for names that differ in case alone, or in how their accents are written."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _divided(pictures: Sequence[Picture], share: float, seed: int) -> list[Picture]:

@@ -76,7 +76,7 @@ def _html(done: FineTuned, folder: Path) -> str:
         ("Pictures as the training saw them", _augmented(done)),
         ("Settings", _settings(done)),
         ("Files that were left out", _left_out(done)),
-        ("Where and when", _environment(done)),
+        ("Of what and where", _environment(done, folder)),
     ]
     body = "\n".join(
         f"<h2>{escape(title)}</h2>\n{content}" if title else content for title, content in sections if content
@@ -205,10 +205,11 @@ def _left_out(done: FineTuned) -> str:
     return _table(("file", "why"), rows, "text") + (more if len(faults) > _LEFT_OUT else "")
 
 
-def _environment(done: FineTuned) -> str:
-    facts = info()
+def _environment(done: FineTuned, folder: Path) -> str:
+    facts, asked = info(), runs.read_arguments(folder, ("data", "start", "seed"))
     wanted = ("version", "python", "platform", "processor", "cores_usable", "instruction_set", "device", "threads")
-    rows = [(name, _said(facts[name])) for name in wanted]
+    rows = [(name, printable(_said(asked[name] or "given in Python"))) for name in ("data", "start")]
+    rows += [("seed", str(asked["seed"])), *((name, _said(facts[name])) for name in wanted)]
     return _table(("", ""), [*rows, ("seconds", f"{done.seconds:,.1f}")], "text")
 
 

@@ -131,11 +131,12 @@ def choose(
         "class_weight": (uneven, f"from {min(counts):,} to {max(counts):,} pictures a class"),
         "patience": (60, "a rate that falls to nothing: the best epoch is often late"),
     }
+    for field in fields(Settings):
+        chosen.setdefault(field.name, (field.default, "all amounts"))
     values = {name: given.get(name, value) for name, (value, _) in chosen.items()}
     unused = set() if values["best_epoch"] else {"patience"}
     reasons = {name: reason for name, (_, reason) in chosen.items() if name not in given and name not in unused}
-    rest = {name: value for name, value in given.items() if name not in chosen}
-    return Choice(Settings(**values, **rest), reasons)
+    return Choice(Settings(**values), reasons)
 
 
 def _checked(asked: dict[str, Any]) -> dict[str, Any]:

@@ -34,13 +34,18 @@ def load(start: Start, image_size: tuple[int, int] | None, scale: float, offset:
         try:
             whole, name = STARTS[start](input_shape=shape), start
         except ValueError as error:
-            raise FormatError(f"{owner}: {error}") from error
+            raise FormatError(f"{owner}: {error}; leave out image_size for what {start} takes") from error
     elif isinstance(start, (str, os.PathLike)):
         if not Path(start).suffix:
             raise FormatError(
                 f"{owner}: start must be {' or '.join(map(repr, STARTS))}, a model or the file of one, but is {os.fspath(start)!r}"
             )
-        whole, name = load_model(start, compile=False), os.fspath(start)
+        try:
+            whole, name = load_model(start, compile=False), os.fspath(start)
+        except FormatError:
+            raise
+        except ValueError as error:  # an ending that no model has
+            raise FormatError(f"{owner}: start: {error}") from error
     elif isinstance(start, Sequential):
         whole, name = _copy(start, owner), f"the model {start.name!r}"
     else:

@@ -110,7 +110,7 @@ def fine_tune(
     job.train_head(features)
     if limit is not None:
         job.shorten(limit, features)
-    job.say(start)
+    job.say(start, seed)
     if folder is not None:
         asked = {
             "data": None if isinstance(data, ImageFolder) else os.path.abspath(data),
@@ -259,7 +259,7 @@ class _Job:
         """Those that were chosen."""
         return self.choice.settings
 
-    def say(self, start: starts.Start) -> None:
+    def say(self, start: starts.Start, seed: int) -> None:
         """Prints what is begun, with what, and why so."""
         if not self._level:
             return
@@ -273,7 +273,7 @@ class _Job:
             if len(part.y)
         )
         name = start.name if isinstance(start, Sequential) else os.fspath(start)
-        print(f"pictures of {len(data.class_names):,} classes: {pictures}; start: {name}")
+        print(f"pictures of {len(data.class_names):,} classes: {pictures}; start: {name}; seed: {seed}")
         for setting, reason in self.choice.reasons.items():
             print(f"  {setting} {getattr(self.settings, setting)}: chosen for {reason}")
         evaluation.tell(self._level, [], data.left_out)
