@@ -10,6 +10,7 @@ import csv
 import importlib.util
 import io
 import math
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from html import escape
@@ -32,7 +33,7 @@ from fastcnn.utils import augmentation_sheet
 if TYPE_CHECKING:
     from fastcnn.finetuning.tuning import FineTuned
 
-__all__ = ["write"]
+__all__ = ["get_ready", "write"]
 
 _WRONG = 24  # pictures that are shown
 _LEFT_OUT = 50  # files that are named
@@ -46,6 +47,12 @@ td:first-child, th:first-child, .text td, .text th { text-align: left }
 figure img { width: 96px; image-rendering: pixelated } img.sheet { max-width: 100%; image-rendering: pixelated }
 .big { font-size: 2rem; font-weight: 600 } .note { color: #555 }
 """
+
+
+def get_ready() -> None:
+    """Begins to import what draws the curves, in a thread: it takes half a second, which a training, in C++ for the most part, leaves to others."""
+    if importlib.util.find_spec("matplotlib") is not None:
+        threading.Thread(target=importlib.import_module, args=("matplotlib.figure",)).start()
 
 
 def write(done: FineTuned) -> Path:

@@ -20,6 +20,7 @@ from fastcnn.callbacks import History
 from fastcnn.datasets import ImageFolder, image_folder, splits
 from fastcnn.errors import FormatError
 from fastcnn.evaluation import Evaluation
+from fastcnn.finetuning import report
 from fastcnn.finetuning import start as starts
 from fastcnn.finetuning.keeping import BestKeeper
 from fastcnn.finetuning.settings import Choice, Settings, choose
@@ -333,6 +334,8 @@ class _Job:
         done = model.epochs_done if notes else 0
         validation = (data.validation.x, data.validation.y) if len(data.validation.y) else None
         history = History()
+        if self.folder is not None:
+            report.get_ready()
         if done < settings.epochs and not keeper.is_over:
             history = model.fit(
                 data.train.x,
