@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import emulation
 import pytest
 from backends import CPU_BACKENDS, GPUS, required_backends, running_or_skipped
 from hypothesis import HealthCheck, settings
+from tunings import drawings_in
 
 # A test that draws shapes runs in a function-scoped backend, which is the same for all its examples, and its first
 # example may be slow.
@@ -28,6 +30,19 @@ def pytest_configure(config: pytest.Config) -> None:
         required_backends()
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+@pytest.fixture
+def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder, for this test alone."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "fastcnn"
+
+
+@pytest.fixture(scope="module")
+def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of pictures to fine-tune with."""
+    return drawings_in(tmp_path_factory.mktemp("drawings"))
 
 
 @pytest.fixture(params=CPU_BACKENDS)

@@ -12,10 +12,7 @@ from fastcnn.datasets.checking import Checked
 from fastcnn.errors import FormatError
 from test_splits import classes, picture
 
-
-@pytest.fixture(autouse=True)
-def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("cache_of_its_own")
 
 
 def said(checked: Checked, serious: bool = False) -> str:

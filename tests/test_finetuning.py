@@ -14,17 +14,9 @@ from drawn import KINDS, drawing, folder_of_drawings
 from fastcnn import applications, finetuning, layers, models
 from fastcnn.datasets import image_folder
 from fastcnn.errors import FormatError
-from tunings import drawings_in, tuned
+from tunings import tuned
 
-
-@pytest.fixture(autouse=True)
-def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture(scope="module")
-def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawings_in(tmp_path_factory.mktemp("drawings"))
+pytestmark = pytest.mark.usefixtures("cache_of_its_own")
 
 
 def test_a_few_pictures_are_learnt_and_told(drawings: Path) -> None:

@@ -11,9 +11,9 @@ from checks import assert_close
 from drawn import KINDS
 from fastcnn import finetuning
 from peer_keras import QUIET, keras_or_skip
-from tunings import drawings_in, tuned
+from tunings import tuned
 
-pytestmark = QUIET
+pytestmark = [*QUIET, pytest.mark.usefixtures("cache_of_its_own")]
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +22,7 @@ def keras() -> Any:
 
 
 @pytest.mark.parametrize("ending", ["keras", "h5"])
-def test_a_model_of_keras_s_is_a_start(
-    keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def test_a_model_of_keras_s_is_a_start(keras: Any, drawings: Path, tmp_path: Path, ending: str) -> None:
     keras.utils.set_random_seed(1)
     words = keras.layers
     model = keras.Sequential(
@@ -53,6 +50,6 @@ def test_a_model_of_keras_s_is_a_start(
     want = keras.Model(model.inputs, model.layers[-4].output).predict(pictures, verbose=0)
     assert_close(features.predict(pictures, verbose=0), want.astype(np.float64), 1e-5)
 
-    done = tuned(drawings_in(tmp_path / "drawings"), path, epochs=60, learning_rate=0.05)
+    done = tuned(drawings, path, epochs=60, learning_rate=0.05)
     assert done.test is not None
     assert done.test.accuracy > 1.5 / len(KINDS)

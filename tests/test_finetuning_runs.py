@@ -18,17 +18,9 @@ from fastcnn import finetuning, models
 from fastcnn.datasets import image_folder
 from fastcnn.errors import FormatError
 from test_splits import classes
-from tunings import drawings_in, tuned
+from tunings import tuned
 
-
-@pytest.fixture(autouse=True)
-def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture(scope="module")
-def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return drawings_in(tmp_path_factory.mktemp("drawings"))
+pytestmark = pytest.mark.usefixtures("cache_of_its_own")
 
 
 def history(folder: Path) -> list[list[str]]:

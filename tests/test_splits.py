@@ -13,11 +13,7 @@ from fastcnn.datasets import image_folder, images
 from fastcnn.errors import FormatError
 from PIL import Image
 
-
-@pytest.fixture(autouse=True)
-def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "fastcnn"
+pytestmark = pytest.mark.usefixtures("cache_of_its_own")
 
 
 def picture(path: Path, seed: int, size: tuple[int, int] = (7, 9)) -> Path:

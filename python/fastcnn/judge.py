@@ -83,8 +83,6 @@ class Judge:
             model = load_model(path, compile=False)  # raises what is wrong with the model itself
             self._notes.append(f"its training settings are passed over ({error})")
             return model
-        except ValueError as error:
-            raise FormatError(str(error)) from error
 
     # What is asked of the model's shapes and classes.
 

@@ -31,7 +31,7 @@ from fastcnn.judge import softmax
 from fastcnn.utils import augmentation_sheet
 
 if TYPE_CHECKING:
-    from fastcnn.finetuning.tuning import FineTuned
+    from fastcnn.finetuning.job import FineTuned
 
 __all__ = ["get_ready", "write"]
 

@@ -40,12 +40,7 @@ def load(start: Start, image_size: tuple[int, int] | None, scale: float, offset:
             raise FormatError(
                 f"{owner}: start must be {' or '.join(map(repr, STARTS))}, a model or the file of one, but is {os.fspath(start)!r}"
             )
-        try:
-            whole, name = load_model(start, compile=False), os.fspath(start)
-        except FormatError:
-            raise
-        except ValueError as error:  # an ending that no model has
-            raise FormatError(f"{owner}: start: {error}") from error
+        whole, name = load_model(start, compile=False), os.fspath(start)
     elif isinstance(start, Sequential):
         whole, name = _copy(start, owner), f"the model {start.name!r}"
     else:

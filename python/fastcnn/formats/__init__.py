@@ -12,6 +12,8 @@ import importlib
 import os
 from typing import Any
 
+from fastcnn.errors import FormatError
+
 __all__ = ["chosen"]
 
 _MODELS = {".keras": "keras_v3", ".h5": "keras_h5", ".hdf5": "keras_h5", ".safetensors": "checkpoint"}
@@ -26,11 +28,12 @@ _ENDINGS = {
 
 
 def chosen(filepath: str | os.PathLike[str], where: str) -> Any:
-    """The module for files of that ending, for `where`: "save", "load_model", "save_weights" or "load_weights". ValueError where there is none."""
+    """The module for files of that ending, for `where`: "save", "load_model", "save_weights" or "load_weights". ValueError where there is none, a FormatError for what is to be read."""
     name = os.fspath(filepath)
     for ending, module in _ENDINGS[where].items():
         if name.endswith(ending):
             return importlib.import_module(f"fastcnn.formats.{module}")  # now: h5py takes a while to import
     *others, last = _ENDINGS[where]
     wanted = f"{', '.join(others)} or {last}" if others else last
-    raise ValueError(f"{where}: filepath is {name!r}, but must end in {wanted}")
+    kind = FormatError if where.startswith("load") else ValueError
+    raise kind(f"{where}: filepath is {name!r}, but must end in {wanted}")
