@@ -48,8 +48,7 @@ FASTCNN_INLINE Slabs slabs_of(const Conv2d& conv, const Grid& grid) {
 
 // How long things take, in multiply-adds of Winograd's products: a multiply-add of the direct sum; a weight, packed for that; and a point
 // of a filter that is transformed, once or in each slab. Fitted to the times of 700 shapes a kind, with vectors of 8 and of 16 floats: what
-// is chosen takes 1 to 4 % longer than the best choice in the mean. (By blocks there are no slabs; of seven such shapes, tried later, none
-// would be faster otherwise by more than a third.)
+// is chosen takes 1 to 4 % longer than the best choice in the mean. By blocks there are no slabs, and nothing was fitted again.
 struct Costs {
   double direct, packed, transformed, of_slab;
   bool of_dgrad;
