@@ -162,7 +162,10 @@ BASES = {
 }
 
 # Arguments that Keras does not have.
-OWN = {("losses", "SparseCategoricalCrossentropy"): {"label_smoothing"}}
+OWN = {
+    ("losses", "SparseCategoricalCrossentropy"): {"label_smoothing"},
+    ("optimizers", "SGD"): {"momentum_correction"},
+}
 
 
 def of(module: str, name: str) -> list[Entry]:
