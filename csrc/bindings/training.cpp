@@ -157,8 +157,8 @@ void add_optimizers(py::module_& module) {
         if (momentum) momentum->check_writeable("sgd");
         const pool::Uninterruptible to_the_end;
         run_call(place_of(parameters, gradients, momentum), [&](Call& call) {
-          sgd(call.context, gradients.size(), {learning_rate, rate, nesterov, momentum_correction, weight_decay}, call.in_out(parameters),
-              call.in(gradients), momentum ? call.in_out(*momentum) : nullptr);
+          sgd(call.context, gradients.size(), {learning_rate, rate, nesterov, momentum_correction, weight_decay}, call.in_out(parameters), call.in(gradients),
+              momentum ? call.in_out(*momentum) : nullptr);
         });
       },
       py::arg("parameters"), py::arg("gradients"), py::arg("momentum"), py::arg("learning_rate"), py::arg("momentum_rate"),
