@@ -162,10 +162,7 @@ BASES = {
 }
 
 # Arguments that Keras does not have.
-OWN = {
-    ("losses", "SparseCategoricalCrossentropy"): {"label_smoothing"},
-    ("optimizers", "SGD"): {"momentum_correction"},
-}
+OWN = {("losses", "SparseCategoricalCrossentropy"): {"label_smoothing"}}
 
 
 def of(module: str, name: str) -> list[Entry]:

@@ -74,7 +74,6 @@ def sgd(
     learning_rate: float = 0.01,
     momentum_rate: float = 0.0,
     nesterov: bool = False,
-    momentum_correction: bool = False,
     weight_decay: float = 0.0,
 ) -> tuple[Float64, ArrayLike | None]:
     """The new parameters and momentum, which stays as it is where its rate is 0."""
@@ -82,8 +81,5 @@ def sgd(
     step = learning_rate * as_float64(gradients)
     if momentum_rate == 0:
         return p - step, momentum
-    if momentum_correction:
-        m = momentum_rate * as_float64(momentum) + as_float64(gradients)
-        return p - learning_rate * (momentum_rate * m + as_float64(gradients) if nesterov else m), m
     m = momentum_rate * as_float64(momentum) - step
     return p + (momentum_rate * m - step if nesterov else m), m

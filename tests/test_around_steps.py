@@ -156,32 +156,6 @@ def test_scales_hold_from_the_next_step_on() -> None:
         assert all((one != other).any() == moves for one, other in zip(values(it), before, strict=True))
 
 
-def check_corrected_momentum() -> None:
-    """Against the rule in float64, by the gradients of the model itself, while the rate changes from step to step."""
-    cycle = optimizers.schedules.OneCycle(0.5, 6, 2)
-    optimizer = optimizers.SGD(cycle, momentum=0.9, nesterov=True, weight_decay=0.1, momentum_correction=True)
-    optimizer.scale_learning_rate({"first": 0.25})
-    it = model(optimizer, frozen=True)
-    wanted = [np.float64(weight) for weight in values(it)]
-    buffers = [np.zeros_like(weight) for weight in wanted]
-    scales = [0.25 if variable.path.startswith("first") else 1.0 for variable in it.trainable_weights]
-    for step in range(6):
-        it.train_on_batch(X, Y)
-        rate = float(np.float32(cycle(step)))
-        for i, (gradient, scale) in enumerate(zip(gradients_of(it), scales, strict=True)):
-            buffers[i] = 0.9 * buffers[i] + gradient
-            wanted[i] = wanted[i] * (1 - rate * scale * 0.1) - rate * scale * (0.9 * buffers[i] + gradient)
-    assert_near(values(it), wanted, 5e-6)
-
-
-def test_corrected_momentum_goes_at_the_rate_of_each_step(backend: str) -> None:
-    check_corrected_momentum()
-
-
-def test_corrected_momentum_on_a_gpu(on_gpu: str) -> None:
-    check_corrected_momentum()
-
-
 def test_a_model_without_weights_is_trained_all_the_same() -> None:
     it = models.Sequential([layers.Input((4,)), layers.Softmax()])
     it.compile("sgd", "mse")

@@ -24,10 +24,7 @@ def test_the_defaults_are_keras_s() -> None:
     assert (adam.weight_decay, sgd.weight_decay, optimizers.AdamW().weight_decay) == (None, None, 0.004)
     assert (adam.clipping, adam.averaging) == (None, (False, 0.99, 0))
     assert (adam.operation, adam.settings()) == ("adam", {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7})
-    assert (sgd.operation, sgd.settings()) == (
-        "sgd",
-        {"momentum": 0.0, "nesterov": False, "momentum_correction": False},
-    )
+    assert (sgd.operation, sgd.settings()) == ("sgd", {"momentum": 0.0, "nesterov": False})
 
 
 def test_the_state_is_flat_and_as_long_as_the_store() -> None:
@@ -81,7 +78,7 @@ def test_names_and_configs_are_ways_to_an_optimizer() -> None:
     again = optimizers.get(serialize(mine))
     assert type(again) is optimizers.SGD
     assert again.get_config() == mine.get_config()
-    assert again.settings() == {"momentum": 0.9, "nesterov": True, "momentum_correction": False}
+    assert again.settings() == {"momentum": 0.9, "nesterov": True}
     assert type(optimizers.get({"class_name": "sgd", "config": {}})) is optimizers.SGD  # as Keras takes it
 
 

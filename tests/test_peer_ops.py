@@ -282,27 +282,6 @@ def test_sgd_is_pytorchs_while_the_learning_rate_stays(torch: Any, settings: dic
     assert_close(sgd_course(settings), np.float64(p.detach()), cases.SHORT_SUM)
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_corrected_momentum_is_pytorchs_under_a_rate_that_changes(torch: Any, nesterov: bool) -> None:
-    rates = [0.0, *np.linspace(0.1, 0, len(STEPS) - 1)]
-    settings: dict[str, Any] = {"momentum_rate": 0.9, "nesterov": nesterov, "weight_decay": 0.05}
-    theirs = torch.ones(1000, requires_grad=True)
-    optimizer = torch.optim.SGD([theirs], lr=1.0, momentum=0.9, nesterov=nesterov)
-    corrected, plain = ([np.ones(1000, np.float32), np.zeros(1000, np.float32)] for _ in range(2))
-    for g, rate in zip(STEPS, rates, strict=True):
-        theirs.grad = torch.from_numpy(g)
-        with torch.no_grad():
-            theirs.mul_(1 - rate * 0.05)  # PyTorch adds its decay to the gradients
-        optimizer.param_groups[0]["lr"] = rate
-        optimizer.step()
-        for (p, m), how in ((corrected, True), (plain, False)):
-            ops.sgd(p, g, m, learning_rate=rate, momentum_correction=how, **settings)
-    wanted = np.float64(theirs.detach())
-    assert_close(corrected[0], wanted, cases.SHORT_SUM)
-    assert_close(corrected[1], np.float64(optimizer.state[theirs]["momentum_buffer"]), cases.SHORT_SUM)
-    assert np.abs(plain[0] - wanted).max() > 1e-2
-
-
 def test_adam_is_pytorchs_but_for_the_place_of_epsilon(torch: Any) -> None:
     parameter = torch.zeros(1000, requires_grad=True)
     optimizer = torch.optim.Adam([parameter], lr=0.1, eps=0)

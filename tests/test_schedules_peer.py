@@ -197,23 +197,6 @@ def test_a_schedule_of_fastcnn_s_own_is_to_keras_one_of_a_user_s(keras: Any, end
     assert read.optimizer._learning_rate.arguments == schedules.OneCycle(0.1, 10).get_config()
 
 
-@pytest.mark.parametrize("ending", ["h5", "keras"])
-def test_corrected_momentum_is_to_keras_an_unknown_argument(keras: Any, ending: str, tmp_path: Path) -> None:
-    path = tmp_path / f"model.{ending}"
-    model = smooth(OURS, optimizers.SGD(0.1, momentum=0.9, momentum_correction=True))
-    model.train_on_batch(PIXELS, Y)
-    model.save(path)
-    with pytest.raises(ValueError, match="momentum_correction"):
-        keras.models.load_model(path)
-    assert keras.models.load_model(path, compile=False).count_params() == model.count_params()
-    again = OURS.models.load_model(path)
-    assert again.optimizer.momentum_correction
-    for each in (model, again):
-        each.fit(PIXELS, Y, epochs=1, batch_size=30, shuffle=False, verbose=0)
-    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 def test_the_summary_counts_no_rate(keras: Any) -> None:
     lines = []
     for words in (OURS, keras):

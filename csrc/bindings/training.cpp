@@ -149,7 +149,7 @@ void add_optimizers(py::module_& module) {
   module.def(
       "sgd",
       [](const FloatOperand& parameters, const FloatOperand& gradients, const OptionalFloats& momentum, double learning_rate, double rate,
-         bool nesterov, bool momentum_correction, double weight_decay) {
+         bool nesterov, double weight_decay) {
         const Shape shape = parameters.shape();
         check_shape("sgd", "gradients", gradients.shape(), shape);
         if (momentum) check_shape("sgd", "momentum", momentum->shape(), shape);
@@ -157,12 +157,12 @@ void add_optimizers(py::module_& module) {
         if (momentum) momentum->check_writeable("sgd");
         const pool::Uninterruptible to_the_end;
         run_call(place_of(parameters, gradients, momentum), [&](Call& call) {
-          sgd(call.context, gradients.size(), {learning_rate, rate, nesterov, momentum_correction, weight_decay}, call.in_out(parameters), call.in(gradients),
+          sgd(call.context, gradients.size(), {learning_rate, rate, nesterov, weight_decay}, call.in_out(parameters), call.in(gradients),
               momentum ? call.in_out(*momentum) : nullptr);
         });
       },
       py::arg("parameters"), py::arg("gradients"), py::arg("momentum"), py::arg("learning_rate"), py::arg("momentum_rate"),
-      py::arg("nesterov"), py::arg("momentum_correction"), py::arg("weight_decay"));
+      py::arg("nesterov"), py::arg("weight_decay"));
   module.def(
       "moving_average",
       [](const FloatOperand& parameters, const FloatOperand& average, double momentum, bool overwrite) {

@@ -39,19 +39,19 @@ void adam(int64_t n, float alpha, float one_minus_beta_1, float one_minus_beta_2
       parallel);
 }
 
-void sgd(int64_t n, float gradient_scale, float step_scale, float momentum, bool nesterov, float decay, float* parameters,
-         const float* gradients, float* m, const Parallel& parallel) {
+void sgd(int64_t n, float learning_rate, float momentum, bool nesterov, float decay, float* parameters, const float* gradients, float* m,
+         const Parallel& parallel) {
   for_each(
       n,
       [&](int64_t i, int64_t count) {
-        const Vec p = decayed(load_lanes(parameters + i, count), decay), change = load_lanes(gradients + i, count) * gradient_scale;
+        const Vec p = decayed(load_lanes(parameters + i, count), decay), change = load_lanes(gradients + i, count) * -learning_rate;
         if (momentum == 0) {
           store_lanes(parameters + i, p + change, count);
           return;
         }
         const Vec m1 = load_lanes(m + i, count) * momentum + change;
         store_lanes(m + i, m1, count);
-        store_lanes(parameters + i, p + (nesterov ? m1 * momentum + change : m1) * step_scale, count);
+        store_lanes(parameters + i, nesterov ? p + m1 * momentum + change : p + m1, count);
       },
       parallel);
 }

@@ -25,7 +25,7 @@ struct AdamUpdate {
 };
 
 struct SgdUpdate {
-  float gradient_scale, step_scale, momentum;
+  float learning_rate, momentum;
   bool nesterov;
   float decay;
   float* parameters;
@@ -33,14 +33,14 @@ struct SgdUpdate {
   float* m;
 
   __device__ void operator()(int64_t i) const {
-    const float p = decayed(parameters[i], decay), change = gradients[i] * gradient_scale;
+    const float p = decayed(parameters[i], decay), change = gradients[i] * -learning_rate;
     if (momentum == 0) {
       parameters[i] = p + change;
       return;
     }
     const float m1 = m[i] * momentum + change;
     m[i] = m1;
-    parameters[i] = p + (nesterov ? m1 * momentum + change : m1) * step_scale;
+    parameters[i] = nesterov ? p + m1 * momentum + change : p + m1;
   }
 };
 
@@ -63,9 +63,9 @@ void adam(int64_t n, float alpha, float one_minus_beta_1, float one_minus_beta_2
   launch_elements(parallel, n, AdamUpdate{alpha, one_minus_beta_1, one_minus_beta_2, epsilon, decay, parameters, gradients, m, v});
 }
 
-void sgd(int64_t n, float gradient_scale, float step_scale, float momentum, bool nesterov, float decay, float* parameters,
-         const float* gradients, float* m, const Parallel& parallel) {
-  launch_elements(parallel, n, SgdUpdate{gradient_scale, step_scale, momentum, nesterov, decay, parameters, gradients, m});
+void sgd(int64_t n, float learning_rate, float momentum, bool nesterov, float decay, float* parameters, const float* gradients, float* m,
+         const Parallel& parallel) {
+  launch_elements(parallel, n, SgdUpdate{learning_rate, momentum, nesterov, decay, parameters, gradients, m});
 }
 
 void moving_average(int64_t n, float momentum, bool overwrite, float* p, float* average, const Parallel& parallel) {

@@ -15,17 +15,14 @@ void sgd(Context& context, int64_t n, const Sgd& settings, float* parameters, co
   if (momentum > 0 && m == nullptr) reject("sgd", "momentum must be an array, since momentum_rate is ", momentum, ", but is None");
   if (!(settings.weight_decay >= 0 && std::isfinite(settings.weight_decay)))
     reject("sgd", "weight_decay must be finite and at least 0, but is ", settings.weight_decay);
-  const float rate = static_cast<float>(learning_rate);
-  const bool corrected = settings.momentum_correction && momentum > 0;
-  FASTCNN_DISPATCH(context, sgd)(n, corrected ? 1 : -rate, corrected ? -rate : 1, static_cast<float>(momentum), settings.nesterov,
+  FASTCNN_DISPATCH(context, sgd)(n, static_cast<float>(learning_rate), static_cast<float>(momentum), settings.nesterov,
                                  static_cast<float>(learning_rate * settings.weight_decay), parameters, gradients, m, context.parallel());
 }
 
 namespace {
 
 const registry::Optimizers registered("sgd", [](Context& context, const Attributes& attributes, const Update& update) {
-  const Sgd settings{update.learning_rate, attributes.number("momentum"), attributes.flag("nesterov"),
-                     attributes.flag("momentum_correction"), update.weight_decay};
+  const Sgd settings{update.learning_rate, attributes.number("momentum"), attributes.flag("nesterov"), update.weight_decay};
   sgd(context, update.n, settings, update.parameters, update.gradients, update.slots.empty() ? nullptr : update.slots[0]);
 });
 

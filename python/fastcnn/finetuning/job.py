@@ -192,7 +192,6 @@ class Job:
             nesterov=True,
             weight_decay=settings.weight_decay,
             global_clipnorm=settings.global_clipnorm,
-            momentum_correction=True,
         )
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         layers = starts.learning_layers(model)

@@ -174,7 +174,6 @@ def sgd(
     learning_rate: float = 0.01,
     momentum_rate: float = 0.0,
     nesterov: bool = False,
-    momentum_correction: bool = False,
     weight_decay: float = 0.0,
 ) -> None:
     """One step of stochastic gradient descent, in place, as Keras computes it.
@@ -183,19 +182,17 @@ def sgd(
     ----------
     parameters, momentum : float32 of one shape, C order, writable: updated in place. gradients : the same shape.
         momentum may be None where momentum_rate is 0.
-    momentum_correction : whether momentum is kept without the learning rate in it, as PyTorch keeps it. Default False, as in Keras.
     weight_decay : with it, p first loses lr * weight_decay of itself (SGDW, Loshchilov and Hutter 2019). Default 0.
 
     Notes
     -----
     Without momentum p -= lr g. With it m = momentum_rate m - lr g, then p += m, or p += momentum_rate m - lr g with Nesterov's.
-    With momentum_correction m = momentum_rate m + g, then p -= lr m, or p -= lr (momentum_rate m + g): what gradients of the past add follows
-    a rate that changes. Sources: Sutskever, Martens, Dahl and Hinton 2013; Goyal et al. 2017, remark 2.
+    Source: Sutskever, Martens, Dahl and Hinton 2013. (PyTorch keeps m without the learning rate in it.)
     """
     of = Arrays("sgd", parameters)
     state = None if momentum is None else of("momentum", momentum, inplace=True)
     p, g = of("parameters", parameters, inplace=True), of("gradients", gradients)
-    _core.sgd(p, g, state, learning_rate, momentum_rate, nesterov, momentum_correction, weight_decay)
+    _core.sgd(p, g, state, learning_rate, momentum_rate, nesterov, weight_decay)
 
 
 def moving_average(parameters: Array, average: Array, *, momentum: float = 0.99, overwrite: bool = False) -> None:

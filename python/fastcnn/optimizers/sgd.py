@@ -15,17 +15,12 @@ class SGD(Optimizer):
     """Stochastic gradient descent, as Keras computes it: m = momentum m - lr g, then w += m, or momentum m - lr g with Nesterov's.
 
     momentum : in [0, 1]. nesterov : has an effect only with momentum. Slots: momentum, unless it is 0. Of `loss_scale_factor`
-    and `gradient_accumulation_steps` only the default is supported; the arguments that every optimizer has are explained in `Optimizer`.
-    momentum_correction : fastcnn's own. Keras's m keeps the learning rates at which its gradients came, and goes on at those after the rate has
-        changed: with momentum 0.9, at that of some ten steps before. With the correction, as in PyTorch, m = momentum m + g, and then w -= lr m, or
-        w -= lr (momentum m + g): all of a step goes at the rate of today. A schedule that falls to nothing within a hundred steps ends better so.
-        To Keras it is an unknown argument: it reads the file of such a model with compile=False.
-
-    Sources: Sutskever, Martens, Dahl and Hinton 2013; Goyal et al. 2017, remark 2.
+    and `gradient_accumulation_steps` only the default is supported; the arguments that every optimizer has are explained in `Optimizer`. Source:
+    Sutskever, Martens, Dahl and Hinton 2013.
     """
 
     operation = "sgd"
-    _arguments = ("momentum", "nesterov", "momentum_correction")
+    _arguments = ("momentum", "nesterov")
 
     def __init__(
         self,
@@ -42,13 +37,10 @@ class SGD(Optimizer):
         loss_scale_factor: None = None,
         gradient_accumulation_steps: None = None,
         name: str | None = None,
-        *,
-        momentum_correction: bool = False,
         **kwargs: Any,
     ) -> None:
         self.momentum = number("SGD", "momentum", momentum, least=0, most=1)
         self.nesterov = boolean("SGD", "nesterov", nesterov)
-        self.momentum_correction = boolean("SGD", "momentum_correction", momentum_correction)
         super().__init__(
             learning_rate,
             name,
@@ -65,15 +57,10 @@ class SGD(Optimizer):
         )
 
     def settings(self) -> dict[str, float]:
-        return {
-            "momentum": self.momentum,
-            "nesterov": self.nesterov,
-            "momentum_correction": self.momentum_correction,
-        }
+        return {"momentum": self.momentum, "nesterov": self.nesterov}
 
     def get_config(self) -> dict[str, Any]:
-        own = {name: value for name, value in self.settings().items() if name != "momentum_correction" or value}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **self.settings()}
 
     def _slot_names(self) -> tuple[str, ...]:
         return ("momentum",) if self.momentum else ()
