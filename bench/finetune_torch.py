@@ -3,7 +3,7 @@
     python bench/finetune_torch.py FOLDER START.npz NETWORK SETTINGS.json REPORT.html
 
 FOLDER has train/ and test/ with one folder of pictures a class, 32x32 each; START.npz the weights that it begins with; SETTINGS.json the settings that fastcnn chose. The same
-pictures a step, augmentation, loss, rates, decay, clipping and epochs, and as many pictures for validation, by which an epoch is chosen where fastcnn chooses one. channels_last and the fused SGD, not
+pictures a step, augmentation, loss, rates, decay, clipping and epochs, and as many pictures for validation, by which an epoch is chosen where fastcnn chooses one. channels_last and the fused AdamW, not
 compiled, which is slower for either network (train.py, recipe.py). Its report has the curves, the confusion matrix and the most confidently wrong pictures, less than ours, and it keeps neither model nor checkpoints. Prints the accuracy on test/.
 """
 
@@ -85,9 +85,9 @@ class Training:
             rate = settings["learning_rate"] * ratio ** (len(learning) - 1 - depth)
             for name, parameter in module.named_parameters(recurse=False):
                 if parameter.requires_grad:
-                    decay = (1 - settings["momentum"]) * settings["weight_decay"] if name == "weight" else 0.0
+                    decay = settings["weight_decay"] if name == "weight" else 0.0
                     groups.append({"params": [parameter], "lr": rate, "weight_decay": decay})
-        self._optimizer = torch.optim.SGD(groups, 0.1, settings["momentum"], nesterov=True, fused=True)
+        self._optimizer = torch.optim.AdamW(groups, eps=1e-7, fused=True)
         self._rates = torch.optim.lr_scheduler.OneCycleLR(
             self._optimizer,
             [group["lr"] for group in groups],

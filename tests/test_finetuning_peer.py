@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import fastcnn
 import numpy as np
 import pytest
 from checks import assert_close
 from drawn import KINDS
 from fastcnn import finetuning
 from peer_keras import QUIET, keras_or_skip
-from tunings import tuned
 
 pytestmark = [*QUIET, pytest.mark.usefixtures("cache_of_its_own")]
 
@@ -50,6 +50,6 @@ def test_a_model_of_keras_s_is_a_start(keras: Any, drawings: Path, tmp_path: Pat
     want = keras.Model(model.inputs, model.layers[-4].output).predict(pictures, verbose=0)
     assert_close(features.predict(pictures, verbose=0), want.astype(np.float64), 1e-5)
 
-    done = tuned(drawings, path, epochs=60, learning_rate=0.05)
+    done = fastcnn.fine_tune(drawings, path, seed=1, verbose=0)  # nothing but the defaults
     assert done.test is not None
     assert done.test.accuracy > 1.5 / len(KINDS)

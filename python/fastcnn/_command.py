@@ -124,6 +124,13 @@ def number(text: str) -> float:
     return value
 
 
+def decay(text: str) -> float:
+    """A type for argparse: a finite number of at least 0."""
+    if (value := number(text)) < 0:
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0, but is {text!r}")
+    return value
+
+
 def share(text: str) -> float:
     """A type for argparse: a number of at least 0 and below 1."""
     if not 0 <= (value := number(text)) < 1:

@@ -25,7 +25,7 @@ from fastcnn.info import info
 from fastcnn.layers import Dense, Input
 from fastcnn.losses import SparseCategoricalCrossentropy
 from fastcnn.models import Sequential
-from fastcnn.optimizers import SGD, AdamW
+from fastcnn.optimizers import AdamW
 from fastcnn.optimizers.schedules import CosineDecay, OneCycle
 
 __all__ = ["FineTuned", "Job"]
@@ -186,13 +186,7 @@ class Job:
         settings = self.settings
         steps = max(settings.epochs * -(-len(self.data.train.y) // settings.batch_size), 1)
         rate = OneCycle(settings.learning_rate, steps, settings.warmup * steps)
-        optimizer = SGD(
-            rate,
-            momentum=settings.momentum,
-            nesterov=True,
-            weight_decay=settings.weight_decay,
-            global_clipnorm=settings.global_clipnorm,
-        )
+        optimizer = AdamW(rate, settings.weight_decay, global_clipnorm=settings.global_clipnorm)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         layers = starts.learning_layers(model)
         ratio = settings.lower_rate ** (1 / max(len(layers) - 1, 1))

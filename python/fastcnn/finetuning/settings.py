@@ -16,20 +16,20 @@ from fastcnn.layers import Layer
 __all__ = ["Choice", "Settings", "choose"]
 
 _UNEVEN = 1.5  # times as many pictures as the rarest class has
-_LIGHT = 20_000_000  # multiply-adds
+_LIGHT = 40_000_000  # multiply-adds
 _WORTH_CHOOSING_BY = 100  # pictures to validate with
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a network is fine-tuned: all of it, by SGD with Nesterov's momentum; before that, if it is to be, its new head alone, on features that are computed once.
+    """How a network is fine-tuned: all of it, by AdamW; before that, if it is to be, its new head alone, on features that are computed once.
 
     validation_split : the share of the training pictures that is held out, where the pictures have no part for validation; 0 for none.
     best_epoch : whether the epoch with the lowest validation loss stays, instead of the last. patience : epochs without a lower one after which the training ends.
     head_epochs : passes over the features; 0 for none. epochs : passes over the pictures, of the whole network; 0 leaves it with its new head.
     batch_size : pictures a step. learning_rate : the highest of a cycle that rises for `warmup` of the steps and falls to nothing.
-    lower_rate : the share of it that the first layer has; those between it and the head in equal ratios. momentum, weight_decay : the
-    decay is a multiple of the rate, of kernels alone. label_smoothing : what a picture's own class loses to all.
+    lower_rate : the share of it that the first layer has; those between it and the head in equal ratios. weight_decay : a
+    multiple of the rate, of kernels alone. label_smoothing : what a picture's own class loses to all.
     shift : pictures are moved by up to so many pixels. flip : and mirrored, left to right, half of them. class_weight : whether rare classes count more,
     so that all count alike. global_clipnorm : how large all gradients together may be.
     """
@@ -47,8 +47,7 @@ class Settings:
     class_weight: bool
     patience: int
     warmup: float = 0.2
-    momentum: float = 0.9
-    weight_decay: float = 0.05
+    weight_decay: float = 1.0
     global_clipnorm: float = 2.0
 
     def augmentations(self) -> list[Layer]:
@@ -84,8 +83,8 @@ def choose(
     each = total / classes
     uneven = max(counts) > _UNEVEN * max(min(counts), 1)
     few = f"{each:,.0f} pictures a class"
-    seen = min(max(2_800, 12 * total), 60_000)  # pictures in all, or as many as there are
     light = multiply_adds < _LIGHT
+    seen = min(max(8_000, 24 * total), 120_000) if light else min(max(2_400, 12 * total), 60_000)  # in all
     alone = given.get("epochs") == 0
     choosing = given.get("best_epoch", "patience" in given)
     usual = 0.0 if validation is not None else splits.worth_drawing(total, tested and not choosing)
@@ -118,12 +117,12 @@ def choose(
             if alone
             else "learning with everything else: alone and first, a head knows few pictures by heart",
         ),
-        "epochs": (min(max(round((1 + light) * seen / total), 6), 60), few + (", a light network" if light else "")),
+        "epochs": (min(max(round(seen / total), 6), 60), few + (", a light network" if light else "")),
         "batch_size": (
             min(max(total // 16, min(40, total)), 128),
             f"a sixteenth of {total:,} pictures, from 40 to 128",
         ),
-        "learning_rate": (0.1 if each < 200 else 0.05, few),
+        "learning_rate": (0.004, "a light network") if light else (_rounded(min(0.018 / each**0.5, 0.004)), few),
         "lower_rate": (0.5 if each < 200 else 1.0, few),
         "label_smoothing": (0.1, "all amounts"),
         "shift": (max(side // 8, 1), f"an eighth of {side} pixels"),
@@ -137,6 +136,11 @@ def choose(
     unused = set() if values["best_epoch"] else {"patience"}
     reasons = {name: reason for name, (_, reason) in chosen.items() if name not in given and name not in unused}
     return Choice(Settings(**values), reasons)
+
+
+def _rounded(number: float) -> float:
+    """To two digits."""
+    return float(f"{number:.1e}")
 
 
 def _checked(asked: dict[str, Any]) -> dict[str, Any]:
