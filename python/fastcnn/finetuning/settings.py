@@ -41,13 +41,13 @@ class Settings:
     batch_size: int
     learning_rate: float
     lower_rate: float
+    weight_decay: float
     label_smoothing: float
     shift: int
     flip: bool
     class_weight: bool
     patience: int
     warmup: float = 0.2
-    weight_decay: float = 1.0
     global_clipnorm: float = 2.0
 
     def augmentations(self) -> list[Layer]:
@@ -123,6 +123,7 @@ def choose(
             f"a sixteenth of {total:,} pictures, from 40 to 128",
         ),
         "learning_rate": (0.004, "a light network") if light else (_rounded(min(0.018 / each**0.5, 0.004)), few),
+        "weight_decay": (_rounded(min(10 / each**0.5, 1.0)), few),
         "lower_rate": (0.5 if each < 200 else 1.0, few),
         "label_smoothing": (0.1, "all amounts"),
         "shift": (max(side // 8, 1), f"an eighth of {side} pixels"),
