@@ -139,6 +139,7 @@ def test_the_command_says_what_it_reaches_and_what_it_left_out(drawings: Path, t
         (["--resume", "x"], 1, "no run to go on with in x"),
         (["--data", "nowhere"], 1, "nowhere"),
         (["--data", "one", "--lower-rate", "2"], 2, "--lower-rate: must be a number from 0 to 1"),
+        (["--data", "one", "--weight-decay", "-1"], 2, "--weight-decay: must be a number of at least 0"),
         (["--data", "one", "--validation-split", "1"], 2, "--validation-split: must be a number from 0 to below 1"),
         (["--data", "one", "--image-size", "16"], 1, "(16, 16, 3); leave out image_size"),
         (["--data", "one"], 1, "one class alone, 'cat'"),

@@ -124,7 +124,7 @@ def number(text: str) -> float:
     return value
 
 
-def decay(text: str) -> float:
+def not_negative(text: str) -> float:
     """A type for argparse: a finite number of at least 0."""
     if (value := number(text)) < 0:
         raise argparse.ArgumentTypeError(f"must be a number of at least 0, but is {text!r}")

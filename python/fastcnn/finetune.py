@@ -6,7 +6,19 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fastcnn._command import Parser, add_switch, add_where, decay, factor, integer, number, part, positive, run, share
+from fastcnn._command import (
+    Parser,
+    add_switch,
+    add_where,
+    factor,
+    integer,
+    not_negative,
+    number,
+    part,
+    positive,
+    run,
+    share,
+)
 
 if TYPE_CHECKING:
     from fastcnn.finetuning import FineTuned
@@ -51,7 +63,7 @@ _SETTINGS = {  # of finetuning.Settings, as options: their types and what they a
     "learning_rate": (positive, "X", "the highest, of the last layers"),
     "lower_rate": (part, "X", "the share of it that the first layer has"),
     "label_smoothing": (share, "X", "what a picture's own class loses to all"),
-    "weight_decay": (decay, "X", "what kernels lose of themselves, times the rate"),
+    "weight_decay": (not_negative, "X", "what kernels lose of themselves, times the rate"),
     "warmup": (share, "X", "the share of the steps in which the rate rises"),
     "global_clipnorm": (positive, "X", "how large all gradients together may be"),
     "shift": (integer(0), "N", "by how many pixels pictures are moved at most"),

@@ -16,7 +16,7 @@ from fastcnn.layers import Layer
 __all__ = ["Choice", "Settings", "choose"]
 
 _UNEVEN = 1.5  # times as many pictures as the rarest class has
-_LIGHT = 40_000_000  # multiply-adds
+_LIGHT = 40_000_000  # multiply-adds; what is lighter is done in seconds, and gains by more epochs
 _WORTH_CHOOSING_BY = 100  # pictures to validate with
 
 
@@ -84,7 +84,8 @@ def choose(
     uneven = max(counts) > _UNEVEN * max(min(counts), 1)
     few = f"{each:,.0f} pictures a class"
     light = multiply_adds < _LIGHT
-    seen = min(max(8_000, 24 * total), 120_000) if light else min(max(2_400, 12 * total), 60_000)  # in all
+    passes, least = (24, 8_000) if light else (12, 2_400)
+    seen = min(max(passes * total, least), passes * 5_000)  # pictures in all, or as many as there are
     alone = given.get("epochs") == 0
     choosing = given.get("best_epoch", "patience" in given)
     usual = 0.0 if validation is not None else splits.worth_drawing(total, tested and not choosing)
