@@ -50,6 +50,8 @@ def test_a_model_of_keras_s_is_a_start(keras: Any, drawings: Path, tmp_path: Pat
     want = keras.Model(model.inputs, model.layers[-4].output).predict(pictures, verbose=0)
     assert_close(features.predict(pictures, verbose=0), want.astype(np.float64), 1e-5)
 
-    done = fastcnn.fine_tune(drawings, path, seed=1, verbose=0)  # nothing but the defaults
+    done = fastcnn.fine_tune(drawings, path, seed=1, out=tmp_path / "run", verbose=0)  # nothing but the defaults
     assert done.test is not None
+    again = keras.models.load_model(tmp_path / "run" / "model.h5", compile=False)
+    assert_close(done.model.predict(pictures, verbose=0), again.predict(pictures, verbose=0).astype(np.float64), 1e-5)
     assert done.test.accuracy > 1.5 / len(KINDS)

@@ -67,7 +67,7 @@ _SETTINGS = {  # of finetuning.Settings, as options: their types and what they a
     "warmup": (share, "X", "the share of the steps in which the rate rises"),
     "global_clipnorm": (positive, "X", "how large all gradients together may be"),
     "shift": (integer(0), "N", "by how many pixels pictures are moved at most"),
-    "patience": (integer(0), "N", "epochs without a better validation loss that are borne; with --best-epoch"),
+    "patience": (integer(0), "N", "epochs without a better validation loss that are borne; implies --best-epoch"),
 }
 _SWITCHES = {
     "best_epoch": "keep the epoch with the best validation loss, not the last",

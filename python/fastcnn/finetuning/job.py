@@ -187,7 +187,7 @@ class Job:
         steps = max(settings.epochs * -(-len(self.data.train.y) // settings.batch_size), 1)
         rate = OneCycle(settings.learning_rate, steps, settings.warmup * steps)
         optimizer = AdamW(rate, settings.weight_decay, global_clipnorm=settings.global_clipnorm)
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        optimizer.exclude_from_weight_decay([weight for weight in model.weights if len(weight.shape) < 2])
         layers = starts.learning_layers(model)
         ratio = settings.lower_rate ** (1 / max(len(layers) - 1, 1))
         optimizer.scale_learning_rate(

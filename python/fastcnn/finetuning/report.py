@@ -185,7 +185,7 @@ def _plot(columns: dict[str, list[float | None]]) -> str:
 
 def _augmented(done: FineTuned) -> str:
     layers = done.choice.settings.augmentations()
-    if not layers:
+    if not layers or not done.choice.settings.epochs:
         return ""
     labels = done.data.train.y
     rows = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)[:6]]

@@ -16,7 +16,17 @@ from fastcnn.layers import Layer
 __all__ = ["Choice", "Settings", "choose"]
 
 _UNEVEN = 1.5  # times as many pictures as the rarest class has
-_LIGHT = 40_000_000  # multiply-adds; what is lighter is done in seconds, and gains by more epochs
+_LIGHT = 40_000_000  # multiply-adds; what is lighter takes little time, and gains by more epochs and a higher rate
+_DECAYED = 0.87  # the sum of rate times decay over all steps: kernels shrink by no more than e to the power of that
+_OF_ALL = (
+    "learning_rate",
+    "lower_rate",
+    "weight_decay",
+    "warmup",
+    "global_clipnorm",
+    "shift",
+    "flip",
+)  # not of the head alone
 _WORTH_CHOOSING_BY = 100  # pictures to validate with
 
 
@@ -28,8 +38,8 @@ class Settings:
     best_epoch : whether the epoch with the lowest validation loss stays, instead of the last. patience : epochs without a lower one after which the training ends.
     head_epochs : passes over the features; 0 for none. epochs : passes over the pictures, of the whole network; 0 leaves it with its new head.
     batch_size : pictures a step. learning_rate : the highest of a cycle that rises for `warmup` of the steps and falls to nothing.
-    lower_rate : the share of it that the first layer has; those between it and the head in equal ratios. weight_decay : a
-    multiple of the rate, of kernels alone. label_smoothing : what a picture's own class loses to all.
+    lower_rate : the share of it that the first layer has; those between it and the head in equal ratios. weight_decay : what
+    kernels lose of themselves in a step, times the rate; nothing else decays. label_smoothing : what a picture's own class loses to all.
     shift : pictures are moved by up to so many pixels. flip : and mirrored, left to right, half of them. class_weight : whether rare classes count more,
     so that all count alike. global_clipnorm : how large all gradients together may be.
     """
@@ -83,10 +93,17 @@ def choose(
     each = total / classes
     uneven = max(counts) > _UNEVEN * max(min(counts), 1)
     few = f"{each:,.0f} pictures a class"
+    batch_size = min(max(total // 16, min(40, total)), 128)
     light = multiply_adds < _LIGHT
     passes, least = (24, 8_000) if light else (12, 2_400)
     seen = min(max(passes * total, least), passes * 5_000)  # pictures in all, or as many as there are
+    epochs = min(max(round(seen / total), 6), 60)
+    rate = 0.004 if light else _rounded(min(0.018 / each**0.5, 0.004))
+    steps = given.get("epochs", epochs) * -(-total // given.get("batch_size", batch_size))
+    travelled = steps * given.get("learning_rate", rate) / 2
     alone = given.get("epochs") == 0
+    if alone and (without := [name for name in _OF_ALL if name in given]):
+        raise ValueError(f"fine_tune: {without[0]} changes nothing with epochs=0, which trains a new head alone")
     choosing = given.get("best_epoch", "patience" in given)
     usual = 0.0 if validation is not None else splits.worth_drawing(total, tested and not choosing)
     split = given.get("validation_split", usual)
@@ -118,24 +135,24 @@ def choose(
             if alone
             else "learning with everything else: alone and first, a head knows few pictures by heart",
         ),
-        "epochs": (min(max(round(seen / total), 6), 60), few + (", a light network" if light else "")),
+        "epochs": (epochs, few + (", a light network" if light else "")),
         "batch_size": (
-            min(max(total // 16, min(40, total)), 128),
-            f"a sixteenth of {total:,} pictures, from 40 to 128",
+            batch_size,
+            f"a sixteenth of {total:,} pictures, from 40 to 128" if total >= 40 else f"{total:,} pictures",
         ),
-        "learning_rate": (0.004, "a light network") if light else (_rounded(min(0.018 / each**0.5, 0.004)), few),
-        "weight_decay": (_rounded(min(10 / each**0.5, 1.0)), few),
+        "learning_rate": (rate, "a light network" if light else few),
+        "weight_decay": (_rounded(min(_DECAYED / max(travelled, _DECAYED), 1.0)), f"{steps:,} steps"),
         "lower_rate": (0.5 if each < 200 else 1.0, few),
         "label_smoothing": (0.1, "all amounts"),
         "shift": (max(side // 8, 1), f"an eighth of {side} pixels"),
         "flip": (True, "things that look as well in a mirror, as most do; not letters"),
         "class_weight": (uneven, f"from {min(counts):,} to {max(counts):,} pictures a class"),
-        "patience": (60, "a rate that falls to nothing: the best epoch is often late"),
+        "patience": (60, "no early end, since the rate falls to nothing and the best epoch is often late"),
     }
     for field in fields(Settings):
         chosen.setdefault(field.name, (field.default, "all amounts"))
     values = {name: given.get(name, value) for name, (value, _) in chosen.items()}
-    unused = set() if values["best_epoch"] else {"patience"}
+    unused = {*(_OF_ALL if alone else ()), *(() if values["best_epoch"] else ("patience",))}
     reasons = {name: reason for name, (_, reason) in chosen.items() if name not in given and name not in unused}
     return Choice(Settings(**values), reasons)
 

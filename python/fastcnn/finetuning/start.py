@@ -10,7 +10,7 @@ from pathlib import Path
 from fastcnn import applications
 from fastcnn._naming import free_name
 from fastcnn.errors import FormatError
-from fastcnn.layers import Dense, Input, Layer, Rescaling
+from fastcnn.layers import BatchNormalization, Dense, Input, Layer, Rescaling
 from fastcnn.models import Sequential, clone_model, load_model
 from fastcnn.stack import Part, Stack
 
@@ -18,6 +18,7 @@ __all__ = ["HEAD", "STARTS", "Start", "learning_layers", "load", "multiply_adds"
 
 STARTS: dict[str, Callable[..., Sequential]] = {"vgg8": applications.VGG8, "tutorial_cnn": applications.TutorialCNN}
 HEAD = "predictions"  # the new layer's name, where the start has none of it
+_MOMENTUM = 0.9  # of batch normalizations, at most
 
 Start = Sequential | str | os.PathLike[str]
 
@@ -77,7 +78,13 @@ def multiply_adds(model: Sequential) -> int:
 
 
 def with_head(features: Sequential, classes: int) -> Sequential:
-    """The features' layers, which it shares, and a new dense layer of logits behind them."""
+    """The features' layers, which it shares, and a new dense layer of logits behind them.
+
+    Moving averages follow within some 20 steps: a fine-tuning may have 60, after which Keras's momentum of 0.99 would still be half the old pictures'.
+    """
+    for leaf in features.leaves:
+        if isinstance(leaf, BatchNormalization):
+            leaf.momentum = min(leaf.momentum, _MOMENTUM)
     head = Dense(classes, name=free_name(HEAD, features.layers))
     return Sequential([Input(picture_shape(features)), *features.layers, head], name="fine_tuned")
 
