@@ -113,6 +113,7 @@ class Job:
     def shorten(self, limit: float, features: Sequential) -> None:
         """So few epochs that all is done after about so many seconds."""
         some = self.data.train.x[:_EVALUATED]
+        features.predict(some, len(some), verbose=0)  # the first call of a network takes longer
         begin = time.perf_counter()
         features.predict(some, len(some), verbose=0)
         seconds_an_epoch = _FORWARDS * (time.perf_counter() - begin) * len(self.data.train.x) / len(some)

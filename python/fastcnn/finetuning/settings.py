@@ -152,6 +152,10 @@ def choose(
     for field in fields(Settings):
         chosen.setdefault(field.name, (field.default, "all amounts"))
     values = {name: given.get(name, value) for name, (value, _) in chosen.items()}
+    if (lost := values["learning_rate"] * values["weight_decay"]) >= 1:
+        raise ValueError(
+            f"fine_tune: learning_rate * weight_decay, what kernels lose in a step, must be below 1, but is {lost:g}"
+        )
     unused = {*(_OF_ALL if alone else ()), *(() if values["best_epoch"] else ("patience",))}
     reasons = {name: reason for name, (_, reason) in chosen.items() if name not in given and name not in unused}
     return Choice(Settings(**values), reasons)
