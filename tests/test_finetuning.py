@@ -302,7 +302,7 @@ def test_a_limit_of_time_makes_fewer_epochs(drawings: Path) -> None:
         ("tutorial_cnn", {"batch_size": 0}, "batch_size"),
         ("tutorial_cnn", {"lower_rate": 2}, "lower_rate"),
         ("tutorial_cnn", {"weight_decay": -1}, "weight_decay must be finite and at least 0"),
-        ("tutorial_cnn", {"weight_decay": 250}, r"learning_rate \* weight_decay, what kernels lose in a step, must be below 1, but is 1"),
+        ("tutorial_cnn", {"weight_decay": 250}, "learning_rate * weight_decay, what kernels lose in a step, must be below 1, but is 1"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said(drawings: Path, start: Any, more: dict[str, Any], said: str) -> None:
