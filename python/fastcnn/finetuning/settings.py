@@ -18,15 +18,8 @@ __all__ = ["Choice", "Settings", "choose"]
 _UNEVEN = 1.5  # times as many pictures as the rarest class has
 _LIGHT = 40_000_000  # multiply-adds; what is lighter takes little time, and gains by more epochs and a higher rate
 _DECAYED = 0.87  # the sum of rate times decay over all steps: kernels shrink by no more than e to the power of that
-_OF_ALL = (
-    "learning_rate",
-    "lower_rate",
-    "weight_decay",
-    "warmup",
-    "global_clipnorm",
-    "shift",
-    "flip",
-)  # not of the head alone
+# What concerns the training of the whole network, not that of a head alone.
+_OF_ALL = ("learning_rate", "lower_rate", "weight_decay", "warmup", "global_clipnorm", "shift", "flip")
 _WORTH_CHOOSING_BY = 100  # pictures to validate with
 
 
