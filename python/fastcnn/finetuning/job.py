@@ -98,16 +98,18 @@ class Job:
         if not self.settings.head_epochs:
             return
         of_pictures = features.predict(self.data.train.x, _EVALUATED, verbose=0).reshape(len(self.data.train.y), -1)
-        mean, spread = of_pictures.mean(axis=0), of_pictures.std(axis=0)
-        spread = np.where(spread > 1e-6, spread, 1)  # what never changes says nothing
+        mean = of_pictures.mean(axis=0)
+        spread = max(
+            float(np.sqrt(of_pictures.var(axis=0).mean())), 1e-6
+        )  # one for all: a feature that hardly changes says little
         x = (of_pictures - mean) / spread
-        head = Sequential([Input(x.shape[1:]), Dense(len(self.data.class_names))])
+        head = Sequential([Input(x.shape[1:]), Dense(len(self.data.class_names), kernel_initializer="zeros")])
         settings = self.settings
         steps = settings.head_epochs * -(-len(x) // settings.batch_size)
         head.compile(AdamW(CosineDecay(0.003, steps), weight_decay=0.1), self._loss(), ["accuracy"])
         head.fit(x, self.data.train.y, settings.batch_size, settings.head_epochs, 0, class_weight=self._class_weight)
         kernel, bias = head.get_weights()
-        unscaled = (kernel / spread[:, None]).astype(np.float32)
+        unscaled = (kernel / spread).astype(np.float32)
         self._head = [unscaled, bias - mean @ unscaled]
 
     def shorten(self, limit: float, features: Sequential) -> None:

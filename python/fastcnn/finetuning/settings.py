@@ -123,7 +123,7 @@ def choose(
             else "no pictures for validation",
         ),
         "head_epochs": (
-            min(max(3_000 // total, 20), 100) if alone else 0,
+            min(max(-(-500 // -(-total // batch_size)), 10), 100) if alone else 0,
             f"{total:,} pictures, whose features are computed once"
             if alone
             else "learning with everything else: alone and first, a head knows few pictures by heart",
