@@ -205,7 +205,7 @@ def run(command: str, work: Callable[[], None]) -> int:
         _say(command, str(stop) or "stopped by Ctrl-C before there was anything to keep")
         return 130
     except BrokenPipeError:  # whoever read our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
     except (DeviceError, FormatError) as error:
         _say(command, str(error))
@@ -221,8 +221,17 @@ def run(command: str, work: Callable[[], None]) -> int:
     except OSError as error:
         named = error.strerror and error.filename is not None
         _say(command, f"{os.fsdecode(error.filename)}: {error.strerror}" if named else error.strerror or str(error))
+        try:
+            sys.stdout.flush()
+        except OSError:  # it is the output that cannot be written
+            _drop_output()
         return 1
     return 0
+
+
+def _drop_output() -> None:
+    """What could not be written is not tried again at the end of Python, which would make the exit code 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(command: str, message: str) -> None:
