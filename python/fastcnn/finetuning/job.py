@@ -99,9 +99,8 @@ class Job:
             return
         of_pictures = features.predict(self.data.train.x, _EVALUATED, verbose=0).reshape(len(self.data.train.y), -1)
         mean = of_pictures.mean(axis=0)
-        spread = max(
-            float(np.sqrt(of_pictures.var(axis=0).mean())), 1e-6
-        )  # one for all: a feature that hardly changes says little
+        # One for all: a feature that hardly changes says little.
+        spread = max(float(np.sqrt(of_pictures.var(axis=0).mean())), 1e-6)
         x = (of_pictures - mean) / spread
         head = Sequential([Input(x.shape[1:]), Dense(len(self.data.class_names), kernel_initializer="zeros")])
         settings = self.settings

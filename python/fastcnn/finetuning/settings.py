@@ -134,7 +134,7 @@ def choose(
             f"a sixteenth of {total:,} pictures, from 40 to 128" if total >= 40 else f"{total:,} pictures",
         ),
         "learning_rate": (rate, "a light network" if light else few),
-        "weight_decay": (_rounded(min(_DECAYED / max(travelled, _DECAYED), 1.0)), f"{steps:,} steps"),
+        "weight_decay": (_rounded(_DECAYED / max(travelled, _DECAYED)), f"{steps:,} steps"),
         "lower_rate": (0.5 if each < 200 else 1.0, few),
         "label_smoothing": (0.1, "all amounts"),
         "shift": (max(side // 8, 1), f"an eighth of {side} pixels"),
